@@ -1,0 +1,58 @@
+/* weft_compiler.h: network to program. The one public header of compiler/.
+ *
+ *     struct weft_network *net;
+ *     weft_network_load(&net, "resnet50.onnxtxt", &options, &diag);
+ *     weft_compile(&program, net, &machine, &options, &diag);
+ *     weft_network_free(net);
+ */
+#ifndef WEFT_COMPILER_H
+#define WEFT_COMPILER_H
+
+#include <stdio.h>
+#include "weft_isa.h"
+
+struct weft_dim { const char *name; int64_t value; };
+
+struct weft_compile_options {
+    const char *format;               /* "int8"; NULL means int8 */
+    int64_t batch;                    /* 0: what the file says, or 1 */
+    const struct weft_dim *dims; size_t dim_count; /* --dim seq=128 */
+    uint64_t seed;                    /* of random calibration input */
+    const char *calibration;          /* .npz or .npy with inputs, or NULL: seeded random input */
+    const char *range;                /* "minmax" (NULL), "percentile" or "mse": how calibration chooses ranges */
+    bool timing_only;                 /* no weights, no calibration: the program runs with --timing only */
+    const char *dump_after; FILE *dump; /* pass after which the graph is printed as ONNX text */
+    void (*progress)(void *user, const char *what, double done /* 0 to 1 */); void *progress_user; /* may be NULL */
+};
+
+struct weft_network; /* a network that was read, checked and brought to core operators */
+
+/* .onnx, .onnxtxt (or any text that begins like ONNX text) or a SCALE-Sim .csv. Everything that is not supported is reported, all at once. */
+enum weft_status weft_network_load(struct weft_network **out, const char *path, const struct weft_compile_options *options, struct weft_diag *diag);
+void weft_network_free(struct weft_network *network);
+
+struct weft_network_summary { uint64_t macs, weights /* elements */, nodes; };
+struct weft_network_summary weft_network_summary(const struct weft_network *network);
+size_t weft_network_node(const struct weft_network *network, size_t index, char *out, size_t size); /* "conv1 Conv -> conv"; returns the count of nodes */
+
+enum weft_status weft_compile(struct weft_program **out, struct weft_network *network, const struct weft_machine *machine,
+                              const struct weft_compile_options *options, struct weft_diag *diag);
+
+/* The float interpreter, for --check. Inputs by the network's names, in its own element types. After it, every value that a
+ * probe names (weft_probe.tensor.name is the ONNX value name) can be asked for, as float, in ONNX's layout, C order. */
+enum weft_status weft_network_interpret(struct weft_network *network, const struct weft_arrays *inputs, struct weft_diag *diag);
+const float *weft_network_value(const struct weft_network *network, const char *name, uint64_t *count); /* borrowed; NULL: no such value */
+
+/* Seeded random input as `weft run` without -i makes it: normal for floats, uniform over the type for integers. */
+enum weft_status weft_random_inputs(struct weft_arrays *out, const struct weft_program *program, uint64_t seed, struct weft_diag *diag);
+
+/* Names for --dump-after and --help. */
+const char *const *weft_pass_names(size_t *count);
+/* The table of ONNX operators: name, first and last opset supported, remark. docs/operators.md is made from it. */
+struct weft_operator { const char *name; int first_opset, last_opset; const char *remark; };
+const struct weft_operator *weft_operators(size_t *count);
+
+/* An ONNX TensorProto file (.pb) as one array. */
+enum weft_status weft_tensor_proto_load(struct weft_arrays *out, const char *path, struct weft_diag *diag);
+
+#endif
