@@ -183,7 +183,7 @@ bool weft_machine_has(const struct weft_machine *machine, enum weft_format forma
 
 /* --- programs (program.c): the ELF file ------------------------------------------------------------------------------- */
 
-struct weft_tensor { /* an input or output, in host memory */
+struct weft_tensor { /* an input or output, in host memory; bytes of its span between elements hold `zero` (halo) */
     char *name;
     enum weft_format format;   /* of the bytes in host memory */
     float scale; int32_t zero; /* real = scale x (integer - zero), for integer formats */
