@@ -7,8 +7,9 @@
  *     create   once, when the memories stand
  *     execute  once an instruction, in program order, after the check; sim->config and sim->layer are those that the instruction sees;
  *              `set` and `tag` come too (for their dispatch times) and take effect when execute returns
- *     finish   once, after the execute of `halt`: cycles, class_*, busy_*, peak_fifo of sim->total and sim->layers stand when it returns
- *     run      an engine that walks the program itself (the clocked twin) has this instead of execute and finish
+ *     finish   once, after the execute of `halt`: cycles, class_*, busy_*, peak_fifo of sim->layers[] stand when it returns (sim.c adds them up)
+ *     run      an engine that walks the program itself (the clocked twin) has this instead of execute and finish; it fills all of
+ *              sim->layers[]
  *     free     NULL is allowed
  */
 #ifndef WEFT_SIM_ENGINE_H
@@ -54,7 +55,7 @@ enum weft_status memory_own(struct memory *memory, struct weft_diag *diag);
 
 /* --- counters.c -------------------------------------------------------------------------------------------------------- */
 
-/* Adds what needs no clock to sim->total and the layer: instructions, matrix_rows, cell_products, tiles, vector_rows, bytes_*,
+/* Adds what needs no clock to sim->layers[sim->layer]: instructions, matrix_rows, cell_products, tiles, vector_rows, bytes_*,
  * peak_ub, peak_acc. */
 void counters_count(struct weft_sim *sim, const struct issue *issue);
 /* One layer's counters into the run's: SUM adds, PEAK keeps the larger. */
@@ -76,8 +77,10 @@ struct weft_sim {
     size_t position;
     uint32_t layer;            /* tagged last; below layer_count */
     bool halted;
-    struct weft_counters total, *layers; /* engines add time to both */
-    size_t layer_count;                  /* at least 1 */
+    enum weft_status failed; /* what stopped the run, if not `halt` */
+    struct weft_counters *layers; /* engines add to these */
+    size_t layer_count;           /* at least 1 */
+    struct weft_counters total;   /* made from the layers after finish: leave it alone */
 };
 
 /* "PROGRAM: instruction 17 (matmul ub=0, rows=4) at FILE:LINE [layer NAME]: MESSAGE"; returns WEFT_ERROR. */

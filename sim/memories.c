@@ -1,0 +1,118 @@
+/* memories.c: the four memories of a simulation. Sizes come from a file: they are checked here before anything is allocated. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "engine.h"
+
+static const uint64_t size_limit = UINT64_C(64) << 30; /* beyond it no host of ours would run the program */
+static const uint64_t heap_limit = UINT64_C(1) << 28;  /* smaller ones lie on the heap, where the sanitisers see their ends */
+
+/* Zeroed; `size` may be 0. */
+static enum weft_status memory_create(struct memory *out, uint64_t size)
+{
+    *out = (struct memory){.size = size};
+    if (size == 0) return WEFT_OK;
+    if (size <= heap_limit) {
+        out->bytes = calloc(1, size);
+        out->held = MEMORY_HEAP;
+        return out->bytes ? WEFT_OK : WEFT_NO_MEMORY;
+    }
+    void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (bytes == MAP_FAILED) return WEFT_NO_MEMORY;
+    *out = (struct memory){bytes, size, MEMORY_MAPPED};
+    return WEFT_OK;
+}
+
+static void memory_free(struct memory *memory)
+{
+    if (memory->held == MEMORY_HEAP) free(memory->bytes);
+    if (memory->held == MEMORY_MAPPED) munmap(memory->bytes, memory->size);
+    *memory = (struct memory){0};
+}
+
+enum weft_status memory_own(struct memory *memory, struct weft_diag *diag)
+{
+    if (memory->held != MEMORY_BORROWED) return WEFT_OK;
+    struct memory own;
+    enum weft_status status = memory_create(&own, memory->size);
+    if (status != WEFT_OK) {
+        weft_error(diag, "no memory for %llu bytes of DRAM", (unsigned long long)memory->size);
+        return status;
+    }
+    memcpy(own.bytes, memory->bytes, memory->size);
+    *memory = own;
+    return WEFT_OK;
+}
+
+static bool has_opcode(const struct weft_program *program, enum weft_opcode op)
+{
+    for (size_t i = 0; i < program->instructions; i++)
+        if (program->text[i * WEFT_WORD_BYTES] == (uint8_t)op) return true;
+    return false;
+}
+
+static enum weft_status check_size(const char *what, uint64_t size, uint64_t limit, const char *whose, struct weft_diag *diag)
+{
+    if (size <= limit) return WEFT_OK;
+    return weft_error(diag, "the program asks for %llu bytes of %s; %s %llu", (unsigned long long)size, what, whose, (unsigned long long)limit);
+}
+
+static enum weft_status check_sizes(const struct weft_sim *sim, struct weft_diag *diag)
+{
+    const struct weft_program *program = sim->program;
+    enum weft_status status = check_size("DRAM", program->dram_bytes, program->machine.dram_bytes, "the machine has", diag);
+    if (status != WEFT_OK || sim->options.timing_only) return status;
+    status = check_size("host memory", program->host_bytes, size_limit, "the limit is", diag);
+    if (status == WEFT_OK) status = check_size("DRAM", program->dram_bytes, size_limit, "the limit is", diag);
+    if (status == WEFT_OK) status = check_size("DRAM for its weights", program->weights_bytes, program->dram_bytes, "its footprint is", diag);
+    if (status != WEFT_OK) return status;
+    if (program->data_host > program->host_bytes || program->data_bytes > program->host_bytes - program->data_host)
+        return weft_error(diag, "the program's %llu bytes of data at host address %llu leave its %llu bytes of host memory",
+                          (unsigned long long)program->data_bytes, (unsigned long long)program->data_host,
+                          (unsigned long long)program->host_bytes);
+    if (!program->weights && (program->weights_bytes || has_opcode(program, WEFT_OP_READ_WEIGHTS)))
+        return weft_error(diag, "the program carries no weights: it was compiled for timing only (run it with --timing)");
+    return WEFT_OK;
+}
+
+static enum weft_status create_dram(struct memory *out, const struct weft_program *program)
+{
+    bool read_only = !program->machine.dram_writable || !has_opcode(program, WEFT_OP_WRITE_DRAM);
+    if (read_only && program->weights_bytes == program->dram_bytes) {
+        *out = (struct memory){program->weights, program->dram_bytes, program->weights ? MEMORY_BORROWED : MEMORY_NONE};
+        return WEFT_OK;
+    }
+    enum weft_status status = memory_create(out, program->dram_bytes);
+    if (status == WEFT_OK && program->weights_bytes) memcpy(out->bytes, program->weights, program->weights_bytes);
+    return status;
+}
+
+static enum weft_status create_all(struct weft_sim *sim)
+{
+    const struct weft_program *program = sim->program;
+    const struct weft_machine *machine = &program->machine;
+    enum weft_status status = memory_create(&sim->memory[WEFT_SPACE_UB], machine->ub_bytes);
+    if (status == WEFT_OK) status = memory_create(&sim->memory[WEFT_SPACE_ACC], machine->acc_rows * machine->columns * 4);
+    if (status == WEFT_OK) status = memory_create(&sim->memory[WEFT_SPACE_HOST], program->host_bytes);
+    if (status == WEFT_OK) status = create_dram(&sim->memory[WEFT_SPACE_DRAM], program);
+    if (status == WEFT_OK && program->data_bytes)
+        memcpy(sim->memory[WEFT_SPACE_HOST].bytes + program->data_host, program->data, program->data_bytes);
+    return status;
+}
+
+enum weft_status memories_create(struct weft_sim *sim, struct weft_diag *diag)
+{
+    enum weft_status status = check_sizes(sim, diag);
+    if (status != WEFT_OK || sim->options.timing_only) return status;
+    status = create_all(sim);
+    if (status == WEFT_NO_MEMORY)
+        weft_error(diag, "no memory for the machine's buffers, %llu bytes of host memory and %llu bytes of DRAM",
+                   (unsigned long long)sim->program->host_bytes, (unsigned long long)sim->program->dram_bytes);
+    return status;
+}
+
+void memories_free(struct weft_sim *sim)
+{
+    for (size_t i = 0; i < WEFT_SPACES; i++) memory_free(&sim->memory[i]);
+}
