@@ -246,6 +246,15 @@ void weft_arrays_free(struct weft_arrays *arrays); /* the items, not the struct 
 enum weft_status weft_file_read(char **out, size_t *bytes, const char *path, size_t limit, struct weft_diag *diag);
 enum weft_status weft_file_write(const char *path, const void *bytes, size_t size, struct weft_diag *diag);
 
+/* --- tensors of a program and arrays of a person (tensor.c) -------------------------------------------------------------- */
+
+/* `memory` is all of the memory that tensor->host is an address of (host memory; the UB for a probe), `bytes` long; addresses are
+ * checked. Reals are quantised with the tensor's scale and zero as ONNX's QuantizeLinear does; an array whose element type or shape is not the tensor's
+ * is an error that says what was expected. Unpack makes an array of the tensor's element type; free it with weft_arrays_free. */
+enum weft_status weft_tensor_pack(uint8_t *memory, uint64_t bytes, const struct weft_tensor *tensor, const struct weft_array *array, struct weft_diag *diag);
+enum weft_status weft_tensor_unpack(struct weft_array *out, const struct weft_tensor *tensor, const uint8_t *memory, uint64_t bytes, struct weft_diag *diag);
+uint64_t weft_tensor_count(const struct weft_tensor *tensor); /* elements, saturated to 2^63 */
+
 /* --- what an instruction touches, and faults (effects.c) --------------------------------------------------------------- */
 
 enum weft_space { WEFT_SPACE_UB, WEFT_SPACE_ACC, WEFT_SPACE_HOST, WEFT_SPACE_DRAM, WEFT_SPACES };

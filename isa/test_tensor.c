@@ -1,0 +1,106 @@
+/* Proves tensor.c: numbers worked out by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "weft_isa.h"
+
+static char said[512];
+static void keep(void *user, const char *message)
+{
+    (void)user;
+    snprintf(said, sizeof said, "%s", message);
+}
+
+/* A 2 x 3 tensor, transposed in memory, pixels 4 bytes apart: element (i, j) lies at 5 + i + 4 j. */
+static struct weft_tensor transposed(void)
+{
+    return (struct weft_tensor){.name = "x", .format = WEFT_FORMAT_u8, .scale = 0.5f, .zero = 10, .quantised = true, .rank = 2,
+                                .dims = {2, 3}, .host = 5, .strides = {1, 4}, .bytes = 10, .element = "float32"};
+}
+
+static void quantises_into_strided_memory(void **state)
+{
+    (void)state;
+    struct weft_tensor tensor = transposed();
+    /* 0.25 / 0.5 = 0.5, to even: 0; 0.75 / 0.5 = 1.5, to even: 2; -100 saturates at 0; 1000 at 255. */
+    float values[6] = {0.0f, 0.25f, 0.75f, -100.0f, 1000.0f, 3.0f};
+    struct weft_array array = {.name = "x", .element = "float32", .rank = 2, .dims = {2, 3}, .bytes = values, .size = sizeof values};
+    uint8_t memory[16];
+    memset(memory, 0xee, sizeof memory);
+    assert_int_equal(weft_tensor_pack(memory, sizeof memory, &tensor, &array, NULL), WEFT_OK);
+    const uint8_t want[16] = {0xee, 0xee, 0xee, 0xee, 0xee, 10, 0, 0xee, 0xee, 10, 255, 0xee, 0xee, 12, 16, 0xee};
+    assert_memory_equal(memory, want, sizeof want);
+    struct weft_array back;
+    assert_int_equal(weft_tensor_unpack(&back, &tensor, memory, sizeof memory, NULL), WEFT_OK);
+    const float reals[6] = {0.0f, 0.0f, 1.0f, -5.0f, 122.5f, 3.0f};
+    assert_int_equal(back.size, sizeof reals);
+    assert_memory_equal(back.bytes, reals, sizeof reals);
+    free(back.name);
+    free(back.bytes);
+}
+
+static void integers_pass_unchanged_or_are_refused(void **state)
+{
+    (void)state;
+    struct weft_tensor tensor = {.name = "ids", .format = WEFT_FORMAT_s16, .rank = 1, .dims = {3}, .strides = {2}, .bytes = 6, .element = "int64"};
+    int64_t values[3] = {-32768, 7, 32767};
+    struct weft_array array = {.name = "ids", .element = "int64", .rank = 1, .dims = {3}, .bytes = values, .size = sizeof values}, back;
+    uint8_t memory[6];
+    assert_int_equal(weft_tensor_pack(memory, sizeof memory, &tensor, &array, NULL), WEFT_OK);
+    const uint8_t want[6] = {0x00, 0x80, 7, 0, 0xff, 0x7f};
+    assert_memory_equal(memory, want, sizeof want);
+    assert_int_equal(weft_tensor_unpack(&back, &tensor, memory, sizeof memory, NULL), WEFT_OK);
+    assert_memory_equal(back.bytes, values, sizeof values);
+    free(back.name);
+    free(back.bytes);
+    values[1] = 32768;
+    struct weft_diag diag = {.report = keep};
+    assert_int_equal(weft_tensor_pack(memory, sizeof memory, &tensor, &array, &diag), WEFT_ERROR);
+    assert_string_equal(said, "input 'ids': element 1 is 32768, but the machine takes it as s16 (-32768 to 32767)");
+}
+
+static void says_what_was_expected(void **state)
+{
+    (void)state;
+    struct weft_tensor tensor = transposed();
+    double values[6] = {0};
+    struct weft_array array = {.name = "x", .element = "float64", .rank = 1, .dims = {6}, .bytes = values, .size = sizeof values};
+    struct weft_diag diag = {.report = keep};
+    uint8_t memory[16];
+    assert_int_equal(weft_tensor_pack(memory, sizeof memory, &tensor, &array, &diag), WEFT_ERROR);
+    assert_string_equal(said, "input 'x': float64 (6,) given, float32 (2, 3) expected");
+}
+
+/* Sizes from a file that point outside, wrap around, or claim more elements than there are bytes. */
+static void hostile_tensors_are_refused(void **state)
+{
+    (void)state;
+    struct weft_array out;
+    uint8_t memory[16] = {0};
+    struct weft_tensor tensor = transposed();
+    assert_int_equal(weft_tensor_unpack(&out, &tensor, memory, 14, NULL), WEFT_ERROR); /* the last element lies at byte 14 */
+    tensor.host = UINT64_MAX;
+    assert_int_equal(weft_tensor_unpack(&out, &tensor, memory, 16, NULL), WEFT_ERROR);
+    tensor = transposed();
+    tensor.dims[0] = UINT64_C(1) << 62;
+    tensor.strides[0] = 0;
+    assert_int_equal(weft_tensor_unpack(&out, &tensor, memory, 16, NULL), WEFT_ERROR);
+    tensor = transposed();
+    strcpy(tensor.element, "complex64");
+    assert_int_equal(weft_tensor_unpack(&out, &tensor, memory, 16, NULL), WEFT_ERROR);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(quantises_into_strided_memory),
+        cmocka_unit_test(integers_pass_unchanged_or_are_refused),
+        cmocka_unit_test(says_what_was_expected),
+        cmocka_unit_test(hostile_tensors_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
