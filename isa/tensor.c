@@ -150,11 +150,25 @@ static bool pack_one(uint8_t *to, const struct weft_tensor *tensor, const uint8_
     return true;
 }
 
+/* The bytes between elements are a halo that the program reads as zero points. */
+static void fill_span(uint8_t *memory, uint64_t bytes, const struct weft_tensor *tensor)
+{
+    unsigned width = weft_format_bytes(tensor->format);
+    uint64_t end = tensor->bytes < bytes - tensor->host ? tensor->host + tensor->bytes : bytes;
+    for (uint64_t at = tensor->host; at + width <= end; at += width)
+        if (weft_format_is_integer(tensor->format))
+            weft_store_integer(memory + at, tensor->format, tensor->quantised ? tensor->zero : 0);
+        else
+            weft_store_float(memory + at, tensor->format, 0);
+}
+
 enum weft_status weft_tensor_pack(uint8_t *memory, uint64_t bytes, const struct weft_tensor *tensor, const struct weft_array *array, struct weft_diag *diag)
 {
     const struct element_type *type;
     if (check(tensor, bytes, &type, diag) || check_array(tensor, array, type, diag))
         return WEFT_ERROR;
+    if (weft_tensor_count(tensor))
+        fill_span(memory, bytes, tensor);
     struct walk walk = {.at = tensor->host};
     const uint8_t *from = array->bytes;
     for (uint64_t i = 0, count = weft_tensor_count(tensor); i < count; i++, from += type->bytes, walk_next(&walk, tensor))
