@@ -1,0 +1,16 @@
+/* network.h: what stands behind weft_network. Private to compiler/. */
+#ifndef WEFT_COMPILER_NETWORK_H
+#define WEFT_COMPILER_NETWORK_H
+
+#include "graph.h"
+#include "interp.h"
+#include "weft_compiler.h"
+
+struct weft_network {
+    struct graph *graph;
+    char *path;
+    struct interp_run run; bool interpreted; /* of weft_network_interpret: the values that weft_network_value lends */
+    float **floats;                          /* by value id: what weft_network_value made; NULL until asked for */
+};
+
+#endif
