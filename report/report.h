@@ -1,0 +1,26 @@
+/* report.h: what the files of report/ share. Private to report/. */
+#ifndef WEFT_REPORT_REPORT_H
+#define WEFT_REPORT_REPORT_H
+
+#include "weft_report.h"
+
+/* The six classes in the order of Table 3 of the TPU paper: key in JSON, words in the text report, what a layer then waits for. */
+struct report_class {
+    const char *key, *title, *waits;
+};
+extern const struct report_class report_classes[WEFT_CLASSES];
+
+/* The network's own products; where the program knows none, the cells' (then *counted is true). */
+uint64_t report_macs(const struct weft_report_input *input, bool *counted);
+uint64_t report_batch(const struct weft_program *program);
+double report_inferences_per_second(const struct weft_report_input *input, const struct weft_figures *figures);
+void report_layer_figures(struct weft_figures *out, const struct weft_report_input *input, size_t layer);
+/* First layer, in order of the program, under WEFT_ACCURACY_DB; NULL: none. */
+const struct weft_accuracy *report_departure(const struct weft_report_input *input);
+const char *report_engine_name(enum weft_engine engine);
+
+/* Closed form of each product of a short program, for reading a tile by eye (tile.c). */
+enum { REPORT_TILE_INSTRUCTIONS = 50 };
+void report_tiles(FILE *out, const struct weft_program *program);
+
+#endif

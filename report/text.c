@@ -1,0 +1,268 @@
+/* text.c: the report on one screen. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+
+enum { COSTLIEST = 10, NUMBER = 32 };
+#define WAITING_RATIO 1.10 /* beyond this multiple of the mapping bound the report says what the run waits for */
+
+/* 1234567 as 1,234,567. */
+static const char *grouped(char out[NUMBER], uint64_t value)
+{
+    char digits[NUMBER];
+    size_t length = (size_t)snprintf(digits, sizeof digits, "%" PRIu64, value), o = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (i && (length - i) % 3 == 0)
+            out[o++] = ',';
+        out[o++] = digits[i];
+    }
+    out[o] = 0;
+    return out;
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+static const char *or_none(const char *text)
+{
+    return text && *text ? text : "-";
+}
+
+static const char *duration(char out[NUMBER], double seconds)
+{
+    if (seconds >= 1)
+        snprintf(out, NUMBER, "%.3f s", seconds);
+    else if (seconds >= 1e-3)
+        snprintf(out, NUMBER, "%.3f ms", seconds * 1e3);
+    else
+        snprintf(out, NUMBER, "%.3f us", seconds * 1e6);
+    return out;
+}
+
+static void print_head(FILE *out, const struct weft_report_input *in)
+{
+    const struct weft_machine *m = &in->program->machine;
+    fprintf(out, "%s on %s (%" PRIu64 " x %" PRIu64 " cells at %g MHz), %s, batch %" PRIu64 ", %s engine\n", in->name, m->name, m->rows, m->columns,
+            (double)m->clock_hz / 1e6, or_none(in->program->format), report_batch(in->program), report_engine_name(in->engine));
+    fprintf(out, "inputs: %s\n\n", in->timing_only ? "none, timing only" : or_none(in->inputs));
+}
+
+static void print_bound(FILE *out, const char *name, uint64_t bound, double ratio)
+{
+    char n[NUMBER];
+    if (bound)
+        fprintf(out, "  %-16s%14s cycles    the run takes %.2f times as many\n", name, grouped(n, bound), ratio);
+    else
+        fprintf(out, "  %-16s%14s\n", name, "not known");
+}
+
+static void print_intensity(FILE *out, const struct weft_figures *f)
+{
+    if (isnan(f->arithmetic_intensity))
+        fprintf(out, "  %-16s%14s\n", "intensity", "no DRAM bytes");
+    else
+        fprintf(out, "  %-16s%14.1f MAC per DRAM byte (ridge point %.1f: %s)\n", "intensity", f->arithmetic_intensity, f->ridge_point,
+                f->arithmetic_intensity < f->ridge_point ? "DRAM is the roof" : "the array is the roof");
+}
+
+static void print_speed(FILE *out, const struct weft_report_input *in, const struct weft_figures *f)
+{
+    char n[NUMBER], d[NUMBER];
+    bool counted;
+    report_macs(in, &counted);
+    double rate = report_inferences_per_second(in, f);
+    fprintf(out, "  %-16s%14s        %s cycles\n", "latency", duration(d, f->seconds), grouped(n, f->cycles));
+    fprintf(out, "  %-16s%14.1f inferences/s, %.4g TOPS%s\n", "throughput", rate, f->tops, counted ? " (products of the program's own tiles)" : "");
+    fprintf(out, "  %-16s%12.1f %% of %.4g TOPS\n", "share of peak", 100 * f->share_of_peak, f->peak_tops);
+    print_bound(out, "roofline", in->program->roofline_cycles, f->roofline_ratio);
+    print_bound(out, "mapping bound", in->program->mapping_cycles, f->mapping_ratio);
+    print_intensity(out, f);
+    if (in->baseline)
+        fprintf(out, "  %-16s%14.2f times the inferences/s of %s\n", "speed-up", rate / in->baseline->inferences_per_second, in->baseline->path);
+}
+
+static void print_classes(FILE *out, const struct weft_figures *f)
+{
+    char n[NUMBER];
+    fprintf(out, "\n  %-28s%14s   share\n", "where the cycles went", "cycles");
+    for (int c = 0; c < WEFT_CLASSES; c++) {
+        fprintf(out, "  %-28s%14s  %5.1f%%\n", report_classes[c].title, grouped(n, f->classes[c]), percent(f->classes[c], f->cycles));
+        if (c == WEFT_CLASS_ACTIVE && !isnan(f->useful_cells))
+            fprintf(out, "    %-40s  %5.1f%% of its cells do useful work\n", "", 100 * f->useful_cells);
+    }
+    fprintf(out, "  %-28s%14s  100.0%%\n", "all", grouped(n, f->cycles));
+}
+
+static void print_bytes(FILE *out, const struct weft_counters *c)
+{
+    const struct { const char *name; uint64_t bytes; } rows[] = {
+        {"host to device", c->bytes_link_in}, {"device to host", c->bytes_link_out}, {"weights from DRAM", c->bytes_weights},
+        {"DRAM to buffer", c->bytes_dram_read}, {"buffer to DRAM", c->bytes_dram_write}, {"buffer read", c->bytes_ub_read},
+        {"buffer written", c->bytes_ub_write},
+    };
+    char n[NUMBER];
+    fprintf(out, "\n  %-28s%14s\n", "interface", "bytes");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].bytes)
+            fprintf(out, "  %-28s%14s\n", rows[i].name, grouped(n, rows[i].bytes));
+}
+
+static void print_units(FILE *out, const struct weft_report_input *in)
+{
+    const struct weft_counters *c = in->run;
+    const struct weft_machine *m = &in->program->machine;
+    char a[NUMBER], b[NUMBER];
+    fprintf(out, "\n  busy      host in %.1f%%, host out %.1f%%, fetch %.1f%%, DRAM %.1f%%, matrix %.1f%%, vector %.1f%%\n",
+            percent(c->busy_host_in, c->cycles), percent(c->busy_host_out, c->cycles), percent(c->busy_fetch, c->cycles),
+            percent(c->busy_dram, c->cycles), percent(c->busy_matrix, c->cycles), percent(c->busy_vector, c->cycles));
+    fprintf(out, "  most used buffer %s of %s bytes, accumulators %" PRIu64 " of %" PRIu64 " rows, weight FIFO %" PRIu64 " of %" PRIu64 " tiles\n",
+            grouped(a, c->peak_ub), grouped(b, m->ub_bytes), c->peak_acc, m->acc_rows, c->peak_fifo, m->fifo_tiles);
+}
+
+static enum weft_class largest(const struct weft_figures *f, int first)
+{
+    int best = first;
+    for (int c = first; c < WEFT_CLASSES; c++)
+        if (f->classes[c] > f->classes[best])
+            best = c;
+    return (enum weft_class)best;
+}
+
+struct cost {
+    size_t layer;
+    uint64_t key;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct cost *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? 1 : -1;
+    return x->layer < y->layer ? -1 : 1;
+}
+
+/* Layers in falling order of cycles, or of cycles in which the array is not active. Caller frees; NULL: no memory. */
+static struct cost *ranked(const struct weft_report_input *in, bool waiting)
+{
+    size_t count = in->program->layer_count;
+    struct cost *costs = calloc(count ? count : 1, sizeof *costs);
+    for (size_t i = 0; costs && i < count; i++)
+        costs[i] = (struct cost){i, in->layers[i].cycles - (waiting ? in->layers[i].class_active : 0)};
+    if (costs)
+        qsort(costs, count, sizeof *costs, by_key);
+    return costs;
+}
+
+static void print_layers(FILE *out, const struct weft_report_input *in)
+{
+    size_t count = in->program->layer_count;
+    struct cost *costs = ranked(in, false);
+    char n[NUMBER];
+    if (costs && count)
+        fprintf(out, "\n  %-24s%-12s%14s   share  bounded by\n", count > COSTLIEST ? "ten costliest layers" : "layers", "operator", "cycles");
+    for (size_t r = 0; costs && r < count && r < COSTLIEST; r++) {
+        const struct weft_layer *l = &in->program->layers[costs[r].layer];
+        struct weft_figures f;
+        report_layer_figures(&f, in, costs[r].layer);
+        fprintf(out, "  %-23.23s %-11.11s %14s  %5.1f%%  %s%s%s\n", or_none(l->name), or_none(l->op), grouped(n, f.cycles),
+                percent(f.cycles, in->run->cycles), report_classes[largest(&f, 0)].waits, l->wait ? "; " : "", l->wait ? l->wait : "");
+    }
+    free(costs);
+}
+
+/* Issued where the run is more than a tenth over its mapping bound: which classes, and which layers lose most cycles. */
+static void print_waits(FILE *out, const struct weft_report_input *in, const struct weft_figures *f)
+{
+    if (!(f->mapping_ratio > WAITING_RATIO))
+        return;
+    char n[NUMBER];
+    struct weft_figures rest = *f;
+    fprintf(out, "\n  %.0f%% over the mapping bound. It waits for\n", 100 * (f->mapping_ratio - 1));
+    for (int shown = 0; shown < 2; shown++) {
+        enum weft_class c = largest(&rest, WEFT_CLASS_WEIGHT_STALL);
+        if (rest.classes[c])
+            fprintf(out, "    %-32s%14s cycles\n", report_classes[c].waits, grouped(n, rest.classes[c]));
+        rest.classes[c] = 0;
+    }
+    struct cost *costs = ranked(in, true);
+    for (size_t r = 0; costs && r < in->program->layer_count && r < 3 && costs[r].key; r++)
+        fprintf(out, "    %s %-28.28s%14s cycles\n", r ? "  " : "in", or_none(in->program->layers[costs[r].layer].name), grouped(n, costs[r].key));
+    free(costs);
+}
+
+static void print_value(FILE *out, const struct weft_accuracy *a)
+{
+    if (isinf(a->sqnr_db) && a->sqnr_db > 0)
+        fprintf(out, "  %-40.40s%12s%16s\n", a->name, "equal", "0");
+    else
+        fprintf(out, "  %-40.40s%9.1f dB%16.4g\n", a->name, a->sqnr_db, a->max_error);
+}
+
+/* Worst first; a value that cannot be compared is worse than any. */
+static int by_sqnr(const void *a, const void *b)
+{
+    const struct weft_accuracy *x = a, *y = b;
+    if (isnan(x->sqnr_db) || isnan(y->sqnr_db))
+        return !isnan(x->sqnr_db) - !isnan(y->sqnr_db);
+    return (x->sqnr_db > y->sqnr_db) - (x->sqnr_db < y->sqnr_db);
+}
+
+static void print_worst(FILE *out, const struct weft_report_input *in)
+{
+    struct weft_accuracy *sorted = calloc(in->accuracy_count, sizeof *sorted);
+    if (!sorted)
+        return;
+    memcpy(sorted, in->accuracy, in->accuracy_count * sizeof *sorted);
+    qsort(sorted, in->accuracy_count, sizeof *sorted, by_sqnr);
+    for (size_t i = 0; i < in->accuracy_count && i < COSTLIEST; i++)
+        print_value(out, &sorted[i]);
+    free(sorted);
+}
+
+static void print_accuracy(FILE *out, const struct weft_report_input *in)
+{
+    if (!in->accuracy_count) {
+        fprintf(out, "\n  checked against the float network: the program keeps no value that could be compared\n");
+        return;
+    }
+    char title[64];
+    snprintf(title, sizeof title, "against the float network, %s", in->accuracy_count > COSTLIEST ? "ten worst" : "worst first");
+    fprintf(out, "\n  %-40s%12s%16s\n", title, "SQNR", "largest error");
+    print_worst(out, in);
+    if (in->accuracy_count > COSTLIEST) {
+        fprintf(out, "  and the last one\n");
+        print_value(out, &in->accuracy[in->accuracy_count - 1]);
+    }
+    const struct weft_accuracy *departs = report_departure(in);
+    if (departs)
+        fprintf(out, "  first below %.0f dB: %s\n", WEFT_ACCURACY_DB, departs->name);
+    else
+        fprintf(out, "  all %zu values compared are at %.0f dB or better\n", in->accuracy_count, WEFT_ACCURACY_DB);
+}
+
+void weft_report_text(FILE *out, const struct weft_report_input *in)
+{
+    struct weft_figures f;
+    bool counted;
+    uint64_t macs = report_macs(in, &counted);
+    weft_figures_compute(&f, in->run, &in->program->machine, macs, in->program->roofline_cycles, in->program->mapping_cycles);
+    print_head(out, in);
+    if (!f.cycles) {
+        fprintf(out, "  The %s engine computes values and keeps no time; --engine fast gives both.\n", report_engine_name(in->engine));
+    } else {
+        print_speed(out, in, &f);
+        print_classes(out, &f);
+        print_bytes(out, in->run);
+        print_units(out, in);
+        print_layers(out, in);
+        print_waits(out, in, &f);
+        report_tiles(out, in->program);
+    }
+    if (in->accuracy)
+        print_accuracy(out, in);
+}
