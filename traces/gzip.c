@@ -1,10 +1,10 @@
 #include "gzip.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static void put(struct gzip *gzip, const char *text, size_t bytes)
@@ -13,22 +13,18 @@ static void put(struct gzip *gzip, const char *text, size_t bytes)
         gzip->failed = true;
 }
 
-/* A temporary name beside the file, so that rename stays on one file system; the mode that the file would have had. */
+/* A name beside the file, so that rename stays on one file system. */
 static int open_aside(struct gzip *gzip)
 {
-    if (asprintf(&gzip->aside, "%s.XXXXXX", gzip->path) < 0) {
+    if (asprintf(&gzip->aside, "%s.%ld.part", gzip->path, (long)getpid()) < 0) {
         gzip->aside = NULL;
         return -1;
     }
-    int descriptor = mkstemp(gzip->aside);
+    int descriptor = open(gzip->aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor < 0) {
         free(gzip->aside);
         gzip->aside = NULL;
-        return -1;
     }
-    mode_t mask = umask(0);
-    umask(mask);
-    fchmod(descriptor, 0666 & ~mask);
     return descriptor;
 }
 
