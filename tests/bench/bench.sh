@@ -1,0 +1,47 @@
+#!/bin/sh
+# bench.sh BUILD: what Weft costs on this host, and the cycles of the networks that have a bound to meet. Prints; fails only where a command fails.
+set -eu
+build=$(cd "$1" && pwd)
+here=$(cd "$(dirname "$0")/../.." && pwd)
+weft=$build/cli/weft
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch"
+export WEFT_DATA="$here" OMP_NUM_THREADS=1
+models=$here/models
+
+measure() { # measure RUNS COMMAND...: "seconds megabytes"
+    "$build/tests/bench/weft_measure" "$@"
+}
+row() { # row WHAT "seconds megabytes" BOUND REMARK
+    printf '%-58s %10s ms %8s MB   %-22s %s\n' "$1" "$(echo "$2" | awk '{ printf "%.1f", 1000 * $1 }')" "$(echo "$2" | awk '{ print $2 }')" "$3" "${4-}"
+}
+cycles_of() { # cycles_of REPORT
+    sed -n 's/^ *"cycles": *\([0-9]*\).*/\1/p' "$1" | head -n 1
+}
+cycles() { # cycles WHAT NETWORK BATCH LIMIT
+    "$weft" run "$models/$2.onnxtxt" -m tpu-v1 --batch "$3" --timing -q --report "json=$scratch/report.json"
+    count=$(cycles_of report.json)
+    roofline=$(sed -n 's/^ *"roofline_cycles": *\([0-9]*\).*/\1/p' report.json | head -n 1)
+    mapping=$(sed -n 's/^ *"mapping_cycles": *\([0-9]*\).*/\1/p' report.json | head -n 1)
+    awk -v what="$1" -v c="$count" -v r="$roofline" -v m="$mapping" -v limit="$4" 'BEGIN {
+        if (limit ~ /^x/) limit = substr(limit, 2) * r
+        printf "%-34s %10d cycles   limit %10d (%.2f of it)   %.2f x roofline   %.2f x mapping bound\n", what, c, limit, c / limit, r ? c / r : 0, m ? c / m : 0 }'
+}
+
+grep -m 1 '^model name' /proc/cpuinfo | sed 's/.*: /CPU: /' || true
+echo "Medians, single thread."
+echo
+"$weft" compile "$models/resnet50.onnxtxt" -m tpu-v1 -q -o resnet50.tpu
+bare=$("$build/tests/bench/weft_bare_gemm" 11)
+run=$(measure 7 "$weft" run resnet50.tpu -q)
+bare_ms=$(echo "$bare" | awk '{ printf "%.1f", 1000 * $1 }')
+row "oneDNN, the bare int8 products of ResNet-50" "$(echo "$bare" | awk '{ print $1, "-" }')" ""
+row "weft run, ResNet-50, batch 1, values and cycles" "$run" "limit 3 x products" "$(echo "$run $bare" | awk '{ printf "%.2f x", $1 / $3 }')"
+row "weft run --timing, the same program" "$(measure 21 "$weft" run resnet50.tpu --timing -q)" "limit 10 ms"
+row "weft compile, with calibration" "$(measure 5 "$weft" compile "$models/resnet50.onnxtxt" -m tpu-v1 -q -o out.tpu)" "limit 2000 ms, 500 MB"
+row "weft compile --timing" "$(measure 11 "$weft" compile "$models/resnet50.onnxtxt" -m tpu-v1 --timing -q -o out.tpu)" "limit 100 ms"
+echo
+cycles "ResNet-50, tpu-v1, batch 1" resnet50 1 640000
+cycles "ResNet-50, tpu-v1, batch 8" resnet50 8 1120000
+cycles "perceptron 2048 x 5, batch 200" mlp-2048x5 200 x1.10
