@@ -248,26 +248,37 @@ static uint64_t parameter(const struct weft_instr *instr, uint64_t base, uint64_
     return base + (instr->first_lane + lane) % period * 4;
 }
 
-/* f = (float)(ACC + bias) x s + b', as far as the instruction asks for bias, scale and residual. */
-static float activate_lane(const struct reference *r, const struct weft_instr *instr, uint64_t row, uint64_t lane)
+/* x = ACC + bias. */
+static struct value biased_lane(const struct reference *r, const struct weft_instr *instr, uint64_t row, uint64_t lane)
 {
     const struct weft_config *v = &r->sim->config;
     struct value x = acc_lane(r, instr, row, lane);
-    if (instr->bias) {
-        const uint8_t *bias = r->ub + parameter(instr, v->bias, lane, v->bias_period);
-        if (instr->facc) x.f = x.f + weft_load_float(bias, WEFT_FORMAT_f32);
-        else x.i = plus(x.i, weft_load_integer(bias, WEFT_FORMAT_s32));
+    if (!instr->bias) return x;
+    const uint8_t *bias = r->ub + parameter(instr, v->bias, lane, v->bias_period);
+    if (instr->facc) x.f = x.f + weft_load_float(bias, WEFT_FORMAT_f32);
+    else x.i = plus(x.i, weft_load_integer(bias, WEFT_FORMAT_s32));
+    return x;
+}
+
+/* The result is f = (float)x x s + b', as far as the instruction asks for scale and residual; raw: x itself. */
+static void activate_lane(const struct reference *r, const struct weft_instr *instr, uint64_t row, uint64_t lane, uint8_t *out)
+{
+    const struct weft_config *v = &r->sim->config;
+    struct value x = biased_lane(r, instr, row, lane);
+    if (instr->raw && instr->facc) weft_store_float(out, instr->fmt, x.f);
+    else if (instr->raw) weft_store_integer(out, instr->fmt, x.i);
+    else {
+        float s = instr->scale ? weft_load_float(r->ub + parameter(instr, v->scale, lane, v->scale_period), WEFT_FORMAT_f32) : v->mul_a;
+        float f = scaled(x, s, 0);
+        result(r, instr, instr->residual ? f + operand_b(r, instr, row, lane) : f, out);
     }
-    float s = instr->scale ? weft_load_float(r->ub + parameter(instr, v->scale, lane, v->scale_period), WEFT_FORMAT_f32) : v->mul_a;
-    float f = scaled(x, s, 0);
-    return instr->residual ? f + operand_b(r, instr, row, lane) : f;
 }
 
 enum weft_status reference_activate(struct reference *r, const struct weft_instr *instr)
 {
     for (uint64_t row = 0; row < instr->rows; row++) {
         for (uint64_t lane = 0; lane < instr->lanes; lane++)
-            result(r, instr, activate_lane(r, instr, row, lane), row_at(r, instr, lane));
+            activate_lane(r, instr, row, lane, row_at(r, instr, lane));
         write_row(r, instr, row, instr->lanes, instr->first_lane);
     }
     return WEFT_OK;
