@@ -1,0 +1,227 @@
+/* numbers.c: the machine's numbers. Only + - x / sqrt, comparisons and moves of bits: each is defined by IEEE 754 to the last
+ * bit, so every host gives the same result. (floorf and sqrtf are exact by the same standard.) */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "weft_isa.h"
+
+_Static_assert(FLT_EVAL_METHOD == 0, "float arithmetic must be rounded to float after every operation");
+
+struct format_info {
+    const char *name;
+    unsigned bytes;
+    bool integer;
+    int32_t low, high;
+};
+
+static const struct format_info formats[] = {
+    [WEFT_FORMAT_u8] = {"u8", 1, true, 0, 255},
+    [WEFT_FORMAT_s8] = {"s8", 1, true, -128, 127},
+    [WEFT_FORMAT_s16] = {"s16", 2, true, -32768, 32767},
+    [WEFT_FORMAT_s32] = {"s32", 4, true, INT32_MIN, INT32_MAX},
+    [WEFT_FORMAT_bf16] = {"bf16", 2, false, 0, 0},
+    [WEFT_FORMAT_f32] = {"f32", 4, false, 0, 0},
+};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+unsigned weft_format_bytes(enum weft_format format) { return (unsigned)format < FORMATS ? formats[format].bytes : 0; }
+const char *weft_format_name(enum weft_format format) { return (unsigned)format < FORMATS ? formats[format].name : "?"; }
+bool weft_format_is_integer(enum weft_format format) { return (unsigned)format < FORMATS && formats[format].integer; }
+int32_t weft_format_low(enum weft_format format) { return formats[format].low; }
+int32_t weft_format_high(enum weft_format format) { return formats[format].high; }
+
+bool weft_format_find(enum weft_format *out, const char *name)
+{
+    for (unsigned i = 0; i < FORMATS; i++)
+        if (!strcmp(formats[i].name, name)) {
+            *out = (enum weft_format)i;
+            return true;
+        }
+    return false;
+}
+
+/* --- memory to number and back ------------------------------------------------------------------------------------ */
+
+static float float_of(uint32_t bits)
+{
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+static uint32_t bits_of(float f)
+{
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+static uint32_t load16(const uint8_t *b) { return (uint32_t)b[0] | (uint32_t)b[1] << 8; }
+static uint32_t load32(const uint8_t *b) { return load16(b) | load16(b + 2) << 16; }
+
+static void store16(uint8_t *b, uint32_t v)
+{
+    b[0] = (uint8_t)v;
+    b[1] = (uint8_t)(v >> 8);
+}
+
+static void store32(uint8_t *b, uint32_t v)
+{
+    store16(b, v);
+    store16(b + 2, v >> 16);
+}
+
+int32_t weft_load_integer(const void *bytes, enum weft_format format)
+{
+    const uint8_t *b = bytes;
+    switch (format) {
+    case WEFT_FORMAT_u8: return b[0];
+    case WEFT_FORMAT_s8: return (int8_t)b[0];
+    case WEFT_FORMAT_s16: return (int16_t)load16(b);
+    default: return (int32_t)load32(b);
+    }
+}
+
+void weft_store_integer(void *bytes, enum weft_format format, int32_t value)
+{
+    switch (weft_format_bytes(format)) {
+    case 1: *(uint8_t *)bytes = (uint8_t)value; break;
+    case 2: store16(bytes, (uint32_t)value); break;
+    default: store32(bytes, (uint32_t)value); break;
+    }
+}
+
+float weft_load_float(const void *bytes, enum weft_format format)
+{
+    return float_of(format == WEFT_FORMAT_bf16 ? load16(bytes) << 16 : load32(bytes));
+}
+
+void weft_store_float(void *bytes, enum weft_format format, float value)
+{
+    uint32_t bits = value != value ? 0x7fc00000u : bits_of(value);
+    if (format == WEFT_FORMAT_bf16)
+        store16(bytes, (bits + 0x7fff + (bits >> 16 & 1)) >> 16); /* a carry out of the fraction is the next exponent, up to infinity */
+    else
+        store32(bytes, bits);
+}
+
+int32_t weft_requantise(float f, int32_t zero, int32_t low, int32_t high)
+{
+    int64_t q = 0;
+    if (f >= 0x1p31f) {
+        q = INT32_MAX;
+    } else if (f < -0x1p31f) {
+        q = INT32_MIN;
+    } else if (f == f) {
+        /* Adding 1.5 x 2^52 leaves no bits for a fraction: the sum is rounded to the nearest integer, ties to even. */
+        const double magic = 0x1.8p52;
+        q = (int64_t)(((double)f + magic) - magic);
+    }
+    q += zero;
+    q = q < INT32_MIN ? INT32_MIN : q > INT32_MAX ? INT32_MAX : q;
+    q = q < low ? low : q;
+    return (int32_t)(q > high ? high : q);
+}
+
+/* --- functions ------------------------------------------------------------------------------------------------------ */
+
+static double power_of_two(int k) /* a normal binary64: -1022 to 1023 */
+{
+    uint64_t bits = (uint64_t)(k + 1023) << 52;
+    double d;
+    memcpy(&d, &bits, sizeof d);
+    return d;
+}
+
+/* e^x for |x| <= 700: x = k ln 2 + r with |r| <= 0.35; the series ends at r^13 / 13! (the next term is below 2^-57). */
+static double exp_double(double x)
+{
+    const double ln2_high = 0x1.62e42fee00000p-1, ln2_low = 0x1.a39ef35793c76p-33; /* high x k is exact */
+    double k = floor(x * 0x1.71547652b82fep+0 + 0.5);
+    double r = (x - k * ln2_high) - k * ln2_low;
+    static const double inverse_factorial[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880,
+                                               1.0 / 40320,      1.0 / 5040,      1.0 / 720,      1.0 / 120,     1.0 / 24,
+                                               1.0 / 6,          1.0 / 2,         1.0,            1.0};
+    double sum = inverse_factorial[0];
+    for (unsigned i = 1; i < sizeof inverse_factorial / sizeof *inverse_factorial; i++)
+        sum = sum * r + inverse_factorial[i];
+    return sum * power_of_two((int)k);
+}
+
+static double bounded(double x, double bound) { return x > bound ? bound : x < -bound ? -bound : x; }
+
+static float exp_float(float x) { return (float)exp_double(bounded(x, 200)); }
+
+/* log(2^e m) = e ln 2 + 2 artanh((m - 1) / (m + 1)) with m in [0.70, 1.42): |s| < 0.172, the first term left out is below 2^-58. */
+static float log_float(float f)
+{
+    if (f == 0)
+        return -INFINITY;
+    if (f < 0)
+        return NAN;
+    if (f == INFINITY)
+        return f;
+    double x = f; /* a subnormal float is a normal double */
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int e = (int)(bits >> 52) - 1023;
+    bits = (bits & 0xfffffffffffff) | (uint64_t)1023 << 52;
+    double m;
+    memcpy(&m, &bits, sizeof m);
+    if (m > 0x1.6a09e667f3bcdp0) {
+        m = m * 0.5;
+        e = e + 1;
+    }
+    double s = (m - 1) / (m + 1), s2 = s * s, sum = 0;
+    for (int n = 21; n >= 1; n -= 2)
+        sum = sum * s2 + 1.0 / n;
+    return (float)(e * 0x1.62e42fefa39efp-1 + 2 * s * sum);
+}
+
+/* Near zero the quotient of exponentials would cancel; the series' next term is below 2^-51 of the result. */
+static float tanh_float(float f)
+{
+    double x = f, x2 = x * x;
+    if (x2 < 0.0004)
+        return (float)(x * (1 - x2 * (1.0 / 3 - x2 * (2.0 / 15 - x2 * (17.0 / 315)))));
+    double e = exp_double(bounded(2 * x, 200));
+    return (float)((e - 1) / (e + 1));
+}
+
+static float sigmoid_float(float x) { return (float)(1 / (1 + exp_double(bounded(-(double)x, 200)))); }
+
+/* erf x = 2/sqrt(pi) e^(-x^2) (x + 2 x^3/3 + 4 x^5/15 + ...): all terms have one sign, so nothing cancels. Beyond 4 it is 1 in fp32. */
+static float erf_float(float f)
+{
+    double x = bounded(f, 4), x2 = x * x, term = x, sum = x;
+    double smallest = (x < 0 ? -x : x) * 0x1p-56;
+    for (int n = 3; term > smallest || term < -smallest; n += 2) {
+        term = term * (2 * x2) / n;
+        sum = sum + term;
+    }
+    return (float)(0x1.20dd750429b6dp0 * exp_double(-x2) * sum);
+}
+
+float weft_apply(enum weft_function function, float x, float alpha)
+{
+    if (x != x)
+        return NAN;
+    switch (function) {
+    case WEFT_FUNCTION_relu: return x < 0 ? 0 : x;
+    case WEFT_FUNCTION_leaky: return x < 0 ? alpha * x : x;
+    case WEFT_FUNCTION_exp: return exp_float(x);
+    case WEFT_FUNCTION_log: return log_float(x);
+    case WEFT_FUNCTION_recip: return 1 / x;
+    case WEFT_FUNCTION_sqrt: return sqrtf(x);
+    case WEFT_FUNCTION_rsqrt: return 1 / sqrtf(x);
+    case WEFT_FUNCTION_tanh: return tanh_float(x);
+    case WEFT_FUNCTION_sigmoid: return sigmoid_float(x);
+    case WEFT_FUNCTION_erf: return erf_float(x);
+    case WEFT_FUNCTION_abs: return x < 0 ? -x : x == 0 ? 0 : x;
+    case WEFT_FUNCTION_floor: return floorf(x);
+    case WEFT_FUNCTION_none:
+    case WEFT_FUNCTION_table: break; /* the table is looked up after rounding, by who holds it */
+    }
+    return x;
+}
