@@ -1,0 +1,156 @@
+/* cmd_run.c: weft run PROGRAM|NETWORK: its options. The work is run.c's. */
+#include "run.h"
+
+#include <string.h>
+
+enum { KEY_ENGINE = 0x200, KEY_TIMING, KEY_REPORT, KEY_TRACE, KEY_FROM, KEY_TO, KEY_CHECK, KEY_BASELINE };
+
+static const struct argp_child children[] = {{&cli_machine_argp, 0, NULL, 1}, {&cli_network_argp, 0, NULL, 2}, {&cli_common_argp, 0, NULL, 9}, {0}};
+
+static enum weft_engine engine_of(const char *text, struct argp_state *state)
+{
+    if (!strcmp(text, "fast"))
+        return WEFT_ENGINE_FAST;
+    if (!strcmp(text, "reference"))
+        return WEFT_ENGINE_REFERENCE;
+    if (!strcmp(text, "systemc"))
+        argp_error(state, "engine systemc is not built into this weft; fast and reference are");
+    argp_error(state, "there is no engine '%s'; fast and reference are there", text);
+    return WEFT_ENGINE_FAST;
+}
+
+static void add_report(struct run_options *options, const char *text, struct argp_state *state)
+{
+    size_t length = strcspn(text, "=");
+    const char *path = text[length] ? text + length + 1 : NULL;
+    if (path && !*path)
+        argp_error(state, "--report %s: which file?", text);
+    if (length == 4 && !strncmp(text, "text", 4)) {
+        options->text = true;
+        options->text_path = path;
+    } else if (length == 4 && !strncmp(text, "json", 4)) {
+        options->json = true;
+        options->json_path = path;
+    } else if (length == 4 && !strncmp(text, "html", 4)) {
+        argp_error(state, "the html report is not there yet; text and json are");
+    } else {
+        argp_error(state, "--report takes text or json, with =FILE where it is not for standard output; not '%s'", text);
+    }
+}
+
+static void add_input(struct run_options *options, const char *text, struct argp_state *state)
+{
+    if (options->input_count == RUN_INPUTS_MAX)
+        argp_error(state, "at most %d times -i; an .npz holds any number of inputs", RUN_INPUTS_MAX);
+    options->inputs[options->input_count++] = text;
+}
+
+static void agree(const struct run_options *options, struct argp_state *state)
+{
+    if (!options->subject)
+        argp_error(state, "run what? A program, a network file (.onnx, .onnxtxt, .csv), or a name of `weft models`");
+    if (options->timing && (options->input_count || options->out || options->check))
+        argp_error(state, "--timing computes no values: leave out -i, -o and --check");
+    if (options->timing && options->engine == WEFT_ENGINE_REFERENCE)
+        argp_error(state, "the reference engine keeps no time: --timing needs --engine fast");
+    if (options->trace && options->engine == WEFT_ENGINE_REFERENCE)
+        argp_error(state, "the reference engine keeps no time: --trace needs --engine fast");
+    if (options->from_cycle >= options->to_cycle)
+        argp_error(state, "--from-cycle must lie before --to-cycle");
+    if (!options->trace && (options->from_cycle || options->to_cycle != UINT64_MAX))
+        argp_error(state, "--from-cycle and --to-cycle are a window of --trace FILE");
+    if (options->text && options->json && !options->text_path && !options->json_path)
+        argp_error(state, "two reports on standard output: give one of them a file, such as --report json=report.json");
+}
+
+static error_t parse_values(int key, char *text, struct argp_state *state)
+{
+    struct run_options *options = state->input;
+    switch (key) {
+    case 'i':
+        add_input(options, text, state);
+        return 0;
+    case 'o':
+        options->out = text;
+        return 0;
+    case KEY_ENGINE:
+        options->engine = engine_of(text, state);
+        return 0;
+    case KEY_TIMING:
+        options->timing = options->common.compile.timing_only = true;
+        return 0;
+    case KEY_CHECK:
+        options->check = true;
+        options->check_network = text;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    struct run_options *options = state->input;
+    switch (key) {
+    case KEY_REPORT:
+        add_report(options, text, state);
+        return 0;
+    case KEY_BASELINE:
+        options->baseline = text;
+        return 0;
+    case KEY_TRACE:
+        options->trace = text;
+        return 0;
+    case KEY_FROM:
+        options->from_cycle = cli_number(state, "--from-cycle", text, 0, UINT64_MAX);
+        return 0;
+    case KEY_TO:
+        options->to_cycle = cli_number(state, "--to-cycle", text, 0, UINT64_MAX);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (options->subject)
+            argp_error(state, "one program or network at a time; '%s' is a second one", text);
+        options->subject = text;
+        return 0;
+    case ARGP_KEY_END:
+        agree(options, state);
+        return 0;
+    case ARGP_KEY_INIT:
+        return cli_children(key, state, children);
+    default:
+        return parse_values(key, text, state);
+    }
+}
+
+static const struct argp_option options_table[] = {
+    {"input", 'i', "FILE", 0, "input: .npz with the inputs by name, or .npy or .pb, once for each input in order (seeded random input)", 0},
+    {"output", 'o', "FILE", 0, "write the outputs: .npz, or .npy where there is one", 0},
+    {"engine", KEY_ENGINE, "ENGINE", 0, "fast: values and cycles; reference: values only, plain and slow (fast)", 0},
+    {"timing", KEY_TIMING, NULL, 0, "cycles without values: needs no weights and no input", 0},
+    {"check", KEY_CHECK, "NETWORK", OPTION_ARG_OPTIONAL, "compare every layer with the float network; a PROGRAM needs =NETWORK, the one that it was made from", 0},
+    {"report", KEY_REPORT, "KIND[=FILE]", 0, "text or json, on standard output or into a file; may be repeated (text)", 0},
+    {"baseline", KEY_BASELINE, "FILE", 0, "a JSON report of an earlier run, to state the speed-up over it", 0},
+    {"trace", KEY_TRACE, "FILE.json.gz", 0, "write a timeline for ui.perfetto.dev (one microsecond there is one cycle)", 0},
+    {"from-cycle", KEY_FROM, "N", 0, "first cycle of the timeline (0)", 0},
+    {"to-cycle", KEY_TO, "N", 0, "cycle before which it ends (the end of the run)", 0},
+    {0},
+};
+static const struct argp argp = {options_table, parse, "PROGRAM|NETWORK",
+                                 "Runs a program, or compiles a network and runs it, and reports where every cycle went.\v"
+                                 "PROGRAM is what `weft compile` or `weft asm` wrote. NETWORK is an ONNX file (.onnx, .onnxtxt), a SCALE-Sim topology "
+                                 "(.csv, with --timing), or a name of `weft models`. Machine and network options are for a NETWORK: a PROGRAM carries its own. Every figure of the "
+                                 "report is defined in docs/metrics.md.\n\n"
+                                 "Examples:\n"
+                                 "  weft run resnet50 --batch 8 --check\n"
+                                 "  weft run my.tpu -i in.npz -o out.npz --report json=report.json --trace run.json.gz",
+                                 children, NULL, NULL};
+
+int cmd_run(int argc, char **argv)
+{
+    struct run_options options = {.to_cycle = UINT64_MAX};
+    struct weft_diag diag = cli_diag();
+    argp_parse(&argp, argc, argv, 0, NULL, &options);
+    int status = cli_status(run_all(&options, &diag), &diag);
+    cli_options_free(&options.common);
+    return status;
+}

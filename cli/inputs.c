@@ -1,0 +1,158 @@
+/* inputs.c: files to arrays to host memory, and back. The conversions are isa/'s. */
+#include "inputs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weft_compiler.h"
+
+static bool ends_with(const char *path, const char *ending)
+{
+    size_t length = strlen(path), tail = strlen(ending);
+    return length >= tail && !strcmp(path + length - tail, ending);
+}
+
+static enum weft_status load_one(struct weft_arrays *out, const char *path, struct weft_diag *diag)
+{
+    if (ends_with(path, ".pb"))
+        return weft_tensor_proto_load(out, path, diag);
+    if (ends_with(path, ".npy") || ends_with(path, ".npz"))
+        return weft_arrays_load(out, path, diag);
+    return weft_error(diag, "%s: an input is a .npy, .npz or .pb file", path);
+}
+
+/* Moves the items of `more` behind those of `to`. */
+static enum weft_status append(struct weft_arrays *to, struct weft_arrays *more)
+{
+    struct weft_array *items = reallocarray(to->items, to->count + more->count + 1, sizeof *items);
+    if (!items) {
+        weft_arrays_free(more);
+        return WEFT_NO_MEMORY;
+    }
+    if (more->count)
+        memcpy(items + to->count, more->items, more->count * sizeof *items);
+    to->items = items;
+    to->count += more->count;
+    free(more->items);
+    return WEFT_OK;
+}
+
+enum weft_status inputs_load(struct weft_arrays *out, const char *const *paths, size_t count, struct weft_diag *diag)
+{
+    enum weft_status status = WEFT_OK;
+    *out = (struct weft_arrays){0};
+    for (size_t i = 0; i < count && !status; i++) {
+        struct weft_arrays more = {0};
+        status = load_one(&more, paths[i], diag);
+        if (!status)
+            status = append(out, &more);
+    }
+    return status;
+}
+
+static struct weft_array *array_find(const struct weft_arrays *arrays, const char *name)
+{
+    for (size_t i = 0; i < arrays->count; i++)
+        if (arrays->items[i].name && !strcmp(arrays->items[i].name, name))
+            return &arrays->items[i];
+    return NULL;
+}
+
+static const struct weft_tensor *input_find(const struct weft_program *program, const char *name)
+{
+    for (size_t i = 0; name && i < program->input_count; i++)
+        if (!strcmp(program->inputs[i].name, name))
+            return &program->inputs[i];
+    return NULL;
+}
+
+/* "x, y and z", cut where it would not fit. */
+static void list_inputs(char *out, size_t size, const struct weft_program *program)
+{
+    size_t used = 0;
+    out[0] = 0;
+    for (size_t i = 0; i < program->input_count && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s'%s'", i == 0 ? "" : i + 1 < program->input_count ? ", " : " and ", program->inputs[i].name);
+}
+
+static enum weft_status left_over(const struct weft_array *array, const struct weft_program *program, struct weft_diag *diag)
+{
+    char names[256];
+    list_inputs(names, sizeof names, program);
+    return weft_error(diag, "input '%s' is not one of the program's, which are %s", array->name ? array->name : "", program->input_count ? names : "none");
+}
+
+/* The first array without a name of its own (a .npy has none). */
+static struct weft_array *next_unnamed(const struct weft_arrays *arrays)
+{
+    for (size_t i = 0; i < arrays->count; i++)
+        if (!arrays->items[i].name || !*arrays->items[i].name)
+            return &arrays->items[i];
+    return NULL;
+}
+
+enum weft_status inputs_match(struct weft_arrays *arrays, const struct weft_program *program, bool strict, struct weft_diag *diag)
+{
+    for (size_t i = 0; i < program->input_count; i++) {
+        const char *name = program->inputs[i].name;
+        if (array_find(arrays, name))
+            continue;
+        struct weft_array *array = next_unnamed(arrays);
+        char names[256];
+        list_inputs(names, sizeof names, program);
+        if (!array)
+            return weft_error(diag, "input '%s' is not given; the inputs are %s: name them in an .npz, or give one -i for each, in this order", name, names);
+        char *copy = strdup(name);
+        if (!copy)
+            return WEFT_NO_MEMORY;
+        free(array->name);
+        array->name = copy;
+    }
+    for (size_t i = 0; strict && i < arrays->count; i++)
+        if (!input_find(program, arrays->items[i].name))
+            return left_over(&arrays->items[i], program, diag);
+    return WEFT_OK;
+}
+
+/* Only the bytes that the tensor spans are touched: what lies around them is the program's. */
+static enum weft_status write_one(struct weft_sim *sim, const struct weft_tensor *tensor, const struct weft_array *array, struct weft_diag *diag)
+{
+    uint64_t bytes;
+    weft_sim_memory(sim, WEFT_SPACE_HOST, &bytes);
+    if (tensor->host > bytes || tensor->bytes > bytes - tensor->host)
+        return weft_error(diag, "input '%s' leaves the program's %llu bytes of host memory", tensor->name, (unsigned long long)bytes);
+    struct weft_tensor moved = *tensor;
+    moved.host = 0;
+    uint8_t *span = calloc(1, tensor->bytes ? tensor->bytes : 1);
+    if (!span)
+        return WEFT_NO_MEMORY;
+    enum weft_status status = weft_tensor_pack(span, tensor->bytes, &moved, array, diag);
+    if (!status && tensor->bytes)
+        weft_sim_write(sim, WEFT_SPACE_HOST, tensor->host, span, tensor->bytes);
+    free(span);
+    return status;
+}
+
+enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *program, const struct weft_arrays *arrays, struct weft_diag *diag)
+{
+    enum weft_status status = WEFT_OK;
+    for (size_t i = 0; i < program->input_count && !status; i++) {
+        const struct weft_array *array = array_find(arrays, program->inputs[i].name);
+        status = array ? write_one(sim, &program->inputs[i], array, diag) : weft_error(diag, "input '%s' is not given", program->inputs[i].name);
+    }
+    return status;
+}
+
+enum weft_status outputs_read(struct weft_arrays *out, const struct weft_sim *sim, const struct weft_program *program, struct weft_diag *diag)
+{
+    uint64_t bytes;
+    const uint8_t *host = weft_sim_memory(sim, WEFT_SPACE_HOST, &bytes);
+    *out = (struct weft_arrays){.items = calloc(program->output_count + 1, sizeof *out->items)};
+    enum weft_status status = out->items ? WEFT_OK : WEFT_NO_MEMORY;
+    for (size_t i = 0; i < program->output_count && !status; i++) {
+        status = weft_tensor_unpack(&out->items[i], &program->outputs[i], host, bytes, diag);
+        out->count += status == WEFT_OK;
+    }
+    return status;
+}

@@ -1,0 +1,18 @@
+/* inputs.h: the arrays that a run is given and those it gives back. Private to cli/. */
+#ifndef WEFT_CLI_INPUTS_H
+#define WEFT_CLI_INPUTS_H
+
+#include "weft_isa.h"
+#include "weft_sim.h"
+
+/* All files as one list: .npz, .npy or an ONNX TensorProto (.pb), by ending. Free with weft_arrays_free, also after an error. */
+enum weft_status inputs_load(struct weft_arrays *out, const char *const *paths, size_t count, struct weft_diag *diag);
+/* Gives each input of the program its array: by name, or, for arrays without one that fits, in the order given. The arrays take the
+ * inputs' names. `strict`: an array that is left over is an error (else it may have been a constant of the network). */
+enum weft_status inputs_match(struct weft_arrays *arrays, const struct weft_program *program, bool strict, struct weft_diag *diag);
+/* Packs the arrays, matched, into host memory. */
+enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *program, const struct weft_arrays *arrays, struct weft_diag *diag);
+/* The program's outputs as the network would give them. Free with weft_arrays_free. */
+enum weft_status outputs_read(struct weft_arrays *out, const struct weft_sim *sim, const struct weft_program *program, struct weft_diag *diag);
+
+#endif

@@ -1,0 +1,275 @@
+/* run.c: load or compile, feed, run, read, report; in this order. */
+#include "run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "inputs.h"
+#include "weft_trace.h"
+
+struct run {
+    struct run_options *options;
+    struct weft_diag *diag;
+    struct cli_progress progress;
+    struct weft_program *program;
+    struct weft_network *network;
+    struct weft_arrays inputs, outputs;
+    struct weft_sim *sim;
+    struct weft_trace *trace;
+    struct weft_counters *layers;
+    struct check check;
+    size_t missing;
+    struct weft_baseline baseline;
+    bool compiled; /* from a network, here */
+    char said_inputs[128];
+};
+
+static void say(const struct run *run, const char *verb, const char *path)
+{
+    if (path && !run->options->common.quiet)
+        fprintf(stderr, "weft: %s %s\n", verb, path);
+}
+
+/* --- the program ------------------------------------------------------------------------------------------------------ */
+
+static enum weft_status load_network(struct run *run, const char *name)
+{
+    char *path;
+    enum weft_status status = cli_network_path(&path, name, run->diag);
+    if (status)
+        return status;
+    run->options->common.compile.bindings = run->inputs.count ? &run->inputs : NULL;
+    status = weft_network_load(&run->network, path, &run->options->common.compile, run->diag);
+    free(path);
+    return status;
+}
+
+static enum weft_status load_program(struct run *run)
+{
+    struct run_options *o = run->options;
+    if (o->common.machine || o->common.set_count)
+        return weft_error(run->diag, "%s: a program carries its machine; -m and --set are for a network", o->subject);
+    if (o->check && !o->check_network)
+        return weft_error(run->diag, "%s: --check of a program needs the network that it was made from: --check=NETWORK", o->subject);
+    enum weft_status status = weft_program_load(&run->program, o->subject, run->diag);
+    if (!status && o->common.compile.batch == 0)
+        o->common.compile.batch = (int64_t)(run->program->batch ? run->program->batch : 1);
+    return !status && o->check ? load_network(run, o->check_network) : status;
+}
+
+static enum weft_status compile_network(struct run *run)
+{
+    struct weft_machine machine;
+    struct run_options *o = run->options;
+    enum weft_status status = cli_machine(&machine, &o->common, run->diag);
+    run->compiled = true;
+    if (!status && o->check_network)
+        status = weft_error(run->diag, "%s is a network: --check compares with it, and takes no other", o->subject);
+    if (!status)
+        status = load_network(run, o->subject);
+    return status ? status : weft_compile(&run->program, run->network, &machine, &o->common.compile, run->diag);
+}
+
+static enum weft_status obtain(struct run *run)
+{
+    struct run_options *o = run->options;
+    o->common.compile.progress = cli_progress_show;
+    o->common.compile.progress_user = &run->progress;
+    enum weft_status status = inputs_load(&run->inputs, o->inputs, o->input_count, run->diag);
+    if (status)
+        return status;
+    status = weft_program_is(o->subject) ? load_program(run) : compile_network(run);
+    cli_progress_end(&run->progress);
+    if (!status && run->compiled && o->common.verbose)
+        fprintf(stderr, "weft: compiled %s for %s: %zu instructions, in %.3f s\n", o->subject, run->program->machine.name, run->program->instructions,
+                cli_seconds_since(&run->progress.start));
+    return status;
+}
+
+/* --- inputs and outputs ------------------------------------------------------------------------------------------------ */
+
+static enum weft_status choose_inputs(struct run *run)
+{
+    struct run_options *o = run->options;
+    if (o->timing)
+        return WEFT_OK;
+    if (o->input_count) {
+        snprintf(run->said_inputs, sizeof run->said_inputs, "%s%s", o->inputs[0], o->input_count > 1 ? " and more" : "");
+        return inputs_match(&run->inputs, run->program, !run->compiled, run->diag);
+    }
+    snprintf(run->said_inputs, sizeof run->said_inputs, "random, seed %llu", (unsigned long long)o->common.compile.seed);
+    return weft_random_inputs(&run->inputs, run->program, o->common.compile.seed, run->diag);
+}
+
+/* Before the work, so that a long run does not end in a refusal. */
+static enum weft_status check_output_name(const struct run *run)
+{
+    const char *out = run->options->out, *dot = out ? strrchr(out, '.') : NULL;
+    if (!out || (dot && !strcmp(dot, ".npz")))
+        return WEFT_OK;
+    if (!dot || strcmp(dot, ".npy"))
+        return weft_error(run->diag, "%s: outputs are written as .npz, or .npy where there is one", out);
+    if (run->program->output_count != 1)
+        return weft_error(run->diag, "%s: the program has %zu outputs; .npy holds one, .npz any number", out, run->program->output_count);
+    return WEFT_OK;
+}
+
+static enum weft_status store_outputs(struct run *run)
+{
+    if (!run->options->out)
+        return WEFT_OK;
+    enum weft_status status = outputs_read(&run->outputs, run->sim, run->program, run->diag);
+    if (!status)
+        status = weft_arrays_store(&run->outputs, run->options->out, run->diag);
+    if (!status)
+        say(run, "wrote the outputs:", run->options->out);
+    return status;
+}
+
+/* --- the run ----------------------------------------------------------------------------------------------------------- */
+
+static bool progress_run(void *user, size_t instruction, size_t instructions)
+{
+    cli_progress_show(user, "running", instructions ? (double)instruction / (double)instructions : 1);
+    return false;
+}
+
+static enum weft_status create_sim(struct run *run)
+{
+    struct run_options *o = run->options;
+    struct weft_sim_options options = {.engine = o->engine, .timing_only = o->timing, .cancel = progress_run, .cancel_user = &run->progress};
+    enum weft_status status = WEFT_OK;
+    if (o->trace) {
+        struct weft_trace_options window = {o->trace, o->from_cycle, o->to_cycle};
+        status = weft_trace_create(&run->trace, run->program, &window, run->diag);
+        if (!status)
+            options.observer = weft_trace_observer(run->trace);
+    }
+    return status ? status : weft_sim_create(&run->sim, run->program, &options, run->diag);
+}
+
+static enum weft_status simulate(struct run *run)
+{
+    enum weft_status status = create_sim(run);
+    if (!status && !run->options->timing)
+        status = inputs_write(run->sim, run->program, &run->inputs, run->diag);
+    if (status)
+        return status;
+    struct timespec start;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    if (run->options->check)
+        status = check_run(&run->check, &run->missing, run->sim, run->program, run->network, &run->inputs, run->diag);
+    else
+        status = weft_sim_run(run->sim, run->diag);
+    cli_progress_end(&run->progress);
+    if (!status && run->options->common.verbose)
+        fprintf(stderr, "weft: ran in %.3f s%s\n", cli_seconds_since(&start), run->options->check ? ", the float network included" : "");
+    if (!status && run->missing)
+        fprintf(stderr, "weft: %zu values of the program have no counterpart in the network and were not compared\n", run->missing);
+    if (!status && run->trace)
+        status = weft_trace_finish(run->trace, run->diag);
+    if (!status)
+        say(run, "wrote the timeline, for ui.perfetto.dev:", run->options->trace);
+    return status;
+}
+
+/* --- the report -------------------------------------------------------------------------------------------------------- */
+
+static enum weft_status collect_layers(struct run *run)
+{
+    size_t count = run->program->layer_count;
+    run->layers = calloc(count ? count : 1, sizeof *run->layers);
+    if (!run->layers)
+        return WEFT_NO_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        run->layers[i] = *weft_sim_layer_counters(run->sim, i);
+    return WEFT_OK;
+}
+
+static enum weft_status write_text(struct run *run, const struct weft_report_input *input)
+{
+    if (!run->options->text_path) {
+        weft_report_text(stdout, input);
+        return WEFT_OK;
+    }
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+    if (!memory)
+        return WEFT_NO_MEMORY;
+    weft_report_text(memory, input);
+    enum weft_status status = fclose(memory) ? WEFT_NO_MEMORY : weft_file_write(run->options->text_path, text, size, run->diag);
+    free(text);
+    return status;
+}
+
+static enum weft_status write_json(struct run *run, const struct weft_report_input *input)
+{
+    char *text;
+    enum weft_status status = weft_report_json(&text, input);
+    if (status)
+        return status;
+    if (run->options->json_path)
+        status = weft_file_write(run->options->json_path, text, strlen(text), run->diag);
+    else
+        puts(text);
+    free(text);
+    if (!status)
+        say(run, "wrote the report:", run->options->json_path);
+    return status;
+}
+
+static enum weft_status report(struct run *run)
+{
+    struct run_options *o = run->options;
+    enum weft_status status = collect_layers(run);
+    if (status)
+        return status;
+    struct weft_report_input input = {
+        .program = run->program, .name = cli_base_name(o->subject), .inputs = o->timing ? NULL : run->said_inputs, .engine = o->engine,
+        .timing_only = o->timing, .run = weft_sim_counters(run->sim), .layers = run->layers, .accuracy = run->check.items,
+        .accuracy_count = run->check.count, .baseline = o->baseline ? &run->baseline : NULL,
+    };
+    if (o->text || (!o->json && !o->common.quiet))
+        status = write_text(run, &input);
+    if (!status && o->json)
+        status = write_json(run, &input);
+    if (!status && (fflush(stdout) || ferror(stdout)))
+        status = weft_error(run->diag, "standard output: the report could not be written");
+    return status;
+}
+
+static void release(struct run *run)
+{
+    cli_progress_end(&run->progress);
+    check_free(&run->check);
+    free(run->layers);
+    weft_sim_free(run->sim);
+    weft_trace_free(run->trace);
+    weft_arrays_free(&run->outputs);
+    weft_arrays_free(&run->inputs);
+    weft_program_free(run->program);
+    weft_network_free(run->network);
+}
+
+enum weft_status run_all(struct run_options *options, struct weft_diag *diag)
+{
+    struct run run = {.options = options, .diag = diag};
+    cli_progress_start(&run.progress, &options->common);
+    enum weft_status status = options->baseline ? weft_baseline_load(&run.baseline, options->baseline, diag) : WEFT_OK;
+    if (!status)
+        status = obtain(&run);
+    if (!status)
+        status = check_output_name(&run);
+    if (!status)
+        status = choose_inputs(&run);
+    if (!status)
+        status = simulate(&run);
+    if (!status)
+        status = store_outputs(&run);
+    if (!status)
+        status = report(&run);
+    release(&run);
+    return status;
+}
