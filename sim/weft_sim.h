@@ -62,6 +62,9 @@ bool weft_sim_read(const struct weft_sim *sim, enum weft_space space, uint64_t a
 bool weft_sim_write(struct weft_sim *sim, enum weft_space space, uint64_t address, const void *in, uint64_t bytes);
 const uint8_t *weft_sim_memory(const struct weft_sim *sim, enum weft_space space, uint64_t *bytes); /* borrowed; NULL when timing only */
 
+/* Whether the fast engine multiplies 8-bit integers through oneDNN on this host: it is installed and exact. For `weft doctor`. */
+enum weft_status weft_sim_library_is_used(bool *out);
+
 /* After the run. The reference engine counts no time: its cycle counters are zero. */
 const struct weft_counters *weft_sim_counters(const struct weft_sim *sim);
 const struct weft_counters *weft_sim_layer_counters(const struct weft_sim *sim, size_t layer);
