@@ -7,7 +7,7 @@ out=weft-demo
 mkdir -p "$out"
 
 "$weft" compile "$here/models/resnet50.onnxtxt" -m tpu-v1 --format int8 -o "$out/resnet50.tpu"
-"$weft" run "$here/models/resnet50.onnxtxt" -m tpu-v1 --format int8 --check -o "$out/outputs.npz" --report text --report "json=$out/report.json" --trace "$out/trace.json.gz"
+"$weft" run "$out/resnet50.tpu" "--check=$here/models/resnet50.onnxtxt" -o "$out/outputs.npz" --report text --report "json=$out/report.json" --trace "$out/trace.json.gz"
 
 cat <<END
 

@@ -1,0 +1,64 @@
+/* test_models.c: the networks in models/ have the size that their papers' tables give. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include "weft_compiler.h"
+
+/* By hand: a convolution with o outputs of w x w pixels, k x k window, i inputs in g groups is w w k k (i / g) o products and k k (i / g) o weights; a
+ * dense layer i o of each. Biases and scales are not products' weights; they are counted apart, since folding merges them. */
+static const struct expected { const char *name; uint64_t macs, weights, biases; } table[] = {
+    {"alexnet", 724406816, 60954656, 10568},       /* 55 27 13 13 13 pixels; 9216-4096-4096-1000. Krizhevsky: "60 million parameters" */
+    {"cifar10-keras", 4548608, 122336, 234},       /* 30 13 4 pixels; 1024-64-10. Keras' own summary of the tutorial: 122,570 parameters in all */
+    {"cifar10-lenet", 651720, 61770, 236},         /* 28 10 pixels; 400-120-84-10. PyTorch: 62,006 parameters in all */
+    {"mlp-2048x5", 4194304000, 20971520, 10240},   /* batch 200 x 5 x 2048 x 2048 */
+    {"mlp-784-512-10", 406528, 406528, 522},       /* 784 x 512 + 512 x 10. Keras: 407,050 parameters in all */
+    {"resnet50", 4089184256, 25502912, 27560},     /* 23,454,912 in 53 convolutions + 2048 x 1000; 26,560 channels + 1000. torchvision: 4.09 G, 25,557,032 with 2 x 26,560 */
+};
+enum { MODELS = sizeof table / sizeof *table };
+
+static void check_size(void **state)
+{
+    const struct expected *want = *state;
+    char path[1024];
+    snprintf(path, sizeof path, "%s/models/%s.onnxtxt", SOURCE_DIR, want->name);
+    struct weft_diag diag = {weft_diag_stderr, NULL, 0};
+    struct weft_compile_options options = {.timing_only = true};
+    struct weft_network *network;
+    assert_int_equal(weft_network_load(&network, path, &options, &diag), WEFT_OK);
+    struct weft_network_summary summary = weft_network_summary(network);
+    weft_network_free(network);
+    assert_int_equal(summary.macs, want->macs);
+    assert_in_range(summary.weights, want->weights, want->weights + want->biases);
+}
+
+/* No model without a row above. */
+static void every_model_has_a_row(void **state)
+{
+    DIR *folder = opendir(SOURCE_DIR "/models");
+    assert_non_null(folder);
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        const char *dot = strrchr(entry->d_name, '.');
+        if (!dot || strcmp(dot, ".onnxtxt"))
+            continue;
+        bool found = false;
+        for (size_t i = 0; i < MODELS; i++)
+            found |= strlen(table[i].name) == (size_t)(dot - entry->d_name) && !strncmp(table[i].name, entry->d_name, (size_t)(dot - entry->d_name));
+        if (!found)
+            fail_msg("%s has no row in test_models.c", entry->d_name);
+    }
+    closedir(folder);
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[MODELS + 1];
+    for (size_t i = 0; i < MODELS; i++)
+        tests[i] = (struct CMUnitTest){table[i].name, check_size, NULL, NULL, (void *)(uintptr_t)&table[i]};
+    tests[MODELS] = (struct CMUnitTest)cmocka_unit_test(every_model_has_a_row);
+    return cmocka_run_group_tests_name("models", tests, NULL, NULL);
+}
