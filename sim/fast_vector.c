@@ -83,30 +83,39 @@ static void load_b(const struct vector_job *job, size_t rows)
     load_rows(job, job->v->y, &job->v->b, rows, job->instr->fmt_b, job->config->zero_b, job->config->mul_b);
 }
 
-/* v->x through the result rule into the next `rows` destination rows of `lanes` lanes. */
-static void store_result(const struct vector_job *job, size_t rows, size_t lanes)
+/* `rows` rows of `lanes` results, v->q or v->x by the result's format, to the next rows of the destination. */
+static void store_rows(const struct vector_job *job, size_t rows, size_t lanes)
 {
     struct fast_vector *v = job->v;
-    const struct weft_config *c = job->config;
     enum weft_format format = job->instr->fmt;
-    bool table = job->instr->func == WEFT_FUNCTION_table, integer = weft_format_is_integer(format);
-    if (!table) kernel_apply(v->x, rows * lanes, job->instr->func, c->alpha);
-    if (integer) {
-        struct kernel_range range = {c->zero_out, c->clamp_low, c->clamp_high, weft_format_low(format), weft_format_high(format)};
-        kernel_requantise(v->q, v->x, rows * lanes, c->mul_out, &range);
-    } else {
-        kernel_scale_floats(v->x, v->x, rows * lanes, c->mul_out);
-    }
-    for (size_t i = 0; table && i < rows * lanes; i++) v->q[i] = job->ub[(uint64_t)c->table + ((uint32_t)v->q[i] & 255)];
     for (size_t r = 0; r < rows; r++, rows_next(&v->d)) {
         uint8_t *row = job->ub + rows_address(&v->d);
         for (size_t i = 0; i < v->d.run_count; i++) {
             const struct fast_run *run = &v->d.runs[i];
             size_t from = r * lanes + run->lane;
-            if (integer) kernel_store_integers(row + run->offset, v->q + from, run->lanes, format);
+            if (weft_format_is_integer(format)) kernel_store_integers(row + run->offset, v->q + from, run->lanes, format);
             else kernel_store_floats(row + run->offset, v->x + from, run->lanes, format);
         }
     }
+}
+
+/* v->x through the result rule into the next rows. */
+static void store_result(const struct vector_job *job, size_t rows, size_t lanes)
+{
+    struct fast_vector *v = job->v;
+    const struct weft_config *c = job->config;
+    enum weft_format format = job->instr->fmt;
+    bool table = job->instr->func == WEFT_FUNCTION_table;
+    size_t n = rows * lanes;
+    if (!table) kernel_apply(v->x, n, job->instr->func, c->alpha);
+    if (weft_format_is_integer(format)) {
+        struct kernel_range range = {c->zero_out, c->clamp_low, c->clamp_high, weft_format_low(format), weft_format_high(format)};
+        kernel_requantise(v->q, v->x, n, c->mul_out, &range);
+    } else {
+        kernel_scale_floats(v->x, v->x, n, c->mul_out);
+    }
+    for (size_t i = 0; table && i < n; i++) v->q[i] = job->ub[(uint64_t)c->table + ((uint32_t)v->q[i] & 255)];
+    store_rows(job, rows, lanes);
 }
 
 /* --- activate ------------------------------------------------------------------------------------------------------------ */
@@ -143,12 +152,30 @@ static void load_parameters(const struct vector_job *job, size_t rows)
     }
 }
 
+/* The sums themselves, plus bias. */
+static void activate_raw(struct vector_job *job, size_t rows)
+{
+    struct fast_vector *v = job->v;
+    size_t n = rows * job->instr->lanes;
+    if (job->instr->facc) {
+        memcpy(v->x, v->q, 4 * n);
+        kernel_combine(v->x, (const float *)v->bias, n, KERNEL_ADD);
+    } else {
+        kernel_combine_integers(v->q, v->bias, n, WEFT_REDUCTION_sum);
+    }
+    store_rows(job, rows, job->instr->lanes);
+}
+
 static void activate(struct vector_job *job, size_t first, size_t rows)
 {
     struct fast_vector *v = job->v;
     size_t lanes = job->instr->lanes, n = rows * lanes;
     if (first == 0 || job->careful) load_parameters(job, rows);
     vector_acc(job, first, rows);
+    if (job->instr->raw) {
+        activate_raw(job, rows);
+        return;
+    }
     if (job->instr->facc) kernel_dequantise_floats(v->x, (const float *)v->q, (const float *)v->bias, v->scale, n);
     else kernel_dequantise(v->x, v->q, v->bias, v->scale, n);
     if (job->instr->residual) {
