@@ -5,16 +5,18 @@
 
 #include "fuzz.h"
 
-enum { PLACES = 4, TRIES = 60, COST_LIMIT = 3000 };
+enum { PLACES = 4, TRIES = 60 };
 
 struct generator {
     struct fuzz_random random;
     struct weft_program *program;
     struct weft_config config;
     struct weft_order order;
+    void *spare_fifo; /* for a check that may fail; of the size of order.fifo */
     struct weft_limits limits;
     uint64_t ub[PLACES], host[PLACES], dram[PLACES], acc[PLACES];
     size_t capacity;
+    uint64_t most_rows, most_cost; /* of an instruction: element operations */
 };
 
 uint64_t fuzz_next(struct fuzz_random *random)
@@ -70,7 +72,7 @@ static struct weft_machine draw_machine(struct generator *g)
     m.link_in_bytes_per_second = draw_bandwidth(g, m.clock_hz);
     m.link_out_bytes_per_second = draw_bandwidth(g, m.clock_hz);
     m.link_latency = skewed(g, 60);
-    m.queue_depth = PICK(g, 1, 1, 2, 3, 4, 16);
+    m.queue_depth = PICK(g, 1, 1, 2, 2, 3, 4, 16, 100);
     return m;
 }
 
@@ -157,7 +159,7 @@ static uint64_t draw_uint(struct generator *g, const struct weft_field *field)
     if (!strcmp(name, "dram")) return draw_address(g, g->dram, p->dram_bytes);
     if (!strcmp(name, "acc")) return draw_address(g, g->acc, p->machine.acc_rows);
     if (!strcmp(name, "bytes")) return 1 + skewed(g, p->machine.ub_bytes);
-    if (!strcmp(name, "rows")) return 1 + skewed(g, 12);
+    if (!strcmp(name, "rows")) return 1 + skewed(g, g->most_rows);
     if (!strcmp(name, "first_row")) return chance(g, 60) ? 0 : below(g, 5);
     if (!strcmp(name, "first_lane")) return chance(g, 60) ? 0 : below(g, 9);
     if (!strcmp(name, "lanes")) return chance(g, 80) ? extent(g, p->machine.columns) : 1 + below(g, 48);
@@ -302,15 +304,13 @@ static bool accept(struct generator *g, const struct weft_instr *instr)
     struct weft_effects effects;
     char message[256];
     struct weft_order order = g->order;
-    size_t slots = g->program->machine.fifo_tiles * sizeof *order.fifo;
-    order.fifo = malloc(slots);
-    if (!order.fifo) return false;
-    memcpy(order.fifo, g->order.fifo, slots);
-    bool valid = weft_check(&effects, &order, instr, &g->config, &g->program->machine, &g->limits, message) && cost(g, instr, &order) <= COST_LIMIT;
-    void *drop = valid ? (void *)g->order.fifo : (void *)order.fifo;
-    if (valid) g->order = order;
-    free(drop);
-    return valid;
+    order.fifo = g->spare_fifo;
+    memcpy(order.fifo, g->order.fifo, g->program->machine.fifo_tiles * sizeof *order.fifo);
+    if (!weft_check(&effects, &order, instr, &g->config, &g->program->machine, &g->limits, message)) return false;
+    if (cost(g, instr, &order) > g->most_cost) return false;
+    g->spare_fifo = g->order.fifo;
+    g->order = order;
+    return true;
 }
 
 static const struct weft_instr_info *draw_info(struct generator *g)
@@ -321,7 +321,7 @@ static const struct weft_instr_info *draw_info(struct generator *g)
         const struct weft_instr_info *info = &table[below(g, count)];
         if (info->op == WEFT_OP_HALT) continue;
         if (info->unit == WEFT_UNIT_CONTROL && info->op != WEFT_OP_SET && chance(g, 70)) continue;
-        if (chance(g, 25)) info = weft_instr_info((enum weft_opcode)PICK(g, WEFT_OP_MATMUL, WEFT_OP_CONVOLVE, WEFT_OP_READ_WEIGHTS, WEFT_OP_ACTIVATE));
+        if (chance(g, 35)) info = weft_instr_info((enum weft_opcode)PICK(g, WEFT_OP_MATMUL, WEFT_OP_CONVOLVE, WEFT_OP_READ_WEIGHTS, WEFT_OP_ACTIVATE));
         return chance(g, 15) ? weft_instr_info(WEFT_OP_SET) : info;
     }
 }
@@ -406,9 +406,14 @@ static enum weft_status draw_program(struct generator *g)
     g->limits = (struct weft_limits){g->program->host_bytes, g->program->dram_bytes, g->program->layer_count};
     weft_config_reset(&g->config);
     draw_places(g);
+    bool large = chance(g, 10);
+    g->most_rows = large ? 200 : 12;
+    g->most_cost = large ? 60000 : 3000;
     g->order.fifo = calloc(g->program->machine.fifo_tiles, sizeof *g->order.fifo);
-    status = g->order.fifo ? draw_text(g) : WEFT_NO_MEMORY;
+    g->spare_fifo = calloc(g->program->machine.fifo_tiles, sizeof *g->order.fifo);
+    status = g->order.fifo && g->spare_fifo ? draw_text(g) : WEFT_NO_MEMORY;
     free(g->order.fifo);
+    free(g->spare_fifo);
     return status;
 }
 
