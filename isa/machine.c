@@ -1,0 +1,245 @@
+/* machine.c: the fields of a machine, by name; where machine files lie. */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "machine.h"
+
+typedef unsigned long long ull; /* for messages */
+
+static const struct weft_machine_field fields[] = {
+#define WEFT_MACHINE_FIELD(group, name_, member, low_, high_, unit_, meaning_)                                                     \
+    {.name = #group "." #name_, .unit = unit_, .meaning = meaning_, .offset = offsetof(struct weft_machine, member), .low = low_, .high = high_},
+#define WEFT_MACHINE_FLAG(group, name_, member, meaning_)                                                                          \
+    {.name = #group "." #name_, .unit = "", .meaning = meaning_, .offset = offsetof(struct weft_machine, member), .high = 1, .flag = true},
+#include "machine.def"
+};
+
+const struct machine_format machine_formats[MACHINE_FORMATS] = {
+    {"u8", WEFT_USES_U8}, {"s8", WEFT_USES_S8}, {"s16", WEFT_USES_S16}, {"bf16", WEFT_USES_BF16}};
+
+const struct weft_machine_field *weft_machine_fields(size_t *count)
+{
+    *count = MACHINE_FIELDS;
+    return fields;
+}
+
+void machine_put(struct weft_machine *machine, const struct weft_machine_field *field, uint64_t value)
+{
+    memcpy((char *)machine + field->offset, &value, sizeof value);
+}
+
+uint64_t machine_get(const struct weft_machine *machine, const struct weft_machine_field *field)
+{
+    uint64_t value;
+    memcpy(&value, (const char *)machine + field->offset, sizeof value);
+    return value;
+}
+
+bool weft_machine_has(const struct weft_machine *machine, enum weft_format format)
+{
+    for (size_t i = 0; i < MACHINE_FORMATS; i++)
+        if (!strcmp(machine_formats[i].name, weft_format_name(format)))
+            return machine->formats & machine_formats[i].use;
+    return false;
+}
+
+/* --- values ----------------------------------------------------------------------------------------------------------- */
+
+/* Digits and a suffix. False: no such number, or none that 64 bits hold. */
+static bool read_number(uint64_t *out, const char *text)
+{
+    static const struct {
+        const char *suffix;
+        uint64_t times;
+    } suffixes[] = {{"", 1},           {"k", 1000},          {"M", 1000000},          {"G", 1000000000},
+                    {"Ki", UINT64_C(1) << 10}, {"Mi", UINT64_C(1) << 20}, {"Gi", UINT64_C(1) << 30}};
+    char *end;
+    errno = 0;
+    if (*text < '0' || *text > '9')
+        return false;
+    uint64_t number = strtoull(text, &end, 10);
+    for (size_t i = 0; errno == 0 && i < sizeof suffixes / sizeof *suffixes; i++)
+        if (!strcmp(end, suffixes[i].suffix))
+            return !__builtin_mul_overflow(number, suffixes[i].times, out);
+    return false;
+}
+
+bool machine_read_value(uint64_t *out, const struct weft_machine_field *field, const char *text, char problem[256])
+{
+    if (field->flag) {
+        *out = !strcmp(text, "true");
+        if (*out || !strcmp(text, "false"))
+            return true;
+        snprintf(problem, 256, "%s is '%.60s'; it is true or false", field->name, text);
+    } else if (!read_number(out, text)) {
+        snprintf(problem, 256, "%s is '%.60s'; it is a whole number, or one with k M G Ki Mi Gi behind it", field->name, text);
+    } else if (*out < field->low || *out > field->high) {
+        snprintf(problem, 256, "%s is %llu; it lies between %llu and %llu", field->name, (ull)*out, (ull)field->low, (ull)field->high);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* --- one field by name -------------------------------------------------------------------------------------------------- */
+
+const char *machine_nearest(const char *word)
+{
+    static const char *const keys[] = {
+#define WEFT_MACHINE_FIELD(group, name, ...) #group "." #name, #group, #name,
+#define WEFT_MACHINE_FLAG(group, name, ...) #group "." #name, #group, #name,
+#include "machine.def"
+        "name", "description", "formats", "value", "source"};
+    return weft_nearest(word, keys, sizeof keys / sizeof *keys);
+}
+
+static const struct weft_machine_field *find_field(const char *name)
+{
+    for (size_t i = 0; i < MACHINE_FIELDS; i++)
+        if (!strcmp(fields[i].name, name))
+            return &fields[i];
+    return NULL;
+}
+
+/* "u8,s8,bf16" */
+static enum weft_status set_formats(struct weft_machine *machine, char *list, struct weft_diag *diag)
+{
+    unsigned formats = 0;
+    char *rest = NULL;
+    for (char *word = strtok_r(list, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+        unsigned use = 0;
+        for (size_t i = 0; i < MACHINE_FORMATS; i++)
+            use |= strcmp(machine_formats[i].name, word) ? 0 : machine_formats[i].use;
+        if (!use)
+            return weft_error(diag, "--set formats: '%s' is not a format of the array; they are u8, s8, s16 and bf16", word);
+        formats |= use;
+    }
+    if (!formats)
+        return weft_error(diag, "--set formats: at least one of u8, s8, s16 and bf16, with commas between them");
+    machine->formats = formats;
+    return WEFT_OK;
+}
+
+static enum weft_status assign(struct weft_machine *machine, const char *name, char *value, struct weft_diag *diag)
+{
+    if (!strcmp(name, "formats"))
+        return set_formats(machine, value, diag);
+    const struct weft_machine_field *field = find_field(name);
+    if (!field) {
+        const char *near = machine_nearest(name);
+        return weft_error(diag, "--set %s: a machine has no such field%s%s%s", name, near ? "; did you mean " : "", near ? near : "",
+                          near ? "?" : "");
+    }
+    char problem[256];
+    uint64_t number;
+    if (!machine_read_value(&number, field, value, problem))
+        return weft_error(diag, "--set %s: %s", name, problem);
+    machine_put(machine, field, number);
+    return WEFT_OK;
+}
+
+enum weft_status weft_machine_set(struct weft_machine *machine, const char *assignment, struct weft_diag *diag)
+{
+    char *name = strdup(assignment);
+    if (!name)
+        return WEFT_NO_MEMORY;
+    char *value = strchr(name, '=');
+    enum weft_status status;
+    if (value) {
+        *value++ = '\0';
+        status = assign(machine, name, value, diag);
+    } else {
+        status = weft_error(diag, "--set %s: expected FIELD=VALUE, as in array.rows=128", assignment);
+    }
+    free(name);
+    return status;
+}
+
+/* --- files ---------------------------------------------------------------------------------------------------------------- */
+
+const char *weft_data_directory(void)
+{
+    const char *set = getenv("WEFT_DATA");
+    if (set && *set)
+        return set;
+    return access(WEFT_SOURCE_DIR "/machines", R_OK) == 0 ? WEFT_SOURCE_DIR : WEFT_INSTALLED_DATA;
+}
+
+static bool is_path(const char *name)
+{
+    size_t length = strlen(name);
+    return strchr(name, '/') || (length > 5 && !strcmp(name + length - 5, ".yaml")) || (length > 4 && !strcmp(name + length - 4, ".yml"));
+}
+
+/* "edge, tiny, tpu-v1": the presets that there are. */
+static void list_presets(char *out, size_t size, const char *directory)
+{
+    struct dirent **entries = NULL;
+    int count = scandir(directory, &entries, NULL, alphasort);
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = 0; i < count; i++) {
+        char *dot = strrchr(entries[i]->d_name, '.');
+        if (dot && !strcmp(dot, ".yaml")) {
+            *dot = '\0';
+            int n = snprintf(out + used, size - used, "%s%s", used ? ", " : "", entries[i]->d_name);
+            used = n > 0 && (size_t)n < size - used ? used + (size_t)n : size - 1;
+        }
+        free(entries[i]);
+    }
+    free(entries);
+}
+
+static enum weft_status preset_path(char **path, const char *name, struct weft_diag *diag)
+{
+    if (asprintf(path, "%s/machines/%s.yaml", weft_data_directory(), name) < 0) {
+        *path = NULL;
+        return WEFT_NO_MEMORY;
+    }
+    if (access(*path, R_OK) == 0)
+        return WEFT_OK;
+    char presets[1024];
+    (*path)[strlen(*path) - strlen(name) - strlen("/.yaml")] = '\0';
+    list_presets(presets, sizeof presets, *path);
+    enum weft_status status = weft_error(diag, "machine %s: there is no such preset in %s (it has %s); a file is named with its ending, FILE.yaml",
+                                         name, *path, *presets ? presets : "none");
+    free(*path);
+    *path = NULL;
+    return status;
+}
+
+enum weft_status machine_text(char **text, size_t *bytes, char **path, const char *name, struct weft_diag *diag)
+{
+    enum { LIMIT = 1 << 20 }; /* bytes of a machine file */
+    enum weft_status status = WEFT_OK;
+    *path = NULL;
+    if (!is_path(name))
+        status = preset_path(path, name, diag);
+    else if (!(*path = strdup(name)))
+        status = WEFT_NO_MEMORY;
+    if (status == WEFT_OK)
+        status = weft_file_read(text, bytes, *path, LIMIT, diag);
+    if (status != WEFT_OK) {
+        free(*path);
+        *path = NULL;
+    }
+    return status;
+}
+
+enum weft_status weft_machine_load(struct weft_machine *out, const char *name, struct weft_diag *diag)
+{
+    char *text, *path;
+    size_t bytes;
+    enum weft_status status = machine_text(&text, &bytes, &path, name, diag);
+    if (status != WEFT_OK)
+        return status;
+    status = weft_machine_parse(out, text, bytes, path, diag);
+    free(text);
+    free(path);
+    return status;
+}

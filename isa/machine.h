@@ -1,0 +1,32 @@
+/* machine.h: what machine.c and machine_file.c share. Private to isa/. */
+#ifndef WEFT_ISA_MACHINE_H
+#define WEFT_ISA_MACHINE_H
+
+#include "weft_isa.h"
+
+enum {
+    MACHINE_FIELDS = 0
+#define WEFT_MACHINE_FIELD(...) + 1
+#define WEFT_MACHINE_FLAG(...) + 1
+#include "machine.def"
+};
+
+struct machine_format {
+    const char *name;
+    unsigned use; /* enum weft_number_use */
+};
+enum { MACHINE_FORMATS = 4 };
+extern const struct machine_format machine_formats[MACHINE_FORMATS];
+
+/* Reads "256", "24Mi", "true" as the field asks for and checks its bounds. False: *problem says why. */
+bool machine_read_value(uint64_t *out, const struct weft_machine_field *field, const char *text, char problem[256]);
+void machine_put(struct weft_machine *machine, const struct weft_machine_field *field, uint64_t value);
+uint64_t machine_get(const struct weft_machine *machine, const struct weft_machine_field *field);
+
+/* The nearest name of a field, a group or another key of a machine file, or NULL. */
+const char *machine_nearest(const char *word);
+
+/* The text of the file `name` (a preset or a path) and its path; the caller frees both. */
+enum weft_status machine_text(char **text, size_t *bytes, char **path, const char *name, struct weft_diag *diag);
+
+#endif
