@@ -79,6 +79,7 @@ struct graph {
     int64_t batch;     /* what --batch gave, or 1 */
     void *file; size_t file_bytes; void (*release)(void *file, size_t bytes); /* memory that borrowed contents lie in */
     bool weights_absent;                 /* a topology */
+    bool timing_only;                    /* contents of large constants are never looked at: what is made of them is absent */
 };
 
 enum weft_status graph_create(struct graph **out);
