@@ -68,7 +68,7 @@ static void ziggurat_init(struct ziggurat *z) {
 }
 
 static double unit(uint64_t bits) { /* [0, 1) */
-    return (double)(bits >> 11) * 0x1p-53;
+    return (double)(int64_t)(bits >> 11) * 0x1p-53;
 }
 
 static uint64_t next(uint64_t *state) {
@@ -76,7 +76,7 @@ static uint64_t next(uint64_t *state) {
 }
 
 static double open_unit(uint64_t *state) { /* (0, 1): its logarithm exists */
-    return ((double)(next(state) >> 12) + 0.5) * 0x1p-52;
+    return ((double)(int64_t)(next(state) >> 12) + 0.5) * 0x1p-52;
 }
 
 static double tail(uint64_t *state, bool negative) {

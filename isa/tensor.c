@@ -157,7 +157,7 @@ static void fill_span(uint8_t *memory, uint64_t bytes, const struct weft_tensor 
     uint64_t end = tensor->bytes < bytes - tensor->host ? tensor->host + tensor->bytes : bytes;
     for (uint64_t at = tensor->host; at + width <= end; at += width)
         if (weft_format_is_integer(tensor->format))
-            weft_store_integer(memory + at, tensor->format, tensor->quantised ? tensor->zero : 0);
+            weft_store_integer(memory + at, tensor->format, tensor->zero);
         else
             weft_store_float(memory + at, tensor->format, 0);
 }

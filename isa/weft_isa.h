@@ -187,7 +187,7 @@ struct weft_tensor { /* an input or output, in host memory; bytes of its span be
     char *name;
     enum weft_format format;   /* of the bytes in host memory */
     float scale; int32_t zero; /* real = scale x (integer - zero), for integer formats */
-    bool quantised;            /* false: the integers are the values themselves */
+    bool quantised;            /* false: the integers are the values themselves, and zero is only what the halo holds */
     unsigned rank; uint64_t dims[8];     /* as the network has them */
     uint64_t host;                       /* host address of the first byte */
     unsigned axes[8]; uint64_t strides[8]; /* element (i0, i1, ...) lies at host + sum of i_d x strides[d] bytes */

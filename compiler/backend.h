@@ -1,0 +1,186 @@
+/* backend.h: from graph to program. Private to compiler/.
+ *
+ *   fuse.c      graph -> layers: what one pass of the machine does at once
+ *   quantise.c  a scale and a zero point for every value
+ *   layout.c    a geometry in the unified buffer for every value
+ *   mapping.c   matrix layers: pixels and groups packed, tiles cut, the cheapest chosen
+ *   tiles.c     weights quantised and written into tiles
+ *   allocate.c  unified-buffer addresses by lifetime
+ *   emitter.c   instructions, registers, constants; emit_*.c what each kind of layer emits
+ *   compile.c   the order of it all, and the bounds
+ */
+#ifndef WEFT_COMPILER_BACKEND_H
+#define WEFT_COMPILER_BACKEND_H
+
+#include "graph.h"
+#include "network.h"
+#include "weft_compiler.h"
+
+enum layer_kind { LAYER_MATRIX, LAYER_POOL, LAYER_BINARY, LAYER_UNARY, LAYER_SOFTMAX, LAYER_LRN, LAYER_MOVE, LAYER_ALIAS };
+
+/* Bytes of one value in the unified buffer: n images of h lines of w pixels of c lanes, with a halo around each image.
+ * Spatial values (ONNX: N C spatial...) stand channels last; plain ones in C order, their last dimension the lanes. */
+struct geometry {
+    bool spatial;
+    int64_t n, h, w, c;
+    int64_t top, bottom, left, right;  /* halo, pixels */
+    enum weft_format format;
+    int64_t element, pixel, line, image; /* bytes; strides */
+    int64_t origin;                    /* bytes from the buffer's start to image 0, line 0, pixel 0 */
+    uint64_t bytes;
+    int32_t fill;                      /* what the halo holds */
+};
+
+struct buffer {
+    uint64_t bytes, ub;                /* ub: set by allocate */
+    int first, last;                   /* layers during which it lives, inclusive */
+};
+
+/* Strides over n, h, w, c of a value seen with the extents of another (0: broadcast). */
+struct strides4 { int64_t n, h, w, c; };
+
+/* A value's storage: a geometry at an offset within a buffer. Aliases share a buffer. */
+struct place { struct geometry g; int buffer; uint64_t offset; bool placed; int64_t permuted[3]; /* C H W that a flattened row is really stored in H W C order; or 0 */ };
+
+/* How a matrix layer lies on the array (mapping.c). Rows are (image, line, pixel group); lanes number (kernel row, tap, channel of
+ * the slice); columns number (pixel of the group, output channel of the slice). */
+struct mapping {
+    bool flat;                         /* 1 x 1, no halo: all pixels of the batch in one line */
+    int64_t n, oh, ow, groups_x;       /* rows = n x oh x groups_x */
+    int64_t pixels, step;              /* pixels side by side; pixels from one group to the next */
+    int64_t taps, tap_step;            /* pixels in a window's line; input pixels from one to the next */
+    int64_t group_pack, slices;        /* groups side by side; slices of the channels */
+    int64_t slice_in, slice_out;       /* channels of a slice */
+    int64_t lanes, columns;            /* of one slice */
+    int64_t terms;                     /* more than 1: weights split into a sum (differences from a zero point beyond s8) */
+    int64_t k_tiles, n_tiles;          /* of one term of one slice */
+    int64_t tiles;                     /* that are not zero, all slices and terms */
+    int64_t rows, chunks, chunk_rows, block_rows;
+    uint64_t product_cycles, fetch_cycles, vector_cycles, fetches;
+};
+
+enum { WEIGHT_TERMS = 3 }; /* 255 = 127 + 127 + 1 */
+
+struct matrix {
+    int64_t kh, kw, sy, sx, dy, dx, top, left, groups, ci, co, cg, ng, ih, iw; /* cg, ng: channels of a group */
+    int weights;                       /* value id */
+    bool weights_kn;                   /* stored [k][n] (gemm) instead of [n][k...] */
+    int64_t permuted[3];
+    int bias[2];                       /* value ids or GRAPH_NONE; float (or s32 in quantised networks) */
+    float alpha, beta;                 /* gemm */
+    bool integer, raw;                 /* the network's own integers; raw: s32 result */
+    int scale_value, weight_zero;      /* integer networks: w_scale, w_zero value ids or GRAPH_NONE */
+    struct mapping map;
+    int8_t *w[WEIGHT_TERMS];           /* quantised, [k = ky kx cg][co], one per term; NULL for timing only */
+    enum weft_format w_format;
+    float *w_scales;                   /* co */
+    uint64_t bias_host_offset, scale_host_offset; /* in the constants */
+    uint64_t bias_ub, scale_ub;
+    int64_t *tile_ids;                 /* [slice][term][kt][nt]: index into emitter tiles, or -1 for zero */
+};
+
+struct layer {
+    enum layer_kind kind;
+    enum core_op op;
+    int node;                          /* main node, for name and attributes; GRAPH_NONE: made by the compiler */
+    char *name;
+    int x, other, y;                   /* value ids; other: second operand, GRAPH_NONE if none */
+    int inputs[NODE_INPUTS_MAX]; unsigned input_count; /* concat */
+    int residual;                      /* value id or GRAPH_NONE */
+    int function;                      /* node of the fused function, or GRAPH_NONE */
+    int preact;                        /* value before the function (its range scales the table) */
+    struct matrix *m;
+    int temp[4];                       /* buffers, or -1 */
+    uint64_t table_offset; bool table; /* 256 bytes among the constants */
+    uint64_t const_offset; struct strides4 const_strides; bool constant; /* f32 operand of a binary layer */
+    uint64_t constants_first, constants_end; /* this layer's part of the constants */
+    uint64_t macs, roofline, mapping;
+    bool halo_done;
+    int64_t emitted_lines;             /* pool: lines already emitted ahead, over all images */
+    size_t done_at;                    /* instructions emitted when the layer was whole */
+};
+
+struct tile { uint64_t dram; uint16_t k, n; uint8_t fmt; int layer; };
+
+struct backend {
+    struct graph *graph;
+    const struct weft_machine *machine;
+    const struct weft_compile_options *options;
+    struct weft_diag *diag;
+    struct layer *layers; int layer_count, layer_room;
+    struct place *places;              /* by value id */
+    struct buffer *buffers; int buffer_count, buffer_room;
+    /* emitter */
+    struct weft_instr *instr; size_t instr_count, instr_room;
+    int *instr_layer;
+    struct written { bool known; uint32_t value0, value1; } written[WEFT_PATTERNS * 8 + 32]; /* registers, by number */
+    struct tile *tiles; int tile_count, tile_room;
+    int *takes; size_t take_count, take_room; /* tile ids in the order in which products take them */
+    uint8_t *weights; uint64_t weights_bytes, weights_room;
+    uint8_t *constants; uint64_t constants_bytes, constants_room; int constants_buffer;
+    struct host_read { uint64_t host, ub, bytes; int layer, value; } *reads; size_t read_count, read_room, reads_done; /* in order */
+    int current;                       /* layer being emitted */
+    uint64_t acc_next;                 /* ring of accumulator rows */
+    float *low, *high;                 /* calibrated range by value id; low > high: none */
+    bool out_of_memory;
+};
+
+/* fuse.c */
+enum weft_status backend_fuse(struct backend *b);
+/* quantise.c */
+enum weft_status backend_quantise(struct backend *b);
+enum weft_status backend_calibrate(struct backend *b);
+bool backend_value_is_real(const struct backend *b, int value); /* float in the network, so quantised by us */
+float backend_scale(const struct backend *b, int value);
+int32_t backend_zero(const struct backend *b, int value);
+enum weft_format backend_format(const struct backend *b, int value);
+/* layout.c */
+enum weft_status backend_layout(struct backend *b);
+int backend_add_buffer(struct backend *b, uint64_t bytes, int first, int last);
+void geometry_finish(struct geometry *g);
+/* ONNX dimension d of a value: stride in bytes; *offset: of element 0. */
+void place_strides(const struct place *p, const struct shape *shape, int64_t strides[GRAPH_RANK_MAX]);
+uint64_t place_origin(const struct backend *b, int value); /* UB address of element 0 */
+/* mapping.c */
+enum weft_status backend_map(struct backend *b);
+bool mapping_tile_is_zero(const struct matrix *m, int64_t slice, int64_t term, int64_t kt, int64_t nt, const struct weft_machine *machine);
+/* tiles.c */
+enum weft_status backend_weights(struct backend *b, struct layer *layer);
+enum weft_status backend_tiles(struct backend *b, struct layer *layer);
+/* allocate.c: a pure function: places buffers of given sizes and lifetimes without overlap into `limit` bytes; false: does not fit.
+ * *peak: the highest byte used, also when it does not fit. */
+bool allocate_buffers(struct buffer *buffers, int count, uint64_t limit, uint64_t align, uint64_t *peak);
+/* params.c: biases, scales, tables and constant operands of a layer */
+enum weft_status backend_params(struct backend *b, struct layer *layer);
+/* emitter.c */
+uint64_t backend_constant(struct backend *b, const void *bytes, uint64_t count, uint64_t align); /* offset */
+struct weft_instr *emit(struct backend *b, enum weft_opcode op);
+void emit_set(struct backend *b, uint32_t reg, uint32_t value0, uint32_t value1);
+void emit_set_float(struct backend *b, uint32_t reg, float value0, int32_t value1);
+void emit_pattern(struct backend *b, unsigned p, const struct weft_pattern *pattern);
+void emit_take(struct backend *b, int tile);
+uint64_t emit_constant_address(const struct backend *b, uint64_t offset); /* in the unified buffer */
+struct weft_pattern pattern_blank(uint64_t base);
+enum { REG_A = 0x80, REG_B, REG_OUT, REG_CLAMP, REG_ALPHA, REG_TABLE, REG_BIAS, REG_SCALE, REG_WIN0, REG_WIN1 };
+/* emit_*.c: the registers p3 to p7 belong to the vector layers, p0 to p2 to the products, so that a pool can be fed between them */
+void emit_layer(struct backend *b, struct layer *layer);
+void emit_matrix(struct backend *b, struct layer *layer);
+void emit_pool(struct backend *b, struct layer *layer, int64_t lines_ready /* of the input, over all images */);
+void emit_binary(struct backend *b, struct layer *layer);
+void emit_unary(struct backend *b, struct layer *layer);
+void emit_softmax(struct backend *b, struct layer *layer);
+void emit_lrn(struct backend *b, struct layer *layer);
+void emit_move(struct backend *b, struct layer *layer);
+void emit_halo(struct backend *b, int value);
+void emit_halo_before(struct backend *b, int value); /* only what lies before the first element */
+/* finish.c: the host reads that bytes of `value` below UB address `end` need; GRAPH_NONE: nothing */
+void emit_reads_for(struct backend *b, int value, uint64_t end);
+void emit_result(struct backend *b, const struct layer *layer, float scale); /* v.out, v.clamp, v.alpha, v.table */
+enum weft_function layer_function(const struct backend *b, const struct layer *layer);
+void emit_nd(struct backend *b, unsigned rank, const int64_t *dims, uint64_t source, const int64_t *source_strides, enum weft_format from,
+             uint64_t target, const int64_t *target_strides, enum weft_format to, bool raw);
+/* compile.c */
+void backend_free(struct backend *b);
+int64_t ceil_div(int64_t a, int64_t b);
+
+#endif

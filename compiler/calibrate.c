@@ -1,0 +1,166 @@
+/* calibrate.c: the range of every value, from running the float interpreter on calibration inputs: given ones, or seeded
+ * random ones where none are given. */
+#include "backend.h"
+#include "interp.h"
+#include "random.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SAMPLES = 8192 };
+
+static int by_magnitude(const void *a, const void *b)
+{
+    float x = fabsf(*(const float *)a), y = fabsf(*(const float *)b);
+    return (x > y) - (x < y);
+}
+
+static void minmax(const float *x, int64_t count, float *low, float *high)
+{
+    float l = INFINITY, h = -INFINITY;
+    for (int64_t i = 0; i < count; i++) {
+        l = x[i] < l ? x[i] : l;
+        h = x[i] > h ? x[i] : h;
+    }
+    *low = l;
+    *high = h;
+}
+
+/* Mean squared error of 8-bit codes over [low, high] on the samples: rounding inside, clipping outside. */
+static double clip_error(const float *sample, size_t count, float low, float high)
+{
+    double error = 0, step = ((double)high - low) / 255;
+    for (size_t i = 0; i < count; i++) {
+        double x = sample[i], c = x < low ? low : x > high ? high : x, q = step > 0 ? rint(c / step) * step : 0;
+        error += (x - q) * (x - q);
+    }
+    return error;
+}
+
+static void choose_mse(const float *sample, size_t count, float *low, float *high)
+{
+    double best = INFINITY;
+    float l = *low, h = *high;
+    for (int step = 20; step <= 100; step += 2) {
+        double error = clip_error(sample, count, l * (float)step / 100, h * (float)step / 100);
+        if (error < best) {
+            best = error;
+            *low = l * (float)step / 100;
+            *high = h * (float)step / 100;
+        }
+    }
+}
+
+/* Narrows a minimum and maximum to the 99.99th percentile of magnitudes, or to the range of least error. */
+static void narrow(const char *range, const float *x, int64_t count, float *low, float *high)
+{
+    if (!range || !strcmp(range, "minmax") || count < 16)
+        return;
+    size_t n = count < SAMPLES ? (size_t)count : SAMPLES;
+    float *sample = malloc(n * sizeof *sample);
+    if (!sample)
+        return; /* the wider range is right too */
+    for (size_t i = 0; i < n; i++)
+        sample[i] = x[(int64_t)((double)i * (double)count / (double)n)];
+    if (!strcmp(range, "mse")) {
+        choose_mse(sample, n, low, high);
+    } else {
+        qsort(sample, n, sizeof *sample, by_magnitude);
+        float bound = fabsf(sample[(size_t)((double)(n - 1) * 0.9999)]);
+        *low = fmaxf(*low, -bound);
+        *high = fminf(*high, bound);
+    }
+    free(sample);
+}
+
+static void visit(void *user, int value, const struct tensor *tensor)
+{
+    struct backend *b = user;
+    if (tensor->element != ELEMENT_F32)
+        return;
+    float low, high;
+    int64_t count = shape_count(&tensor->shape);
+    minmax(tensor->bytes, count, &low, &high);
+    narrow(b->options->range, tensor->bytes, count, &low, &high);
+    b->low[value] = fminf(b->low[value], low);
+    b->high[value] = fmaxf(b->high[value], high);
+}
+
+static enum weft_status take_given(struct backend *b, const struct weft_arrays *given, unsigned input, struct tensor *out)
+{
+    const struct value *v = &b->graph->values[b->graph->inputs[input]];
+    const struct weft_array *a = NULL;
+    for (size_t i = 0; i < given->count; i++)
+        if (!strcmp(given->items[i].name, v->name) || (given->count == 1 && b->graph->input_count == 1))
+            a = &given->items[i];
+    if (!a)
+        return weft_error(b->diag, "%s: no array named '%s'; calibration needs one for every input of the network", b->options->calibration, v->name);
+    if (strcmp(a->element, element_name(v->element)) || a->size != (uint64_t)shape_count(&v->shape) * element_bytes(v->element))
+        return weft_error(b->diag, "%s: array '%s' holds %llu bytes of %s; the network's input has %lld elements of %s", b->options->calibration,
+                          v->name, (unsigned long long)a->size, a->element, (long long)shape_count(&v->shape), element_name(v->element));
+    memcpy(out->bytes, a->bytes, a->size);
+    return WEFT_OK;
+}
+
+static void make_random(const struct backend *b, unsigned input, struct tensor *out)
+{
+    int64_t count = shape_count(&out->shape);
+    uint64_t seed = b->options->seed + 0x9e3779b97f4a7c15u * (input + 1);
+    if (out->element == ELEMENT_F32) {
+        double part[256];
+        for (int64_t i = 0; i < count; i += 256) {
+            int64_t n = count - i < 256 ? count - i : 256;
+            random_normal(part, i, n, seed, 0, 1);
+            for (int64_t k = 0; k < n; k++)
+                ((float *)out->bytes)[i + k] = (float)part[k];
+        }
+        return;
+    }
+    uint8_t *bytes = out->bytes;
+    for (int64_t i = 0; i < count * element_bytes(out->element); i++)
+        bytes[i] = (uint8_t)((seed = seed * 6364136223846793005u + 1442695040888963407u) >> 56);
+}
+
+static enum weft_status make_inputs(struct backend *b, struct tensor *inputs)
+{
+    struct weft_arrays given = {0};
+    enum weft_status status = b->options->calibration ? weft_arrays_load(&given, b->options->calibration, b->diag) : WEFT_OK;
+    for (unsigned i = 0; i < b->graph->input_count && !status; i++) {
+        const struct value *v = &b->graph->values[b->graph->inputs[i]];
+        inputs[i] = (struct tensor){.element = v->element, .shape = v->shape};
+        inputs[i].bytes = calloc((size_t)shape_count(&v->shape) + 1, element_bytes(v->element));
+        if (!inputs[i].bytes)
+            status = WEFT_NO_MEMORY;
+        else if (b->options->calibration)
+            status = take_given(b, &given, i, &inputs[i]);
+        else
+            make_random(b, i, &inputs[i]);
+    }
+    weft_arrays_free(&given);
+    return status;
+}
+
+enum weft_status backend_calibrate(struct backend *b)
+{
+    int count = b->graph->value_count;
+    b->low = malloc(((size_t)count + 1) * sizeof *b->low);
+    b->high = malloc(((size_t)count + 1) * sizeof *b->high);
+    struct tensor *inputs = calloc(b->graph->input_count + 1, sizeof *inputs);
+    enum weft_status status = b->low && b->high && inputs ? WEFT_OK : WEFT_NO_MEMORY;
+    for (int i = 0; i < count && !status; i++) {
+        b->low[i] = INFINITY;
+        b->high[i] = -INFINITY;
+    }
+    if (!status && !b->options->timing_only && !b->graph->weights_absent) {
+        status = make_inputs(b, inputs);
+        struct interp_run run = {0};
+        if (!status)
+            status = interp_graph(&run, b->graph, inputs, false, visit, b, b->diag);
+        interp_free(&run);
+    }
+    for (unsigned i = 0; inputs && i < b->graph->input_count; i++)
+        free(inputs[i].bytes);
+    free(inputs);
+    return status;
+}

@@ -1,0 +1,139 @@
+/* compile.c: weft_compile: the backend's stages in order, and the bounds that the program is measured against. */
+#include "backend.h"
+#include "finish.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void free_layer(struct layer *l)
+{
+    if (l->m) {
+        for (int t = 0; t < WEIGHT_TERMS; t++)
+            free(l->m->w[t]);
+        free(l->m->w_scales);
+        free(l->m->tile_ids);
+        free(l->m);
+    }
+    free(l->name);
+}
+
+void backend_free(struct backend *b)
+{
+    for (int i = 0; i < b->layer_count; i++)
+        free_layer(&b->layers[i]);
+    free(b->layers);
+    free(b->places);
+    free(b->buffers);
+    free(b->instr);
+    free(b->instr_layer);
+    free(b->tiles);
+    free(b->takes);
+    free(b->weights);
+    free(b->constants);
+    free(b->reads);
+    free(b->low);
+    free(b->high);
+}
+
+static void progress(const struct backend *b, const char *what, double done)
+{
+    if (b->options->progress)
+        b->options->progress(b->options->progress_user, what, done);
+}
+
+/* Constants of two different float layers never mix; each layer's part is fetched by itself, ahead of its work. */
+static enum weft_status each_layer(struct backend *b, bool only_matrix, enum weft_status (*stage)(struct backend *, struct layer *))
+{
+    enum weft_status status = WEFT_OK;
+    for (int i = 0; i < b->layer_count && !status; i++) {
+        b->current = i;
+        if (!only_matrix || b->layers[i].kind == LAYER_MATRIX)
+            status = stage(b, &b->layers[i]);
+    }
+    return status;
+}
+
+static enum weft_status place_buffers(struct backend *b)
+{
+    b->constants_buffer = backend_add_buffer(b, b->constants_bytes, 0, b->layer_count);
+    uint64_t peak, align = b->machine->ub_line_bytes;
+    if (b->out_of_memory)
+        return WEFT_NO_MEMORY;
+    if (allocate_buffers(b->buffers, b->buffer_count, b->machine->ub_bytes, align, &peak))
+        return WEFT_OK;
+    return weft_error(b->diag, "%s: its values need %llu bytes of unified buffer at batch %lld; machine %s has %llu; use a smaller --batch or "
+                      "--set unified_buffer.bytes=%llu", b->graph->name, (unsigned long long)peak, (long long)b->graph->batch, b->machine->name,
+                      (unsigned long long)b->machine->ub_bytes, (unsigned long long)peak);
+}
+
+static enum weft_status check_types(struct backend *b)
+{
+    enum weft_status status = WEFT_OK;
+    for (unsigned i = 0; i < b->graph->input_count; i++) {
+        const struct value *v = &b->graph->values[b->graph->inputs[i]];
+        enum element e = v->element;
+        if (graph_uses(b->graph, b->graph->inputs[i]) && e != ELEMENT_F32 && e != ELEMENT_U8 && e != ELEMENT_S8 && e != ELEMENT_S32)
+            status = weft_error(b->diag, "%s: input '%s' has type %s; the machine takes float32, uint8, int8 and int32", b->graph->name, v->name,
+                                element_name(e));
+    }
+    return status;
+}
+
+/* A layer's activations enter the array in a format that the machine multiplies. */
+static enum weft_status check_formats(const struct backend *b)
+{
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        if (l->kind != LAYER_MATRIX)
+            continue;
+        enum weft_format f = backend_format(b, l->x);
+        if (!weft_machine_has(b->machine, f) || !weft_machine_has(b->machine, WEFT_FORMAT_s8))
+            return weft_error(b->diag, "%s: layer %s: machine %s does not multiply %s by s8", b->graph->name, l->name, b->machine->name,
+                              weft_format_name(f));
+    }
+    return WEFT_OK;
+}
+
+static enum weft_status run_stages(struct backend *b)
+{
+    enum weft_status status = check_types(b);
+    if (!status)
+        status = backend_fuse(b);
+    progress(b, "calibrating", 0.1);
+    if (!status)
+        status = backend_calibrate(b);
+    progress(b, "mapping", 0.5);
+    if (!status)
+        status = backend_quantise(b);
+    if (!status)
+        status = check_formats(b);
+    if (!status)
+        status = backend_layout(b);
+    if (!status)
+        status = each_layer(b, true, backend_weights);
+    if (!status)
+        status = backend_map(b);
+    if (!status)
+        status = each_layer(b, false, backend_params);
+    if (!status)
+        status = place_buffers(b);
+    progress(b, "emitting", 0.8);
+    if (!status)
+        status = each_layer(b, true, backend_tiles);
+    return status;
+}
+
+enum weft_status weft_compile(struct weft_program **out, struct weft_network *network, const struct weft_machine *machine,
+                              const struct weft_compile_options *options, struct weft_diag *diag)
+{
+    struct backend b = {.graph = network->graph, .machine = machine, .options = options, .diag = diag, .current = 0};
+    if (options->format && strcmp(options->format, "int8"))
+        return weft_error(diag, "format '%s': the compiler makes int8 programs", options->format);
+    enum weft_status status = run_stages(&b);
+    if (!status)
+        status = finish_program(out, &b);
+    if (status == WEFT_NO_MEMORY)
+        weft_error(diag, "%s: out of memory while compiling", network->graph->name);
+    backend_free(&b);
+    return status;
+}

@@ -1,0 +1,179 @@
+/* describe.c: what a program file says about itself: tensors, layers with their bounds, probes. */
+#include "finish.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *copy_text(const char *text)
+{
+    return strdup(text ? text : "");
+}
+
+static void describe_tensor(struct weft_tensor *t, const struct backend *b, int value, uint64_t address)
+{
+    const struct value *v = &b->graph->values[value];
+    const struct place *p = &b->places[value];
+    int64_t strides[GRAPH_RANK_MAX] = {0};
+    place_strides(p, &v->shape, strides);
+    t->name = copy_text(v->name);
+    t->format = p->g.format;
+    t->quantised = backend_value_is_real(b, value) && weft_format_is_integer(p->g.format);
+    t->scale = backend_scale(b, value);
+    t->zero = t->quantised ? backend_zero(b, value) : p->g.fill;
+    t->rank = v->shape.rank;
+    for (unsigned d = 0; d < t->rank; d++) {
+        t->dims[d] = (uint64_t)v->shape.dims[d];
+        t->strides[d] = (uint64_t)strides[d];
+        t->axes[d] = d;
+    }
+    t->host = address;
+    t->bytes = p->g.bytes - (uint64_t)p->g.origin;
+    snprintf(t->element, sizeof t->element, "%s", element_name(v->element));
+}
+
+static enum weft_status describe_tensors(struct weft_tensor **out, size_t *count, const struct backend *b, const int *values, unsigned n,
+                                         const uint64_t *host)
+{
+    *out = calloc(n + 1u, sizeof **out);
+    if (!*out)
+        return WEFT_NO_MEMORY;
+    for (unsigned i = 0; i < n; i++)
+        if (b->places[values[i]].placed)
+            describe_tensor(&(*out)[(*count)++], b, values[i], host[i]);
+    return WEFT_OK;
+}
+
+static void print_shape(char *out, size_t size, const struct shape *shape)
+{
+    size_t used = 0;
+    out[0] = 0;
+    for (unsigned d = 0; d < shape->rank && used < size; d++)
+        used += (size_t)snprintf(out + used, size - used, "%s%lld", d ? "x" : "", (long long)shape->dims[d]);
+}
+
+static const char *bounded_by(const struct layer *l)
+{
+    const struct mapping *m = &l->m->map;
+    if (m->vector_cycles > m->product_cycles && m->vector_cycles > m->fetch_cycles)
+        return "vector unit";
+    return m->fetch_cycles > m->product_cycles ? "weights" : "products";
+}
+
+static void describe_mapping(char *out, size_t size, const struct layer *l)
+{
+    const struct mapping *m = &l->m->map;
+    int used = snprintf(out, size, "%s; %lld tiles x %lld rows", bounded_by(l), (long long)m->tiles, (long long)m->rows);
+    if (m->pixels > 1 && used > 0 && (size_t)used < size)
+        used += snprintf(out + used, size - (size_t)used, ", %lld pixels side by side", (long long)m->pixels);
+    if (m->group_pack > 1 && used > 0 && (size_t)used < size)
+        used += snprintf(out + used, size - (size_t)used, ", %lld groups side by side", (long long)m->group_pack);
+    if (m->terms > 1 && used > 0 && (size_t)used < size)
+        snprintf(out + used, size - (size_t)used, ", weights in %lld terms", (long long)m->terms);
+}
+
+static enum weft_status describe_layer(struct weft_layer *out, const struct backend *b, const struct layer *l)
+{
+    char x[96], y[96], text[256];
+    print_shape(x, sizeof x, &b->graph->values[l->input_count ? l->inputs[0] : l->x].shape);
+    print_shape(y, sizeof y, &b->graph->values[l->y].shape);
+    if (l->kind == LAYER_MATRIX && (l->m->kh > 1 || l->m->kw > 1))
+        snprintf(text, sizeof text, "%s -> %s, %lldx%lld", x, y, (long long)l->m->kh, (long long)l->m->kw);
+    else
+        snprintf(text, sizeof text, "%s -> %s", x, y);
+    const char *type = l->node == GRAPH_NONE ? "Relayout" : b->graph->nodes[l->node].onnx_type;
+    out->name = copy_text(l->name && l->name[0] ? l->name : b->graph->values[l->y].name);
+    out->op = copy_text(type ? type : core_op_name(l->op));
+    out->shape = copy_text(text);
+    out->macs = l->macs;
+    out->roofline_cycles = l->roofline;
+    out->mapping_cycles = l->mapping;
+    if (l->kind == LAYER_MATRIX) {
+        describe_mapping(text, sizeof text, l);
+        out->wait = copy_text(text);
+    }
+    return out->name && out->op && out->shape ? WEFT_OK : WEFT_NO_MEMORY;
+}
+
+static enum weft_status describe_layers(struct weft_program *p, const struct backend *b)
+{
+    p->layers = calloc((size_t)b->layer_count + 1, sizeof *p->layers);
+    enum weft_status status = p->layers ? WEFT_OK : WEFT_NO_MEMORY;
+    for (int i = 0; i < b->layer_count && !status; i++)
+        status = describe_layer(&p->layers[p->layer_count++], b, &b->layers[i]);
+    return status;
+}
+
+static enum weft_status describe_probes(struct weft_program *p, const struct backend *b, const size_t *done_at)
+{
+    p->probes = calloc((size_t)b->layer_count + 1, sizeof *p->probes);
+    if (!p->probes)
+        return WEFT_NO_MEMORY;
+    for (int i = 0; i < b->layer_count; i++) {
+        if (b->graph->values[b->layers[i].y].producer == GRAPH_NONE || b->places[b->layers[i].y].permuted[0])
+            continue; /* made by the compiler, or not in the network's own order */
+        struct weft_probe *probe = &p->probes[p->probe_count++];
+        describe_tensor(&probe->tensor, b, b->layers[i].y, place_origin(b, b->layers[i].y));
+        probe->layer = (uint32_t)i;
+        probe->after = done_at[i];
+    }
+    return WEFT_OK;
+}
+
+static uint64_t cycles_for(uint64_t bytes, uint64_t per_second, uint64_t hz)
+{
+    struct weft_rate rate = weft_rate(per_second, hz);
+    return (uint64_t)((unsigned __int128)bytes * rate.cycles / rate.bytes);
+}
+
+/* docs/metrics.md: the largest of products over peak, weights over DRAM, input and output over the link, vector work over vector rate. */
+static void describe_bounds(struct weft_program *p, const struct backend *b)
+{
+    uint64_t products = 0, weights = 0, vector = 0, in = 0, out = 0;
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        const struct geometry *y = &b->places[l->y].g;
+        p->mapping_cycles += l->mapping;
+        vector += l->kind == LAYER_ALIAS ? 0 : (uint64_t)(y->n * y->h * y->w * y->c);
+        if (l->kind != LAYER_MATRIX)
+            continue;
+        products += l->macs * weft_passes(b->places[l->x].g.format, l->m->w_format);
+        weights += (uint64_t)(l->m->kh * l->m->kw * l->m->cg * l->m->co) * weft_format_bytes(l->m->w_format);
+    }
+    for (size_t i = 0; i < p->input_count; i++)
+        in += weft_tensor_count(&p->inputs[i]) * weft_format_bytes(p->inputs[i].format);
+    for (size_t i = 0; i < p->output_count; i++)
+        out += weft_tensor_count(&p->outputs[i]) * weft_format_bytes(p->outputs[i].format);
+    const struct weft_machine *m = b->machine;
+    uint64_t bounds[] = {products / (m->rows * m->columns), cycles_for(weights, m->dram_bytes_per_second, m->clock_hz),
+                         cycles_for(in, m->link_in_bytes_per_second, m->clock_hz), cycles_for(out, m->link_out_bytes_per_second, m->clock_hz),
+                         vector / m->vector_lanes};
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
+        p->roofline_cycles = bounds[i] > p->roofline_cycles ? bounds[i] : p->roofline_cycles;
+}
+
+static uint64_t batch_of(const struct backend *b)
+{
+    if (b->graph->batch > 1)
+        return (uint64_t)b->graph->batch;
+    const struct shape *s = b->graph->input_count ? &b->graph->values[b->graph->inputs[0]].shape : NULL;
+    return s && s->rank > 1 && s->dims[0] > 0 ? (uint64_t)s->dims[0] : 1;
+}
+
+enum weft_status describe_program(struct weft_program *p, struct backend *b, const uint64_t *input_host, const uint64_t *output_host, const size_t *done_at)
+{
+    enum weft_status status = describe_tensors(&p->inputs, &p->input_count, b, b->graph->inputs, b->graph->input_count, input_host);
+    if (!status)
+        status = describe_tensors(&p->outputs, &p->output_count, b, b->graph->outputs, b->graph->output_count, output_host);
+    if (!status)
+        status = describe_layers(p, b);
+    if (!status)
+        status = describe_probes(p, b, done_at);
+    if (status)
+        return status;
+    p->network = copy_text(b->graph->name);
+    p->format = copy_text("int8");
+    p->batch = batch_of(b);
+    describe_bounds(p, b);
+    return WEFT_OK;
+}

@@ -1,0 +1,190 @@
+/* emit_matrix.c: products of a layer, and the activations that drain them.
+ *
+ * Accumulator rows are given out in a ring, so that one chunk fills while the one before drains. The first and the last tile
+ * of a column go in blocks of rows: the first so that work begins when the first rows of the input are there, the last so that
+ * the vector unit drains block by block, right behind the products. */
+#include "backend.h"
+
+static void source_pattern(struct backend *b, const struct layer *l, int64_t slice)
+{
+    const struct matrix *m = l->m;
+    const struct mapping *map = &m->map;
+    const struct geometry *x = &b->places[l->x].g;
+    int64_t start = -m->top * x->line - m->left * x->pixel + slice * map->slice_in * x->element;
+    struct weft_pattern p = pattern_blank(place_origin(b, l->x) + (uint64_t)start);
+    p.count0 = (uint32_t)map->groups_x;
+    p.stride0 = (uint32_t)(map->step * m->sx * x->pixel);
+    p.count1 = (uint32_t)map->oh;
+    p.stride1 = (uint32_t)(m->sy * x->line);
+    p.count2 = (uint32_t)map->n;
+    p.stride2 = (uint32_t)x->image;
+    int64_t tap = map->tap_step * x->pixel, row = m->dy * x->line;
+    bool merged = tap == map->slice_in * x->element; /* the taps of a kernel row lie side by side */
+    p.run_length = (uint32_t)(merged ? map->slice_in * map->taps : map->slice_in);
+    p.run_stride = (uint32_t)(merged ? row : tap);
+    if (!merged) {
+        p.block_runs = (uint32_t)map->taps;
+        p.block_stride = (uint32_t)row;
+    }
+    emit_pattern(b, 0, &p);
+}
+
+/* Rows of pixel groups of a value with the output's extents; lanes run over (pixel, channel of the slice). */
+static void output_pattern(struct backend *b, const struct layer *l, int value, unsigned number, int64_t slice)
+{
+    const struct mapping *map = &l->m->map;
+    const struct geometry *y = &b->places[value].g;
+    struct weft_pattern p = pattern_blank(place_origin(b, value) + (uint64_t)(slice * map->slice_out * y->element));
+    p.count0 = (uint32_t)map->groups_x;
+    p.stride0 = (uint32_t)(map->step * y->pixel);
+    p.count1 = (uint32_t)map->oh;
+    p.stride1 = (uint32_t)y->line;
+    p.count2 = (uint32_t)map->n;
+    p.stride2 = (uint32_t)y->image;
+    if (map->slice_out * y->element != y->pixel) {
+        p.run_length = (uint32_t)map->slice_out;
+        p.run_stride = (uint32_t)y->pixel;
+    }
+    emit_pattern(b, number, &p);
+}
+
+static void vector_registers(struct backend *b, const struct layer *l, int64_t slice)
+{
+    const struct matrix *m = l->m;
+    uint32_t period = (uint32_t)m->map.slice_out, skip = (uint32_t)(slice * m->map.slice_out * 4);
+    emit_set(b, REG_BIAS, (uint32_t)emit_constant_address(b, m->bias_host_offset) + skip, period);
+    emit_set(b, REG_SCALE, (uint32_t)emit_constant_address(b, m->scale_host_offset) + skip, period);
+    if (m->raw)
+        return;
+    int result = l->function != GRAPH_NONE && l->table ? l->preact : l->y;
+    if (l->residual != GRAPH_NONE)
+        emit_set_float(b, REG_B, backend_scale(b, l->residual) / backend_scale(b, result), backend_zero(b, l->residual));
+    emit_result(b, l, 1);
+}
+
+/* UB address behind the last byte that these rows read. */
+static uint64_t reach(const struct backend *b, const struct layer *l, int64_t first, int64_t rows)
+{
+    const struct mapping *map = &l->m->map;
+    const struct geometry *x = &b->places[l->x].g;
+    int64_t last = first + rows - 1, line = map->flat ? 0 : last / map->groups_x, image = map->flat ? 0 : line / map->oh;
+    if (map->flat)
+        return place_origin(b, l->x) + (uint64_t)((last + 1) * map->pixels * x->pixel);
+    int64_t below = (line % map->oh) * l->m->sy - l->m->top + (l->m->kh - 1) * l->m->dy + 1; /* input lines of the image */
+    return place_origin(b, l->x) + (uint64_t)(image * x->image + below * x->line);
+}
+
+static void products(struct backend *b, const struct layer *l, int tile, int64_t lane, int64_t first, int64_t rows, uint64_t acc, bool take, bool add)
+{
+    struct weft_instr *i = emit(b, WEFT_OP_CONVOLVE);
+    i->a = 0;
+    i->first_row = (uint32_t)first;
+    i->rows = (uint32_t)rows;
+    i->first_lane = (uint32_t)lane;
+    i->acc = (uint32_t)acc;
+    i->fmt = (uint8_t)backend_format(b, l->x);
+    i->next = take;
+    i->accumulate = add;
+    if (take)
+        emit_take(b, tile);
+}
+
+static void drain(struct backend *b, const struct layer *l, int64_t nt, int64_t first, int64_t rows, uint64_t acc)
+{
+    const struct mapping *map = &l->m->map;
+    int64_t j0 = nt * (int64_t)b->machine->columns, left = map->columns - j0;
+    struct weft_instr *i = emit(b, WEFT_OP_ACTIVATE);
+    i->acc = (uint32_t)acc;
+    i->d = 1;
+    i->first_row = (uint32_t)first;
+    i->rows = (uint32_t)rows;
+    i->first_lane = (uint32_t)j0;
+    i->lanes = (uint32_t)(left < (int64_t)b->machine->columns ? left : (int64_t)b->machine->columns);
+    i->fmt = (uint8_t)backend_format(b, l->y);
+    i->bias = 1;
+    i->raw = l->m->raw;
+    if (i->raw)
+        return;
+    i->scale = 1;
+    i->func = (uint8_t)layer_function(b, l);
+    if (l->residual != GRAPH_NONE) {
+        i->residual = 1;
+        i->b = 2;
+        i->fmt_b = (uint8_t)backend_format(b, l->residual);
+    }
+}
+
+/* The max pool behind this layer takes the lines that are whole, so that the vector unit works beside the products. */
+static void feed_pool(struct backend *b, struct layer *l, int64_t rows_done)
+{
+    const struct mapping *map = &l->m->map;
+    int index = (int)(l - b->layers);
+    if (index + 1 >= b->layer_count || map->slices != 1 || map->step != map->pixels)
+        return;
+    struct layer *next = &b->layers[index + 1];
+    if (next->kind != LAYER_POOL || next->op != CORE_MAXPOOL || next->x != l->y)
+        return;
+    const struct geometry *y = &b->places[l->y].g;
+    int64_t lines = map->flat ? rows_done * map->step / y->w : rows_done / map->groups_x;
+    b->current = index + 1;
+    emit_pool(b, next, lines);
+    b->current = index;
+    vector_registers(b, l, 0);
+}
+
+struct column { /* one column of tiles over one chunk of rows */
+    int64_t slice, nt, first, rows;
+    uint64_t acc;
+};
+
+static void emit_column(struct backend *b, struct layer *l, const struct column *c)
+{
+    const struct mapping *map = &l->m->map;
+    int64_t deep = map->terms * map->k_tiles, last = -1, block = map->block_rows;
+    const int64_t *ids = &l->m->tile_ids[(c->slice * map->n_tiles + c->nt) * deep];
+    for (int64_t k = 0; k < deep; k++)
+        last = ids[k] >= 0 ? k : last;
+    bool started = false;
+    for (int64_t k = 0; k <= last; k++) {
+        if (ids[k] < 0)
+            continue;
+        int64_t lane = k % map->k_tiles * (int64_t)b->machine->rows, step = !started || k == last ? block : c->rows;
+        for (int64_t r = 0; r < c->rows; r += step) {
+            int64_t rows = c->rows - r < step ? c->rows - r : step;
+            if (!started)
+                emit_reads_for(b, l->x, reach(b, l, c->first + r, rows));
+            products(b, l, (int)ids[k], lane, c->first + r, rows, c->acc + (uint64_t)r, r == 0, started);
+            if (k == last)
+                drain(b, l, c->nt, c->first + r, rows, c->acc + (uint64_t)r);
+            if (k == last && c->nt + 1 == map->n_tiles)
+                feed_pool(b, l, c->first + r + rows);
+        }
+        started = true;
+    }
+}
+
+static uint64_t claim_rows(struct backend *b, int64_t rows)
+{
+    if (b->acc_next + (uint64_t)rows > b->machine->acc_rows)
+        b->acc_next = 0;
+    uint64_t at = b->acc_next;
+    b->acc_next += (uint64_t)rows;
+    return at;
+}
+
+void emit_matrix(struct backend *b, struct layer *l)
+{
+    const struct mapping *map = &l->m->map;
+    for (int64_t slice = 0; slice < map->slices; slice++) {
+        source_pattern(b, l, slice);
+        output_pattern(b, l, l->y, 1, slice);
+        if (l->residual != GRAPH_NONE)
+            output_pattern(b, l, l->residual, 2, slice);
+        vector_registers(b, l, slice);
+        for (int64_t first = 0; first < map->rows; first += map->chunk_rows) {
+            int64_t rows = map->rows - first < map->chunk_rows ? map->rows - first : map->chunk_rows;
+            for (int64_t nt = 0; nt < map->n_tiles; nt++)
+                emit_column(b, l, &(struct column){slice, nt, first, rows, claim_rows(b, rows)});
+        }
+    }
+}

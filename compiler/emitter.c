@@ -1,0 +1,103 @@
+/* emitter.c: the instructions and constants of the program being made. Registers are written only when they change. */
+#include "backend.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct weft_instr *emit(struct backend *b, enum weft_opcode op)
+{
+    if (b->instr_count == b->instr_room) {
+        size_t room = b->instr_room ? 2 * b->instr_room : 4096;
+        struct weft_instr *grown = realloc(b->instr, room * sizeof *grown);
+        int *layers = realloc(b->instr_layer, room * sizeof *layers);
+        b->instr = grown ? grown : b->instr;
+        b->instr_layer = layers ? layers : b->instr_layer;
+        if (!grown || !layers) {
+            b->out_of_memory = true;
+            b->instr_count = 0; /* the program is lost; keep writing somewhere valid */
+            return b->instr;
+        }
+        b->instr_room = room;
+    }
+    b->instr_layer[b->instr_count] = b->current;
+    struct weft_instr *instr = &b->instr[b->instr_count++];
+    weft_instr_init(instr, op);
+    return instr;
+}
+
+/* The last value written to each register, two halves each, by register number. */
+void emit_set(struct backend *b, uint32_t reg, uint32_t value0, uint32_t value1)
+{
+    struct written *w = &b->written[reg];
+    if (w->known && w->value0 == value0 && w->value1 == value1)
+        return;
+    *w = (struct written){true, value0, value1};
+    struct weft_instr *i = emit(b, WEFT_OP_SET);
+    i->reg = reg;
+    i->value0 = value0;
+    i->value1 = value1;
+}
+
+void emit_set_float(struct backend *b, uint32_t reg, float value0, int32_t value1)
+{
+    uint32_t bits;
+    memcpy(&bits, &value0, sizeof bits);
+    emit_set(b, reg, bits, (uint32_t)value1);
+}
+
+void emit_pattern(struct backend *b, unsigned p, const struct weft_pattern *pattern)
+{
+    emit_set(b, p * 8 + 0, pattern->base, 0);
+    emit_set(b, p * 8 + 1, pattern->count0, pattern->stride0);
+    emit_set(b, p * 8 + 2, pattern->count1, pattern->stride1);
+    emit_set(b, p * 8 + 3, pattern->count2, pattern->stride2);
+    emit_set(b, p * 8 + 4, pattern->run_length, pattern->run_stride);
+    emit_set(b, p * 8 + 5, pattern->block_runs, pattern->block_stride);
+}
+
+/* One row loop, contiguous lanes: a start for the patterns of a layer. */
+struct weft_pattern pattern_blank(uint64_t base)
+{
+    return (struct weft_pattern){.base = (uint32_t)base, .count0 = UINT32_MAX, .count1 = 1, .count2 = 1, .run_length = UINT32_MAX, .block_runs = UINT32_MAX};
+}
+
+/* Notes that the instruction just emitted takes this tile; compile.c fetches it ahead. */
+void emit_take(struct backend *b, int tile)
+{
+    if (b->take_count == b->take_room) {
+        size_t room = b->take_room ? 2 * b->take_room : 1024;
+        int *grown = realloc(b->takes, room * sizeof *grown);
+        if (!grown) {
+            b->out_of_memory = true;
+            return;
+        }
+        b->takes = grown;
+        b->take_room = room;
+    }
+    b->takes[b->take_count++] = tile;
+}
+
+/* Appends bytes to the constants that the host passes to the unified buffer. */
+uint64_t backend_constant(struct backend *b, const void *bytes, uint64_t count, uint64_t align)
+{
+    uint64_t at = (b->constants_bytes + align - 1) / align * align;
+    if (at + count > b->constants_room) {
+        uint64_t room = 2 * b->constants_room > at + count ? 2 * b->constants_room : at + count + 4096;
+        uint8_t *grown = realloc(b->constants, room);
+        if (!grown) {
+            b->out_of_memory = true;
+            return 0;
+        }
+        b->constants = grown;
+        b->constants_room = room;
+    }
+    memset(b->constants + b->constants_bytes, 0, at - b->constants_bytes);
+    memcpy(b->constants + at, bytes, count);
+    b->constants_bytes = at + count;
+    return at;
+}
+
+uint64_t emit_constant_address(const struct backend *b, uint64_t offset)
+{
+    return b->buffers[b->constants_buffer].ub + offset;
+}

@@ -1,0 +1,336 @@
+/* finish.c: the emitted instructions become the program: layers are tagged, weight tiles are fetched as far ahead as the FIFO
+ * allows, across layer borders; constants and inputs are read from the host just ahead of their first reader. */
+#include "finish.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { READ_AHEAD = 4, INPUT_PIECES = 8, LAYERS_AHEAD = 3 };
+
+/* --- reads from the host, in order ------------------------------------------------------------------------------- */
+
+static void add_read(struct backend *b, uint64_t host, uint64_t ub, uint64_t bytes, int layer, int value)
+{
+    if (!bytes)
+        return;
+    if (b->read_count == b->read_room) {
+        size_t room = b->read_room ? 2 * b->read_room : 64;
+        struct host_read *grown = realloc(b->reads, room * sizeof *grown);
+        if (!grown) {
+            b->out_of_memory = true;
+            return;
+        }
+        b->reads = grown;
+        b->read_room = room;
+    }
+    b->reads[b->read_count++] = (struct host_read){host, ub, bytes, layer, value};
+}
+
+static void emit_reads(struct backend *b, size_t end)
+{
+    for (; b->reads_done < end && b->reads_done < b->read_count; b->reads_done++) {
+        const struct host_read *r = &b->reads[b->reads_done];
+        struct weft_instr *i = emit(b, WEFT_OP_READ_HOST);
+        i->ub = (uint32_t)r->ub;
+        i->host = r->host;
+        i->bytes = (uint32_t)r->bytes;
+    }
+}
+
+/* Emits the reads up to the last one that `value`'s bytes below `end` (or a layer's constants) need, and a few beyond. */
+void emit_reads_for(struct backend *b, int value, uint64_t end)
+{
+    size_t needed = 0;
+    for (size_t i = b->reads_done; i < b->read_count; i++)
+        if (b->reads[i].value == value && b->reads[i].ub < end)
+            needed = i + 1;
+    if (needed)
+        emit_reads(b, needed + READ_AHEAD);
+}
+
+static void read_constants(struct backend *b, int layer)
+{
+    size_t needed = 0;
+    for (size_t i = b->reads_done; i < b->read_count; i++)
+        if (b->reads[i].layer >= 0 && b->reads[i].layer <= layer)
+            needed = i + 1;
+    emit_reads(b, needed);
+}
+
+static int first_reader(const struct backend *b, int value)
+{
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        bool reads = l->x == value || l->other == value || l->residual == value;
+        for (unsigned k = 0; k < l->input_count; k++)
+            reads |= l->inputs[k] == value;
+        if (reads)
+            return i;
+    }
+    return b->layer_count;
+}
+
+/* Bytes of a value from its first element to the end of its last image: what the host holds of it. */
+static uint64_t span(const struct geometry *g)
+{
+    return g->bytes - (uint64_t)g->origin;
+}
+
+static void plan_input(struct backend *b, int value, uint64_t host)
+{
+    const struct geometry *g = &b->places[value].g;
+    uint64_t ub = place_origin(b, value), all = span(g), lines = (uint64_t)(g->h + INPUT_PIECES - 1) / INPUT_PIECES * (uint64_t)g->line;
+    uint64_t piece = g->n * g->h > INPUT_PIECES ? (g->h > 1 ? lines : (uint64_t)((g->n + INPUT_PIECES - 1) / INPUT_PIECES * g->image)) : all;
+    for (uint64_t at = 0; at < all; at += piece)
+        add_read(b, host + at, ub + at, all - at < piece ? all - at : piece, -1, value);
+}
+
+/* Constants of a layer come before the inputs that it is the first to read, and a few layers ahead of their use. */
+static void plan_reads(struct backend *b, const uint64_t *input_host)
+{
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        add_read(b, l->constants_first, emit_constant_address(b, l->constants_first), l->constants_end - l->constants_first, i, GRAPH_NONE);
+        for (unsigned k = 0; k < b->graph->input_count; k++)
+            if (b->places[b->graph->inputs[k]].placed && first_reader(b, b->graph->inputs[k]) == i)
+                plan_input(b, b->graph->inputs[k], input_host[k]);
+    }
+    for (unsigned k = 0; k < b->graph->input_count; k++)
+        if (first_reader(b, b->graph->inputs[k]) == b->layer_count)
+            plan_input(b, b->graph->inputs[k], input_host[k]);
+}
+
+/* --- layers ------------------------------------------------------------------------------------------------------ */
+
+static void read_operands(struct backend *b, const struct layer *l)
+{
+    if (l->kind == LAYER_MATRIX && l->residual == GRAPH_NONE)
+        return; /* block by block, in emit_matrix */
+    emit_reads_for(b, l->x, UINT64_MAX);
+    emit_reads_for(b, l->other, UINT64_MAX);
+    emit_reads_for(b, l->residual, UINT64_MAX);
+    for (unsigned k = 0; k < l->input_count; k++)
+        emit_reads_for(b, l->inputs[k], UINT64_MAX);
+}
+
+void emit_layer(struct backend *b, struct layer *l)
+{
+    read_operands(b, l);
+    if (l->kind != LAYER_POOL && l->kind != LAYER_ALIAS)
+        emit_halo(b, l->y);
+    switch (l->kind) {
+    case LAYER_MATRIX:
+        emit_matrix(b, l);
+        break;
+    case LAYER_POOL:
+        emit_pool(b, l, INT64_MAX);
+        break;
+    case LAYER_BINARY:
+        emit_binary(b, l);
+        break;
+    case LAYER_UNARY:
+        emit_unary(b, l);
+        break;
+    case LAYER_SOFTMAX:
+        emit_softmax(b, l);
+        break;
+    case LAYER_LRN:
+        emit_lrn(b, l);
+        break;
+    case LAYER_MOVE:
+        emit_move(b, l);
+        break;
+    case LAYER_ALIAS:
+        break;
+    }
+}
+
+static void write_output(struct backend *b, int value, uint64_t host)
+{
+    const struct geometry *g = &b->places[value].g;
+    uint64_t ub = place_origin(b, value), all = span(g), piece = g->n > 1 && g->image > 4096 ? (uint64_t)g->image : all;
+    for (uint64_t at = 0; at < all; at += piece) {
+        struct weft_instr *i = emit(b, WEFT_OP_WRITE_HOST);
+        i->ub = (uint32_t)(ub + at);
+        i->host = host + at;
+        i->bytes = (uint32_t)(all - at < piece ? all - at : piece);
+    }
+}
+
+static void write_outputs(struct backend *b, int value, const uint64_t *host)
+{
+    for (unsigned i = 0; i < b->graph->output_count; i++)
+        if (b->graph->outputs[i] == value)
+            write_output(b, value, host[i]);
+}
+
+static void emit_all(struct backend *b, const uint64_t *input_host, const uint64_t *output_host)
+{
+    plan_reads(b, input_host);
+    for (unsigned i = 0; i < b->graph->input_count; i++)
+        if (b->places[b->graph->inputs[i]].g.origin)
+            emit_halo_before(b, b->graph->inputs[i]);
+    for (int i = 0; i < b->layer_count; i++) {
+        struct layer *l = &b->layers[i];
+        b->current = i;
+        int ahead = i + LAYERS_AHEAD < b->layer_count ? i + LAYERS_AHEAD : b->layer_count - 1;
+        for (unsigned k = 0; k < b->graph->input_count; k++) /* do not let constants wait behind an input that comes later */
+            if (first_reader(b, b->graph->inputs[k]) == i)
+                ahead = i;
+        read_constants(b, ahead);
+        emit_layer(b, l);
+        write_outputs(b, l->y, output_host);
+        l->done_at = b->instr_count;
+    }
+    emit_reads(b, b->read_count);
+    for (unsigned i = 0; i < b->graph->output_count; i++)
+        for (unsigned k = 0; k < b->graph->input_count; k++)
+            if (b->graph->outputs[i] == b->graph->inputs[k])
+                write_output(b, b->graph->outputs[i], output_host[i]);
+    emit(b, WEFT_OP_HALT);
+}
+
+/* --- the words --------------------------------------------------------------------------------------------------- */
+
+struct words { struct weft_program *program; size_t room; int tagged; bool failed; };
+
+static void put(struct words *w, const struct weft_instr *instr)
+{
+    struct weft_program *p = w->program;
+    if (p->instructions == w->room) {
+        size_t room = w->room ? 2 * w->room : 8192;
+        uint8_t *grown = realloc(p->text, room * WEFT_WORD_BYTES);
+        if (!grown) {
+            w->failed = true;
+            return;
+        }
+        p->text = grown;
+        w->room = room;
+    }
+    bool fits = weft_encode(p->text + p->instructions * WEFT_WORD_BYTES, instr);
+    w->failed |= !fits;
+    p->instructions++;
+}
+
+static void tag(struct words *w, int layer)
+{
+    if (w->tagged == layer)
+        return;
+    struct weft_instr i;
+    weft_instr_init(&i, WEFT_OP_TAG);
+    i.layer = (uint32_t)layer;
+    put(w, &i);
+    w->tagged = layer;
+}
+
+static void fetch(struct words *w, const struct backend *b, size_t take)
+{
+    if (take >= b->take_count)
+        return;
+    const struct tile *t = &b->tiles[b->takes[take]];
+    struct weft_instr i;
+    weft_instr_init(&i, WEFT_OP_READ_WEIGHTS);
+    i.dram = t->dram;
+    i.k = t->k;
+    i.n = t->n;
+    i.fmt = t->fmt;
+    tag(w, t->layer);
+    put(w, &i);
+}
+
+/* Fetch number i + depth follows the product that takes tile i: never more than `depth` wait in program order. */
+static enum weft_status write_words(struct weft_program *program, struct backend *b, size_t *done_at)
+{
+    struct words w = {.program = program, .tagged = -1};
+    size_t depth = b->machine->fifo_tiles, taken = 0;
+    int layer = 0;
+    for (size_t i = 0; i < depth; i++)
+        fetch(&w, b, i);
+    for (size_t i = 0; i < b->instr_count; i++) {
+        for (; layer < b->layer_count && b->layers[layer].done_at <= i; layer++)
+            done_at[layer] = program->instructions;
+        tag(&w, b->instr_layer[i]);
+        put(&w, &b->instr[i]);
+        if ((b->instr[i].op == WEFT_OP_CONVOLVE || b->instr[i].op == WEFT_OP_MATMUL) && b->instr[i].next)
+            fetch(&w, b, taken++ + depth);
+    }
+    for (; layer < b->layer_count; layer++)
+        done_at[layer] = program->instructions;
+    if (w.failed)
+        return weft_error(b->diag, "%s: a layer is too large for the fields of an instruction (rows, lanes or strides)", b->graph->name);
+    return WEFT_OK;
+}
+
+/* --- host memory: constants, inputs, outputs --------------------------------------------------------------------- */
+
+static uint64_t align64(uint64_t at)
+{
+    return (at + 63) / 64 * 64;
+}
+
+static uint64_t lay_out_host(const struct backend *b, uint64_t *input_host, uint64_t *output_host)
+{
+    uint64_t at = align64(b->constants_bytes);
+    for (unsigned i = 0; i < b->graph->input_count; i++) {
+        input_host[i] = at;
+        if (b->places[b->graph->inputs[i]].placed)
+            at = align64(at + span(&b->places[b->graph->inputs[i]].g));
+    }
+    for (unsigned i = 0; i < b->graph->output_count; i++) {
+        output_host[i] = at;
+        at = align64(at + span(&b->places[b->graph->outputs[i]].g));
+    }
+    return at;
+}
+
+static void hand_over(struct weft_program *p, struct backend *b)
+{
+    p->weights_bytes = b->options->timing_only || b->graph->weights_absent ? 0 : b->weights_bytes;
+    p->weights = p->weights_bytes ? b->weights : NULL;
+    if (p->weights)
+        b->weights = NULL;
+    p->dram_bytes = b->weights_bytes;
+    p->data = b->constants;
+    p->data_bytes = b->constants_bytes;
+    p->data_host = 0;
+    b->constants = NULL;
+}
+
+static enum weft_status check_outputs(const struct backend *b)
+{
+    for (unsigned i = 0; i < b->graph->output_count; i++)
+        if (!b->places[b->graph->outputs[i]].placed)
+            return weft_error(b->diag, "%s: output '%s' is a constant; there is nothing to run", b->graph->name,
+                              b->graph->values[b->graph->outputs[i]].name);
+    if (b->weights_bytes > b->machine->dram_bytes)
+        return weft_error(b->diag, "%s: its weight tiles take %llu bytes; machine %s has %llu bytes of DRAM", b->graph->name,
+                          (unsigned long long)b->weights_bytes, b->machine->name, (unsigned long long)b->machine->dram_bytes);
+    return WEFT_OK;
+}
+
+enum weft_status finish_program(struct weft_program **out, struct backend *b)
+{
+    uint64_t *input_host = calloc(b->graph->input_count + 1, sizeof *input_host), *output_host = calloc(b->graph->output_count + 1, sizeof *output_host);
+    size_t *done_at = calloc((size_t)b->layer_count + 1, sizeof *done_at);
+    struct weft_program *program = NULL;
+    enum weft_status status = input_host && output_host && done_at ? check_outputs(b) : WEFT_NO_MEMORY;
+    if (!status)
+        status = weft_program_create(&program, b->machine);
+    if (!status) {
+        program->host_bytes = lay_out_host(b, input_host, output_host);
+        emit_all(b, input_host, output_host);
+        status = b->out_of_memory ? WEFT_NO_MEMORY : write_words(program, b, done_at);
+    }
+    if (!status) {
+        hand_over(program, b);
+        status = describe_program(program, b, input_host, output_host, done_at);
+    }
+    free(input_host);
+    free(output_host);
+    free(done_at);
+    if (status)
+        weft_program_free(program);
+    else
+        *out = program;
+    return status;
+}

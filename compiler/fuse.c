@@ -1,0 +1,370 @@
+/* fuse.c: graph to layers. A layer is what one pass of the machine does at once: a product with its bias, residual and
+ * function; a pool; an elementwise operation with its function. */
+#include "backend.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct layer *add_layer(struct backend *b, enum layer_kind kind, int node)
+{
+    if (b->layer_count == b->layer_room) {
+        int room = b->layer_room ? 2 * b->layer_room : 64;
+        struct layer *grown = realloc(b->layers, (size_t)room * sizeof *grown);
+        if (!grown) {
+            b->out_of_memory = true;
+            return NULL;
+        }
+        b->layers = grown;
+        b->layer_room = room;
+    }
+    struct layer *layer = &b->layers[b->layer_count++];
+    const struct node *n = &b->graph->nodes[node];
+    *layer = (struct layer){.kind = kind,
+                            .op = n->op,
+                            .node = node,
+                            .name = strdup(n->name ? n->name : ""),
+                            .x = n->inputs[0],
+                            .other = n->input_count > 1 ? n->inputs[1] : GRAPH_NONE,
+                            .y = n->outputs[0],
+                            .residual = GRAPH_NONE,
+                            .function = GRAPH_NONE,
+                            .preact = GRAPH_NONE,
+                            .temp = {-1, -1, -1, -1}};
+    return layer;
+}
+
+/* The one node that reads `value`, or GRAPH_NONE when there are more, or it is an output of the network. */
+static int only_reader(const struct graph *graph, int value)
+{
+    if (graph_uses(graph, value) != 1)
+        return GRAPH_NONE;
+    for (int i = 0; i < graph->node_count; i++)
+        for (unsigned k = 0; !graph->nodes[i].dead && k < graph->nodes[i].input_count; k++)
+            if (graph->nodes[i].inputs[k] == value)
+                return i;
+    return GRAPH_NONE; /* an output of the network */
+}
+
+static bool is_constant(const struct backend *b, int value)
+{
+    return value >= 0 && value_is_constant(&b->graph->values[value]);
+}
+
+/* Does a constant of this shape add one number to each channel (dimension `axis`) of a value of shape y? */
+static bool per_channel(const struct shape *c, const struct shape *y, unsigned axis)
+{
+    if (c->rank > y->rank)
+        return false;
+    for (unsigned d = 0; d < c->rank; d++) {
+        unsigned at = y->rank - c->rank + d;
+        if (c->dims[d] != 1 && !(at == axis && c->dims[d] == y->dims[at]))
+            return false;
+    }
+    return true;
+}
+
+static bool same_shape(const struct shape *a, const struct shape *b)
+{
+    return a->rank == b->rank && !memcmp(a->dims, b->dims, a->rank * sizeof a->dims[0]);
+}
+
+static bool is_function(enum core_op op)
+{
+    return op == CORE_RELU || op == CORE_LEAKY || op == CORE_CLIP || op == CORE_SIGMOID || op == CORE_TANH;
+}
+
+static bool fuse_bias(struct backend *b, struct layer *layer, const struct node *next, unsigned axis)
+{
+    int other = next->inputs[0] == layer->y ? next->inputs[1] : next->inputs[0];
+    struct graph *g = b->graph;
+    if (next->op != CORE_ADD || layer->m->bias[1] != GRAPH_NONE || !is_constant(b, other) ||
+        g->values[other].element != ELEMENT_F32 || !same_shape(&g->values[next->outputs[0]].shape, &g->values[layer->y].shape) ||
+        !per_channel(&g->values[other].shape, &g->values[layer->y].shape, axis))
+        return false;
+    layer->m->bias[1] = other;
+    return true;
+}
+
+static bool made_before(const struct graph *graph, int value, int node)
+{
+    return graph->values[value].producer == GRAPH_NONE || graph->values[value].producer < node;
+}
+
+static bool fuse_residual(struct backend *b, struct layer *layer, const struct node *next)
+{
+    struct graph *g = b->graph;
+    if (next->op != CORE_ADD || layer->residual != GRAPH_NONE || next->inputs[0] == next->inputs[1])
+        return false;
+    int other = next->inputs[0] == layer->y ? next->inputs[1] : next->inputs[0];
+    if (is_constant(b, other) || !same_shape(&g->values[other].shape, &g->values[layer->y].shape) ||
+        !made_before(g, other, layer->node))
+        return false;
+    layer->residual = other;
+    return true;
+}
+
+/* Takes the nodes behind the product into the layer, while each is the only reader of the one before. */
+static void fuse_behind(struct backend *b, struct layer *layer, bool *taken)
+{
+    unsigned axis = b->graph->nodes[layer->node].op == CORE_CONV ? 1 : b->graph->values[layer->y].shape.rank - 1;
+    for (int next; (next = only_reader(b->graph, layer->y)) != GRAPH_NONE;) {
+        const struct node *n = &b->graph->nodes[next];
+        bool product = layer->kind == LAYER_MATRIX;
+        if (is_function(n->op)) {
+            layer->function = next;
+            layer->preact = layer->y;
+        } else if (!product || !((layer->residual == GRAPH_NONE && fuse_bias(b, layer, n, axis)) || fuse_residual(b, layer, n))) {
+            return;
+        }
+        taken[next] = true;
+        layer->y = n->outputs[0];
+        if (layer->function != GRAPH_NONE)
+            return;
+    }
+}
+
+static struct matrix *new_matrix(struct backend *b, struct layer *layer)
+{
+    struct matrix *m = calloc(1, sizeof *m);
+    if (!m) {
+        b->out_of_memory = true;
+        return NULL;
+    }
+    m->bias[0] = m->bias[1] = m->scale_value = m->weight_zero = GRAPH_NONE;
+    m->alpha = m->beta = 1;
+    layer->m = m;
+    return m;
+}
+
+static void describe_conv(struct backend *b, struct layer *layer, int weights)
+{
+    struct matrix *m = layer->m;
+    const struct node *n = &b->graph->nodes[layer->node];
+    const struct shape *x = &b->graph->values[layer->x].shape, *w = &b->graph->values[weights].shape;
+    bool line = n->at.spatial == 1;
+    unsigned last = line ? 0 : 1;
+    m->weights = weights;
+    m->kh = line ? 1 : w->dims[2];
+    m->kw = w->dims[line ? 2 : 3];
+    m->sy = line ? 1 : n->at.stride[0];
+    m->sx = n->at.stride[last];
+    m->dy = line ? 1 : n->at.dilation[0];
+    m->dx = n->at.dilation[last];
+    m->top = line ? 0 : n->at.pad_begin[0];
+    m->left = n->at.pad_begin[last];
+    m->groups = n->at.groups;
+    m->ci = x->dims[1];
+    m->co = w->dims[0];
+    m->ih = line ? 1 : x->dims[2];
+    m->iw = x->dims[line ? 2 : 3];
+    m->cg = m->ci / m->groups;
+    m->ng = m->co / m->groups;
+}
+
+static void describe_gemm(struct backend *b, struct layer *layer, int weights, bool transposed)
+{
+    struct matrix *m = layer->m;
+    const struct shape *w = &b->graph->values[weights].shape;
+    m->weights = weights;
+    m->weights_kn = !transposed;
+    m->kh = m->kw = m->sy = m->sx = m->dy = m->dx = m->groups = 1;
+    m->ci = m->cg = w->dims[w->rank - (transposed ? 1 : 2)];
+    m->co = m->ng = w->dims[w->rank - (transposed ? 2 : 1)];
+    m->ih = m->iw = 1;
+}
+
+static enum weft_status refuse(struct backend *b, int node, const char *why)
+{
+    const struct node *n = &b->graph->nodes[node];
+    return weft_error(b->diag, "%s: node %s (%s): %s", b->graph->name, n->name, n->onnx_type ? n->onnx_type : core_op_name(n->op), why);
+}
+
+static enum weft_status need_constant(struct backend *b, int node, int value, const char *what)
+{
+    if (value == GRAPH_NONE || is_constant(b, value))
+        return WEFT_OK;
+    char why[300];
+    snprintf(why, sizeof why, "%s '%.100s' is computed by the network or is an input; it must be a constant (an initialiser, or an input whose "
+             "value is given at compile time)", what, b->graph->values[value].name);
+    return refuse(b, node, why);
+}
+
+static bool weights_are_2d(const struct shape *w)
+{
+    for (unsigned d = 0; d + 2 < w->rank; d++)
+        if (w->dims[d] != 1)
+            return false;
+    return w->rank >= 2;
+}
+
+static enum weft_status fuse_conv(struct backend *b, int node, bool *taken)
+{
+    struct layer *layer = add_layer(b, LAYER_MATRIX, node);
+    const struct node *n = &b->graph->nodes[node];
+    if (!layer || !new_matrix(b, layer))
+        return WEFT_NO_MEMORY;
+    if (n->at.spatial > 2)
+        return refuse(b, node, "convolution in three dimensions is not supported; one and two are");
+    bool qlinear = n->op == CORE_QCONV, integer = qlinear || n->op == CORE_CONV_INTEGER;
+    int weights = n->inputs[qlinear ? 3 : 1];
+    struct matrix *m = layer->m;
+    m->integer = integer;
+    m->raw = n->op == CORE_CONV_INTEGER;
+    m->bias[0] = qlinear ? (n->input_count > 8 ? n->inputs[8] : GRAPH_NONE) : integer ? GRAPH_NONE : n->input_count > 2 ? n->inputs[2] : GRAPH_NONE;
+    m->scale_value = qlinear ? n->inputs[4] : GRAPH_NONE;
+    m->weight_zero = qlinear ? n->inputs[5] : n->op == CORE_CONV_INTEGER && n->input_count > 3 ? n->inputs[3] : GRAPH_NONE;
+    layer->other = GRAPH_NONE;
+    enum weft_status status = need_constant(b, node, weights, "weight");
+    if (!status)
+        status = need_constant(b, node, m->bias[0], "bias");
+    if (status)
+        return status;
+    describe_conv(b, layer, weights);
+    if (!integer)
+        fuse_behind(b, layer, taken);
+    return WEFT_OK;
+}
+
+static enum weft_status fuse_gemm(struct backend *b, int node, bool *taken)
+{
+    struct layer *layer = add_layer(b, LAYER_MATRIX, node);
+    const struct node *n = &b->graph->nodes[node];
+    if (!layer || !new_matrix(b, layer))
+        return WEFT_NO_MEMORY;
+    bool qlinear = n->op == CORE_QMATMUL, integer = qlinear || n->op == CORE_MATMUL_INTEGER, gemm = n->op == CORE_GEMM;
+    int weights = n->inputs[qlinear ? 3 : 1];
+    struct matrix *m = layer->m;
+    layer->other = GRAPH_NONE;
+    m->integer = integer;
+    m->raw = n->op == CORE_MATMUL_INTEGER;
+    enum weft_status status = need_constant(b, node, weights, "second operand");
+    if (status)
+        return status;
+    if (!weights_are_2d(&b->graph->values[weights].shape))
+        return refuse(b, node, "the second operand has more than two dimensions; products of stacks of matrices are not supported");
+    if (b->graph->values[layer->x].shape.rank < 2)
+        return refuse(b, node, "the first operand is a vector; give it two dimensions");
+    if (gemm && n->at.trans_a)
+        return refuse(b, node, "transA=1 is not supported; transpose the operand");
+    describe_gemm(b, layer, weights, gemm && n->at.trans_b);
+    m->scale_value = qlinear ? n->inputs[4] : GRAPH_NONE;
+    m->weight_zero = qlinear ? n->inputs[5] : n->op == CORE_MATMUL_INTEGER && n->input_count > 3 ? n->inputs[3] : GRAPH_NONE;
+    if (gemm) {
+        m->alpha = n->at.alpha;
+        m->beta = n->at.beta;
+        int c = n->input_count > 2 ? n->inputs[2] : GRAPH_NONE;
+        if ((status = need_constant(b, node, c, "C")))
+            return status;
+        if (c != GRAPH_NONE && !per_channel(&b->graph->values[c].shape, &b->graph->values[layer->y].shape, 1))
+            return refuse(b, node, "C must have one number a column (or one in all)");
+        m->bias[0] = c;
+    }
+    if (!integer)
+        fuse_behind(b, layer, taken);
+    return WEFT_OK;
+}
+
+static enum weft_status fuse_simple(struct backend *b, int node, enum layer_kind kind, bool *taken, bool with_function)
+{
+    struct layer *layer = add_layer(b, kind, node);
+    if (!layer)
+        return WEFT_NO_MEMORY;
+    if (with_function)
+        fuse_behind(b, layer, taken);
+    return WEFT_OK;
+}
+
+static enum weft_status fuse_concat(struct backend *b, int node)
+{
+    struct layer *layer = add_layer(b, LAYER_MOVE, node);
+    if (!layer)
+        return WEFT_NO_MEMORY;
+    const struct node *n = &b->graph->nodes[node];
+    layer->input_count = n->input_count;
+    memcpy(layer->inputs, n->inputs, n->input_count * sizeof layer->inputs[0]);
+    return WEFT_OK;
+}
+
+static enum weft_status fuse_binary(struct backend *b, int node, bool *taken)
+{
+    const struct node *n = &b->graph->nodes[node];
+    if (b->graph->values[n->outputs[0]].element != ELEMENT_F32)
+        return refuse(b, node, "arithmetic on integer values is only done at compile time, on constants");
+    return fuse_simple(b, node, LAYER_BINARY, taken, true);
+}
+
+static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
+{
+    const struct node *n = &b->graph->nodes[node];
+    switch (n->op) {
+    case CORE_CONV:
+    case CORE_QCONV:
+    case CORE_CONV_INTEGER:
+        return fuse_conv(b, node, taken);
+    case CORE_GEMM:
+    case CORE_MATMUL:
+    case CORE_QMATMUL:
+    case CORE_MATMUL_INTEGER:
+        return fuse_gemm(b, node, taken);
+    case CORE_MAXPOOL:
+    case CORE_AVERAGEPOOL:
+        if (n->at.spatial > 2)
+            return refuse(b, node, "pooling in three dimensions is not supported; one and two are");
+        return fuse_simple(b, node, LAYER_POOL, taken, false);
+    case CORE_ADD:
+    case CORE_SUB:
+    case CORE_MUL:
+    case CORE_DIV:
+    case CORE_MAX:
+    case CORE_MIN:
+        return fuse_binary(b, node, taken);
+    case CORE_RELU:
+    case CORE_LEAKY:
+    case CORE_CLIP:
+    case CORE_SIGMOID:
+    case CORE_TANH:
+    case CORE_EXP:
+    case CORE_LOG:
+    case CORE_SQRT:
+    case CORE_RECIPROCAL:
+    case CORE_NEG:
+    case CORE_ABS:
+    case CORE_FLOOR:
+    case CORE_CEIL:
+    case CORE_ERF:
+    case CORE_QUANTIZE:
+    case CORE_DEQUANTIZE:
+        return fuse_simple(b, node, LAYER_UNARY, taken, false);
+    case CORE_SOFTMAX:
+        return fuse_simple(b, node, LAYER_SOFTMAX, taken, false);
+    case CORE_LRN:
+        return fuse_simple(b, node, LAYER_LRN, taken, false);
+    case CORE_SLICE:
+        for (unsigned d = 0; d < b->graph->values[n->outputs[0]].shape.rank; d++)
+            if (n->at.steps[d] < 0)
+                return refuse(b, node, "a slice with a negative step runs backwards; the machine only goes forward");
+        return fuse_simple(b, node, LAYER_MOVE, taken, false);
+    case CORE_RESHAPE:
+    case CORE_TRANSPOSE:
+    case CORE_PAD:
+    case CORE_EXPAND:
+        return fuse_simple(b, node, LAYER_MOVE, taken, false);
+    case CORE_CONCAT:
+        return fuse_concat(b, node);
+    default:
+        return refuse(b, node, "this operator has no form on the machine; it is only computed at compile time, on constants");
+    }
+}
+
+enum weft_status backend_fuse(struct backend *b)
+{
+    bool *taken = calloc((size_t)b->graph->node_count + 1, sizeof *taken);
+    enum weft_status status = taken ? WEFT_OK : WEFT_NO_MEMORY;
+    for (int i = 0; taken && i < b->graph->node_count; i++) {
+        enum weft_status s = taken[i] || b->graph->nodes[i].dead ? WEFT_OK : fuse_node(b, i, taken);
+        status = s ? s : status; /* go on: all that is not supported is named at once */
+    }
+    free(taken);
+    return status;
+}

@@ -1,0 +1,209 @@
+/* mapping.c: how each matrix layer lies on the array. Several mappings are right; the cheapest by the closed-form timings is
+ * taken. Packing p neighbouring pixels side by side divides the rows by p and fills columns that a shallow layer leaves empty, at
+ * the price of a wider window; packing groups side by side (block-diagonal) does the same for grouped convolutions. */
+#include "backend.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool tap_meets_pixel(const struct matrix *m, const struct mapping *map, int64_t tap, int64_t pixel)
+{
+    if (map->pixels == 1)
+        return true; /* taps are kernel columns */
+    int64_t x = tap - pixel * m->sx;
+    return x >= 0 && x % m->dx == 0 && x / m->dx < m->kw;
+}
+
+/* Does any product of the network fall into this tile? Lanes number (kernel row, tap, channel), columns (pixel, channel). */
+static bool tile_has_products(const struct matrix *m, const struct mapping *map, int64_t kt, int64_t nt, const struct weft_machine *machine)
+{
+    int64_t l0 = kt * (int64_t)machine->rows, l1 = least(l0 + (int64_t)machine->rows, map->lanes);
+    int64_t j0 = nt * (int64_t)machine->columns, j1 = least(j0 + (int64_t)machine->columns, map->columns);
+    for (int64_t t = l0 / map->slice_in; t <= (l1 - 1) / map->slice_in; t++) {
+        int64_t c0 = t * map->slice_in < l0 ? l0 % map->slice_in : 0, c1 = least(map->slice_in, l1 - t * map->slice_in);
+        for (int64_t p = j0 / map->slice_out; p <= (j1 - 1) / map->slice_out; p++) {
+            int64_t o0 = p * map->slice_out < j0 ? j0 % map->slice_out : 0, o1 = least(map->slice_out, j1 - p * map->slice_out);
+            bool groups_meet = c0 / m->cg <= (o1 - 1) / m->ng && o0 / m->ng <= (c1 - 1) / m->cg;
+            if (groups_meet && tap_meets_pixel(m, map, t % map->taps, p))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* A column of tiles with no product at all keeps its first tile, which then overwrites the accumulators with zeros. */
+bool mapping_tile_is_zero(const struct matrix *m, int64_t slice, int64_t term, int64_t kt, int64_t nt, const struct weft_machine *machine)
+{
+    (void)slice;
+    (void)term;
+    return !tile_has_products(m, &m->map, kt, nt, machine);
+}
+
+static int64_t count_tiles(const struct matrix *m, const struct mapping *map, const struct weft_machine *machine)
+{
+    int64_t tiles = 0;
+    for (int64_t nt = 0; nt < map->n_tiles; nt++) {
+        int64_t column = 0;
+        for (int64_t kt = 0; kt < map->k_tiles; kt++)
+            column += tile_has_products(m, map, kt, nt, machine);
+        tiles += column ? column : 1;
+    }
+    return tiles * map->slices * map->terms;
+}
+
+static uint64_t transfer_cycles(const struct weft_machine *machine, uint64_t bytes)
+{
+    struct weft_rate rate = weft_rate(machine->dram_bytes_per_second, machine->clock_hz);
+    return (uint64_t)((unsigned __int128)bytes * rate.cycles / rate.bytes);
+}
+
+static void price(const struct backend *b, const struct layer *l, struct mapping *map)
+{
+    const struct weft_machine *machine = b->machine;
+    const struct matrix *m = l->m;
+    int64_t k = least(map->lanes, (int64_t)machine->rows), n = least(map->columns, (int64_t)machine->columns);
+    map->tiles = count_tiles(m, map, machine);
+    map->rows = map->n * map->oh * map->groups_x;
+    map->chunks = ceil_div(map->rows, (int64_t)machine->acc_rows);
+    map->chunk_rows = ceil_div(map->rows, map->chunks);
+    int64_t pass = (int64_t)weft_passes(backend_format(b, l->x), m->w_format);
+    int64_t chunk = map->chunk_rows * pass, shift = (int64_t)weft_shift_cycles(machine, m->w_format);
+    map->product_cycles = (uint64_t)(map->tiles * map->chunks * (chunk > shift ? chunk : shift));
+    map->fetches = (uint64_t)(map->tiles * map->chunks);
+    map->fetch_cycles = transfer_cycles(machine, map->fetches * weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, m->w_format));
+    int64_t bytes = weft_format_bytes(backend_format(b, l->y));
+    int64_t beats = ceil_div(n, (int64_t)machine->vector_lanes), lines = ceil_div(n * bytes, (int64_t)machine->ub_line_bytes);
+    map->vector_cycles = (uint64_t)(map->rows * map->n_tiles * map->slices * (beats > lines ? beats : lines));
+}
+
+static uint64_t score(const struct mapping *map)
+{
+    uint64_t top = map->product_cycles > map->fetch_cycles ? map->product_cycles : map->fetch_cycles;
+    top = map->vector_cycles > top ? map->vector_cycles : top;
+    return top * 16 + (map->product_cycles + map->fetch_cycles + 2 * map->vector_cycles) / 4;
+}
+
+/* Groups of p pixels that cover `width` with an even step; false where there is none. */
+static bool cover(int64_t width, int64_t pixels, int64_t *count, int64_t *step)
+{
+    *count = ceil_div(width, pixels);
+    *step = pixels;
+    if (*count == 1)
+        return pixels == width;
+    if ((width - pixels) % (*count - 1))
+        return false;
+    *step = (width - pixels) / (*count - 1);
+    return true;
+}
+
+static bool make_mapping(const struct backend *b, const struct layer *l, bool flat, int64_t pixels, int64_t pack, struct mapping *map)
+{
+    const struct matrix *m = l->m;
+    const struct geometry *y = &b->places[l->y].g;
+    *map = (struct mapping){.flat = flat, .pixels = pixels, .group_pack = pack, .terms = m->w[2] ? 3 : m->w[1] ? 2 : 1};
+    map->n = flat ? 1 : y->n;
+    map->oh = flat ? 1 : y->h;
+    int64_t width = flat ? y->n * y->h * y->w : y->w;
+    if (!cover(width, pixels, &map->groups_x, &map->step))
+        return false;
+    if (map->step != pixels && l->residual != GRAPH_NONE && b->places[l->residual].buffer == b->places[l->y].buffer)
+        return false; /* a pixel computed twice must not read its own result */
+    map->taps = pixels == 1 ? m->kw : (pixels - 1) * m->sx + (m->kw - 1) * m->dx + 1;
+    map->tap_step = pixels == 1 ? m->dx : 1;
+    map->slices = m->groups / pack;
+    map->slice_in = pack * m->cg;
+    map->slice_out = pack * m->ng;
+    map->lanes = m->kh * map->taps * map->slice_in;
+    map->columns = pixels * map->slice_out;
+    map->k_tiles = ceil_div(map->lanes, (int64_t)b->machine->rows);
+    map->n_tiles = ceil_div(map->columns, (int64_t)b->machine->columns);
+    return true;
+}
+
+static bool contiguous(const struct geometry *g)
+{
+    return !g->top && !g->bottom && !g->left && !g->right;
+}
+
+static bool may_be_flat(const struct backend *b, const struct layer *l)
+{
+    const struct matrix *m = l->m;
+    return m->kh == 1 && m->kw == 1 && m->sx == 1 && m->sy == 1 && !m->top && !m->left && contiguous(&b->places[l->x].g) &&
+           contiguous(&b->places[l->y].g) && (l->residual == GRAPH_NONE || contiguous(&b->places[l->residual].g));
+}
+
+static void try_mapping(const struct backend *b, const struct layer *l, bool flat, int64_t pixels, int64_t pack, struct mapping *best)
+{
+    struct mapping map;
+    if (!make_mapping(b, l, flat, pixels, pack, &map))
+        return;
+    price(b, l, &map);
+    if (!best->rows || score(&map) < score(best))
+        *best = map;
+}
+
+static void set_blocks(const struct backend *b, struct mapping *map)
+{
+    int64_t block = (int64_t)b->machine->rows;
+    if (map->chunk_rows < 4 * block)
+        block = block / 2;
+    map->block_rows = block < 16 ? 16 : block;
+}
+
+static void map_layer(struct backend *b, struct layer *l)
+{
+    struct matrix *m = l->m;
+    struct mapping best = {0};
+    bool flat = may_be_flat(b, l);
+    int64_t width = b->places[l->y].g.w, columns = (int64_t)b->machine->columns;
+    if (flat)
+        width *= b->places[l->y].g.n * b->places[l->y].g.h;
+    for (int64_t pack = 1; pack <= m->groups; pack++) {
+        if (m->groups % pack || (pack > 1 && pack * m->ng > columns))
+            continue;
+        int64_t most = least(width, 2 * columns / (pack * m->ng) + 1);
+        for (int64_t pixels = 1; pixels <= (most < 64 ? most : 64); pixels++)
+            try_mapping(b, l, flat, pixels, pack, &best);
+    }
+    m->map = best;
+    set_blocks(b, &m->map);
+    l->mapping = best.product_cycles > best.fetch_cycles ? best.product_cycles : best.fetch_cycles;
+}
+
+static uint64_t largest(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The layer's roofline: products over peak, weight bytes over DRAM, vector work over vector rate. */
+static void bound_matrix(struct backend *b, struct layer *l)
+{
+    const struct matrix *m = l->m;
+    const struct geometry *y = &b->places[l->y].g;
+    uint64_t outputs = (uint64_t)(y->n * y->h * y->w * m->co), depth = (uint64_t)(m->kh * m->kw * m->cg);
+    uint64_t pass = weft_passes(backend_format(b, l->x), m->w_format);
+    l->macs = outputs * depth;
+    uint64_t products = l->macs * pass / (b->machine->rows * b->machine->columns);
+    uint64_t weights = transfer_cycles(b->machine, depth * (uint64_t)m->co * weft_format_bytes(m->w_format));
+    l->roofline = largest(largest(products, weights), outputs / b->machine->vector_lanes);
+}
+
+enum weft_status backend_map(struct backend *b)
+{
+    for (int i = 0; i < b->layer_count; i++)
+        if (b->layers[i].kind == LAYER_MATRIX) {
+            map_layer(b, &b->layers[i]);
+            bound_matrix(b, &b->layers[i]);
+        }
+    return WEFT_OK;
+}

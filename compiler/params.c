@@ -1,0 +1,213 @@
+/* params.c: the numbers that a layer's vector work reads from the unified buffer: biases and scales a channel, tables of
+ * 256 entries, constant operands. */
+#include "backend.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double constant_at(struct backend *b, int value, int64_t index, double otherwise)
+{
+    double out = otherwise;
+    if (value == GRAPH_NONE)
+        return otherwise;
+    int64_t count = shape_count(&b->graph->values[value].shape);
+    value_at(b->graph, value, count > 1 ? index : 0, &out);
+    return out;
+}
+
+/* Sums over k for every output channel at once: rows of w are consecutive channels. */
+static int64_t *weight_sums(const struct matrix *m)
+{
+    int64_t *sums = calloc((size_t)m->co, sizeof *sums), depth = m->kh * m->kw * m->cg;
+    for (int t = 0; sums && t < WEIGHT_TERMS && m->w[t]; t++)
+        for (int64_t k = 0; k < depth; k++)
+            for (int64_t o = 0; o < m->co; o++)
+                sums[o] += m->w[t][k * m->co + o];
+    return sums;
+}
+
+static int32_t to_s32(double x)
+{
+    return x >= 2147483647.0 ? INT32_MAX : x <= -2147483648.0 ? INT32_MIN : (int32_t)nearbyint(x);
+}
+
+/* Zero point of the products' operand; for the network's own integers, the node says it. */
+static int32_t operand_zero(struct backend *b, const struct layer *l)
+{
+    const struct node *n = &b->graph->nodes[l->node];
+    if (!l->m->integer)
+        return backend_zero(b, l->x);
+    return (int32_t)constant_at(b, n->input_count > 2 ? n->inputs[2] : GRAPH_NONE, 0, 0); /* the same place in all four operators */
+}
+
+static float integer_scale(struct backend *b, const struct layer *l, int64_t o)
+{
+    const struct node *n = &b->graph->nodes[l->node];
+    if (l->m->raw)
+        return 1;
+    float x = (float)constant_at(b, n->inputs[1], 0, 1), w = (float)constant_at(b, n->inputs[4], o, 1), y = (float)constant_at(b, n->inputs[6], 0, 1);
+    return x * w / y;
+}
+
+static void channel(struct backend *b, struct layer *l, int64_t o, int64_t sum, int32_t *bias, float *scale)
+{
+    struct matrix *m = l->m;
+    int64_t correction = sum * operand_zero(b, l);
+    if (m->integer) {
+        *bias = (int32_t)(uint32_t)((int64_t)constant_at(b, m->bias[0], o, 0) - correction);
+        *scale = integer_scale(b, l, o);
+        return;
+    }
+    int result = l->table ? l->preact : l->y;
+    double product = (double)backend_scale(b, l->x) * m->w_scales[o] * m->alpha;
+    double real = m->beta * constant_at(b, m->bias[0], o, 0) + constant_at(b, m->bias[1], o, 0);
+    *bias = product != 0 ? to_s32(real / product - (double)correction) : 0;
+    *scale = (float)(product / backend_scale(b, result));
+}
+
+static enum weft_status matrix_params(struct backend *b, struct layer *l)
+{
+    struct matrix *m = l->m;
+    int32_t *bias = malloc((size_t)m->co * sizeof *bias);
+    float *scale = malloc((size_t)m->co * sizeof *scale);
+    int64_t *sums = weight_sums(m);
+    enum weft_status status = bias && scale && sums ? WEFT_OK : WEFT_NO_MEMORY;
+    for (int64_t o = 0; !status && o < m->co; o++)
+        channel(b, l, o, sums[o], &bias[o], &scale[o]);
+    if (!status) {
+        m->bias_host_offset = backend_constant(b, bias, (uint64_t)m->co * 4, 64);
+        m->scale_host_offset = backend_constant(b, scale, (uint64_t)m->co * 4, 4);
+    }
+    free(bias);
+    free(scale);
+    free(sums);
+    return status;
+}
+
+static double evaluate(const struct backend *b, int node, double x)
+{
+    const struct node *n = &b->graph->nodes[node];
+    switch (n->op) {
+    case CORE_RELU: return x > 0 ? x : 0;
+    case CORE_LEAKY: return x < 0 ? n->at.alpha * x : x;
+    case CORE_CLIP: return x < n->at.alpha ? n->at.alpha : x > n->at.beta ? n->at.beta : x;
+    case CORE_SIGMOID: return 1 / (1 + exp(-x));
+    case CORE_TANH: return tanh(x);
+    case CORE_EXP: return exp(x);
+    case CORE_LOG: return log(x);
+    case CORE_SQRT: return sqrt(x);
+    case CORE_RECIPROCAL: return 1 / x;
+    case CORE_NEG: return -x;
+    case CORE_ABS: return fabs(x);
+    case CORE_FLOOR: return floor(x);
+    case CORE_CEIL: return ceil(x);
+    case CORE_ERF: return erf(x);
+    default: return x;
+    }
+}
+
+/* Entry q mod 256 is what the function makes of code q (in the result's format), whose real value is (q - zero) x scale. */
+static void make_table(const struct backend *b, const struct layer *l, int node, int from, uint8_t table[256])
+{
+    enum weft_format format = backend_format(b, l->y);
+    int32_t low = weft_format_low(format), high = weft_format_high(format), shift = low - weft_format_low(backend_format(b, from));
+    for (int32_t q = low; q <= high; q++) {
+        double real = (double)(q - shift - backend_zero(b, from)) * backend_scale(b, from);
+        double y = evaluate(b, node, real) / backend_scale(b, l->y);
+        y = y != y ? 0 : y > 1e9 ? 1e9 : y < -1e9 ? -1e9 : y;
+        table[(uint8_t)q] = (uint8_t)weft_requantise((float)y, backend_zero(b, l->y), low, high);
+    }
+}
+
+static bool needs_table(const struct backend *b, int node)
+{
+    enum core_op op = b->graph->nodes[node].op;
+    return op == CORE_SIGMOID || op == CORE_TANH;
+}
+
+/* Index in C order of the constant's element at (n, h, w, c) of the result. */
+static int64_t element_index(const struct shape *shape, const int64_t *at)
+{
+    int64_t index = 0;
+    for (unsigned d = 0; d < shape->rank; d++)
+        index = index * shape->dims[d] + (shape->dims[d] > 1 ? at[d] : 0);
+    return index;
+}
+
+/* A constant operand of a binary layer, in the order of the result's bytes, broadcast dimensions kept at 1. */
+static enum weft_status binary_constant(struct backend *b, struct layer *l, int value)
+{
+    const struct value *v = &b->graph->values[value];
+    const struct shape *y = &b->graph->values[l->y].shape;
+    bool spatial = b->places[l->y].g.spatial;
+    if (y->rank > 4 || v->shape.rank > y->rank)
+        return weft_error(b->diag, "%s: layer %s: a constant operand of %u dimensions against a result of %u; at most 4 are supported",
+                          b->graph->name, l->name, v->shape.rank, y->rank);
+    int64_t dims[4], stride[4], order[4]; /* dims of the constant aligned to the result; memory order, outermost first */
+    unsigned r = y->rank;
+    for (unsigned d = 0; d < r; d++)
+        dims[d] = d + v->shape.rank < r ? 1 : v->shape.dims[d + v->shape.rank - r];
+    for (unsigned d = 0; d < r; d++)
+        order[d] = !spatial ? d : d == 0 ? 0 : d + 1 < r ? d + 1 : 1;
+    int64_t count = 1;
+    for (unsigned d = r; d-- > 0;) {
+        stride[order[d]] = dims[order[d]] > 1 ? count * 4 : 0;
+        count *= dims[order[d]];
+    }
+    float *out = calloc((size_t)count + 1, sizeof *out);
+    if (!out)
+        return WEFT_NO_MEMORY;
+    for (int64_t i = 0; i < count && !b->options->timing_only; i++) {
+        int64_t at[4] = {0}, rest = i;
+        double real = 0;
+        for (unsigned d = r; d-- > 0;) {
+            at[order[d]] = rest % dims[order[d]];
+            rest /= dims[order[d]];
+        }
+        value_at(b->graph, value, element_index(&v->shape, at + (r - v->shape.rank)), &real);
+        out[i] = (float)real;
+    }
+    l->const_offset = backend_constant(b, out, (uint64_t)(count > 0 ? count : 1) * 4, 64);
+    l->constant = true;
+    l->const_strides = (struct strides4){0};
+    int64_t *roles[4] = {&l->const_strides.n, &l->const_strides.h, &l->const_strides.w, &l->const_strides.c};
+    for (unsigned d = 0; d < r; d++) {
+        unsigned role = spatial ? (d == 0 ? 0 : d == 1 ? 3 : r - d == 1 ? 2 : 1) : r == 2 ? (d == 0 ? 0 : 3) : 3 - (r - 1 - d);
+        *roles[role] = stride[d];
+    }
+    free(out);
+    return WEFT_OK;
+}
+
+static enum weft_status lrn_params(struct backend *b, struct layer *l)
+{
+    float k = b->graph->nodes[l->node].at.bias;
+    l->const_offset = backend_constant(b, &k, 4, 4);
+    return WEFT_OK;
+}
+
+enum weft_status backend_params(struct backend *b, struct layer *l)
+{
+    enum weft_status status = WEFT_OK;
+    uint8_t table[256] = {0};
+    uint64_t pad = 0;
+    l->constants_first = backend_constant(b, &pad, 0, 64);
+    int node = l->function != GRAPH_NONE ? l->function : GRAPH_NONE;
+    bool unary = l->kind == LAYER_UNARY && l->op != CORE_QUANTIZE && l->op != CORE_DEQUANTIZE;
+    l->table = unary || (node != GRAPH_NONE && needs_table(b, node));
+    if (l->table) {
+        make_table(b, l, unary ? l->node : node, unary ? l->x : l->preact, table);
+        l->table_offset = backend_constant(b, table, sizeof table, 64);
+    }
+    if (l->kind == LAYER_MATRIX)
+        status = matrix_params(b, l);
+    else if (l->kind == LAYER_BINARY && value_is_constant(&b->graph->values[l->other]))
+        status = binary_constant(b, l, l->other);
+    else if (l->kind == LAYER_BINARY && value_is_constant(&b->graph->values[l->x]))
+        status = binary_constant(b, l, l->x);
+    else if (l->kind == LAYER_LRN)
+        status = lrn_params(b, l);
+    l->constants_end = b->constants_bytes;
+    return b->out_of_memory ? WEFT_NO_MEMORY : status;
+}

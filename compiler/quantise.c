@@ -1,0 +1,226 @@
+/* quantise.c: a format, a scale and a zero point for every value that is real in the network.
+ *
+ * Non-negative values become u8 with zero point 0, others s8 with the zero point that spends all 256 codes on the range
+ * seen. Values that only leave the machine (or enter a softmax) are kept in f32: the accumulators have the digits. */
+#include "backend.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLOAT_OUTPUT_MAX = 65536 }; /* elements; beyond it 8-bit results save the link */
+
+bool backend_value_is_real(const struct backend *b, int value)
+{
+    enum element e = b->graph->values[value].element;
+    return e == ELEMENT_F32 || e == ELEMENT_F16 || e == ELEMENT_BF16 || e == ELEMENT_F64;
+}
+
+float backend_scale(const struct backend *b, int value)
+{
+    const struct quantisation *q = &b->graph->values[value].q;
+    return q->known && weft_format_is_integer(q->format) ? q->scale : 1;
+}
+
+int32_t backend_zero(const struct backend *b, int value)
+{
+    const struct quantisation *q = &b->graph->values[value].q;
+    return q->known && weft_format_is_integer(q->format) ? q->zero : 0;
+}
+
+enum weft_format backend_format(const struct backend *b, int value)
+{
+    const struct value *v = &b->graph->values[value];
+    if (v->q.known)
+        return v->q.format;
+    switch (v->element) {
+    case ELEMENT_U8:
+    case ELEMENT_BOOL:
+        return WEFT_FORMAT_u8;
+    case ELEMENT_S8:
+        return WEFT_FORMAT_s8;
+    case ELEMENT_S16:
+        return WEFT_FORMAT_s16;
+    case ELEMENT_S32:
+        return WEFT_FORMAT_s32;
+    default:
+        return WEFT_FORMAT_f32;
+    }
+}
+
+static struct quantisation from_range(const struct backend *b, float low, float high)
+{
+    struct quantisation q = {.known = true, .format = WEFT_FORMAT_u8, .scale = 1};
+    bool has_u8 = b->machine->formats & WEFT_USES_U8, has_s8 = b->machine->formats & WEFT_USES_S8;
+    if (!has_u8)
+        q.format = WEFT_FORMAT_s8;
+    if (!(low <= high) || !isfinite(low) || !isfinite(high))
+        return q;
+    low = fminf(low, 0);
+    high = fmaxf(high, 0);
+    if (low < 0 && has_s8)
+        q.format = WEFT_FORMAT_s8;
+    float codes = 255, least = (float)weft_format_low(q.format);
+    q.scale = (high - low) / codes;
+    if (!(q.scale > 1e-30f))
+        q.scale = 1;
+    q.zero = (int32_t)rintf(least - low / q.scale);
+    return q;
+}
+
+/* Layers that hand their input's integers on unchanged. */
+static bool keeps_scale(const struct layer *layer)
+{
+    return layer->kind == LAYER_MOVE || layer->kind == LAYER_ALIAS || (layer->kind == LAYER_POOL && layer->op == CORE_MAXPOOL);
+}
+
+static bool read_only_as_float(const struct backend *b, int value)
+{
+    if (shape_count(&b->graph->values[value].shape) > FLOAT_OUTPUT_MAX)
+        return false;
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        bool reads = l->x == value || l->other == value || l->residual == value;
+        for (unsigned k = 0; k < l->input_count; k++)
+            reads |= l->inputs[k] == value;
+        if (reads && l->kind != LAYER_SOFTMAX)
+            return false;
+    }
+    return true;
+}
+
+static bool can_make_float(const struct backend *b, const struct layer *layer)
+{
+    if (layer->kind == LAYER_SOFTMAX)
+        return true;
+    if (layer->kind != LAYER_MATRIX && layer->kind != LAYER_BINARY && !(layer->kind == LAYER_POOL && layer->op == CORE_AVERAGEPOOL))
+        return false;
+    if (layer->kind == LAYER_MATRIX && layer->m->integer)
+        return false;
+    if (layer->function == GRAPH_NONE)
+        return true;
+    enum core_op op = b->graph->nodes[layer->function].op;
+    return op == CORE_RELU || op == CORE_LEAKY;
+}
+
+static enum weft_format integer_format(enum element e)
+{
+    return e == ELEMENT_S8 ? WEFT_FORMAT_s8 : e == ELEMENT_S32 ? WEFT_FORMAT_s32 : WEFT_FORMAT_u8;
+}
+
+/* Integer constants of a quantise or dequantise node: scale and zero of the whole tensor. */
+static enum weft_status node_parameters(struct backend *b, int node, struct quantisation *out, int integer_value)
+{
+    const struct node *n = &b->graph->nodes[node];
+    double scale = 1, zero = 0;
+    bool one = shape_count(&b->graph->values[n->inputs[1]].shape) == 1;
+    if (!one || !value_at(b->graph, n->inputs[1], 0, &scale) ||
+        (n->input_count > 2 && n->inputs[2] != GRAPH_NONE && !value_at(b->graph, n->inputs[2], 0, &zero)))
+        return weft_error(b->diag, "%s: node %s (%s): scale and zero point must be constants, one for the whole tensor", b->graph->name, n->name,
+                          n->onnx_type);
+    enum element e = b->graph->values[integer_value].element;
+    *out = (struct quantisation){.known = true,
+                                 .format = integer_format(e),
+                                 .scale = (float)scale,
+                                 .zero = (int32_t)zero};
+    return WEFT_OK;
+}
+
+static double scalar_or(struct backend *b, const struct node *n, unsigned input, double otherwise)
+{
+    double out = otherwise;
+    if (n->input_count > input && n->inputs[input] != GRAPH_NONE)
+        value_at(b->graph, n->inputs[input], 0, &out);
+    return out;
+}
+
+/* Integers of the network: the node that reads or makes them says what they stand for. */
+static enum weft_status quantise_integers(struct backend *b, const struct layer *l)
+{
+    const struct node *n = &b->graph->nodes[l->node];
+    bool qlinear = n->op == CORE_QCONV || n->op == CORE_QMATMUL;
+    struct value *x = &b->graph->values[l->x], *y = &b->graph->values[l->y];
+    struct quantisation q = {.known = true, .format = integer_format(x->element), .scale = qlinear ? (float)scalar_or(b, n, 1, 1) : 1,
+                             .zero = (int32_t)scalar_or(b, n, 2, 0)};
+    unsigned pads = 0;
+    for (unsigned i = 0; i < n->at.spatial && i < 3; i++)
+        pads += n->at.pad_begin[i] || n->at.pad_end[i];
+    if (x->q.known && x->q.zero != q.zero && pads)
+        return weft_error(b->diag, "%s: node %s (%s): its input has zero point %d for another node and %d for this one, which pads it", b->graph->name,
+                          n->name, n->onnx_type, x->q.zero, q.zero);
+    if (!x->q.known)
+        x->q = q;
+    if (qlinear)
+        y->q = (struct quantisation){.known = true, .format = integer_format(y->element), .scale = (float)scalar_or(b, n, 6, 1),
+                                     .zero = (int32_t)scalar_or(b, n, 7, 0)};
+    return WEFT_OK;
+}
+
+static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
+{
+    struct value *y = &b->graph->values[layer->y];
+    if (layer->op == CORE_DEQUANTIZE && layer->kind == LAYER_UNARY)
+        return node_parameters(b, layer->node, &y->q, layer->x);
+    if (layer->op == CORE_QUANTIZE && layer->kind == LAYER_UNARY)
+        return node_parameters(b, layer->node, &y->q, layer->y);
+    if (layer->kind == LAYER_MATRIX && layer->m->integer)
+        return quantise_integers(b, layer);
+    if (!backend_value_is_real(b, layer->y)) {
+        if (keeps_scale(layer) && !layer->input_count)
+            y->q = b->graph->values[layer->x].q;
+        return WEFT_OK;
+    }
+    if (keeps_scale(layer) && !layer->input_count && backend_value_is_real(b, layer->x))
+        y->q = b->graph->values[layer->x].q;
+    else if (can_make_float(b, layer) && read_only_as_float(b, layer->y))
+        y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1};
+    else
+        y->q = from_range(b, b->low[layer->y], b->high[layer->y]);
+    return WEFT_OK;
+}
+
+static bool is_input(const struct graph *graph, int value)
+{
+    for (unsigned i = 0; i < graph->input_count; i++)
+        if (graph->inputs[i] == value)
+            return true;
+    return false;
+}
+
+/* A concatenation whose inputs have its own scale moves bytes and loses nothing. Inputs of the network and values whose scale
+ * follows another's keep their own. */
+static void share_concat_scales(struct backend *b)
+{
+    for (int i = 0; i < b->layer_count; i++) {
+        struct layer *l = &b->layers[i];
+        if (!l->input_count || !backend_value_is_real(b, l->y))
+            continue;
+        for (unsigned k = 0; k < l->input_count; k++) {
+            int x = l->inputs[k];
+            b->low[l->y] = fminf(b->low[l->y], b->low[x]);
+            b->high[l->y] = fmaxf(b->high[l->y], b->high[x]);
+        }
+        for (unsigned k = 0; k < l->input_count; k++) {
+            b->low[l->inputs[k]] = b->low[l->y];
+            b->high[l->inputs[k]] = b->high[l->y];
+        }
+    }
+}
+
+enum weft_status backend_quantise(struct backend *b)
+{
+    share_concat_scales(b);
+    for (unsigned i = 0; i < b->graph->input_count; i++) {
+        int v = b->graph->inputs[i];
+        if (is_input(b->graph, v) && backend_value_is_real(b, v))
+            b->graph->values[v].q = from_range(b, b->low[v], b->high[v]);
+    }
+    enum weft_status status = WEFT_OK;
+    for (int i = 0; i < b->layer_count && !status; i++) {
+        struct layer *l = &b->layers[i];
+        status = quantise_layer(b, l);
+        if (!status && l->preact != GRAPH_NONE)
+            b->graph->values[l->preact].q = from_range(b, b->low[l->preact], b->high[l->preact]);
+    }
+    return status;
+}

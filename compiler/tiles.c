@@ -1,0 +1,247 @@
+/* tiles.c: a layer's weights quantised, then written tile by tile as the mapping has them.
+ *
+ * Quantised weights are kept [kernel row, kernel column, channel of the group][output channel], so that a tile's row is made of
+ * runs of consecutive output channels. */
+#include "backend.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Index of weight (output channel o, position k = (ky, kx, c)) in the network's tensor. */
+static int64_t source_index(const struct matrix *m, int64_t depth, int64_t o, int64_t k)
+{
+    if (m->weights_kn) {
+        if (m->permuted[0]) { /* stored H W C, trained for C H W */
+            int64_t c = k % m->permuted[0], pixel = k / m->permuted[0];
+            k = c * m->permuted[1] * m->permuted[2] + pixel;
+        }
+        return k * m->co + o;
+    }
+    if (m->permuted[0]) {
+        int64_t c = k % m->permuted[0], pixel = k / m->permuted[0];
+        k = c * m->permuted[1] * m->permuted[2] + pixel;
+    }
+    int64_t c = k % m->cg, tap = k / m->cg; /* the tensor has [o][c][ky][kx] */
+    return o * depth + c * (m->kh * m->kw) + tap;
+}
+
+static void channel_scales(const struct matrix *m, const float *w, int64_t depth, float *scales)
+{
+    for (int64_t o = 0; o < m->co; o++)
+        scales[o] = 0;
+    for (int64_t i = 0; i < depth * m->co; i++) {
+        int64_t o = m->weights_kn ? i % m->co : i / depth;
+        float a = fabsf(w[i]);
+        scales[o] = a > scales[o] ? a : scales[o];
+    }
+    for (int64_t o = 0; o < m->co; o++)
+        scales[o] = scales[o] > 0 && isfinite(scales[o]) ? scales[o] / 127 : 1;
+}
+
+static int8_t round_weight(float w, float inverse)
+{
+    float q = rintf(w * inverse);
+    return (int8_t)(q > 127 ? 127 : q < -127 ? -127 : q == q ? q : 0);
+}
+
+enum { TRANSPOSE_BLOCK = 32 };
+
+static void quantise_block(const struct matrix *m, const float *w, int64_t depth, const float *inverse, int64_t k0, int64_t o0)
+{
+    int64_t k1 = k0 + TRANSPOSE_BLOCK < depth ? k0 + TRANSPOSE_BLOCK : depth, o1 = o0 + TRANSPOSE_BLOCK < m->co ? o0 + TRANSPOSE_BLOCK : m->co;
+    for (int64_t k = k0; k < k1; k++)
+        for (int64_t o = o0; o < o1; o++)
+            m->w[0][k * m->co + o] = round_weight(w[source_index(m, depth, o, k)], inverse[o]);
+}
+
+static enum weft_status quantise_float(struct matrix *m, const float *w, int64_t depth)
+{
+    float *inverse = malloc((size_t)m->co * sizeof *inverse);
+    if (!inverse)
+        return WEFT_NO_MEMORY;
+    channel_scales(m, w, depth, m->w_scales);
+    for (int64_t o = 0; o < m->co; o++)
+        inverse[o] = 1 / m->w_scales[o];
+    for (int64_t o = 0; o < m->co; o += TRANSPOSE_BLOCK)
+        for (int64_t k = 0; k < depth; k += TRANSPOSE_BLOCK)
+            quantise_block(m, w, depth, inverse, k, o);
+    free(inverse);
+    return WEFT_OK;
+}
+
+static int32_t zero_of(struct backend *b, const struct matrix *m, int64_t o)
+{
+    double zero = 0;
+    if (m->weight_zero != GRAPH_NONE) {
+        int64_t count = shape_count(&b->graph->values[m->weight_zero].shape);
+        value_at(b->graph, m->weight_zero, count > 1 ? o : 0, &zero);
+    }
+    return (int32_t)zero;
+}
+
+/* What one s8 can take of d. */
+static int8_t low_part(int32_t d)
+{
+    return (int8_t)(d < -128 ? -128 : d > 127 ? 127 : d);
+}
+
+/* Spreads d over the terms, making those that are needed. */
+static enum weft_status split(struct matrix *m, int64_t count, int64_t at, int32_t d)
+{
+    for (int t = 0; t < WEIGHT_TERMS && (t == 0 || d); t++) {
+        if (!m->w[t])
+            m->w[t] = calloc((size_t)count, 1);
+        if (!m->w[t])
+            return WEFT_NO_MEMORY;
+        m->w[t][at] = low_part(d);
+        d -= low_part(d);
+    }
+    return WEFT_OK;
+}
+
+/* The network's own integers: w - zero reaches from -255 to 255. */
+static enum weft_status take_integers(struct backend *b, struct matrix *m, int64_t depth)
+{
+    const uint8_t *w = value_bytes(b->graph, m->weights);
+    bool is_unsigned = b->graph->values[m->weights].element == ELEMENT_U8;
+    enum weft_status status = w ? WEFT_OK : WEFT_NO_MEMORY;
+    for (int64_t o = 0; o < m->co && !status; o++) {
+        int32_t zero = zero_of(b, m, o);
+        for (int64_t k = 0; k < depth && !status; k++) {
+            uint8_t byte = w[source_index(m, depth, o, k)];
+            status = split(m, depth * m->co, k * m->co + o, (is_unsigned ? byte : (int8_t)byte) - zero);
+        }
+    }
+    return status;
+}
+
+enum weft_status backend_weights(struct backend *b, struct layer *l)
+{
+    struct matrix *m = l->m;
+    int64_t depth = m->kh * m->kw * m->cg;
+    const struct value *v = &b->graph->values[m->weights];
+    m->w_format = WEFT_FORMAT_s8;
+    m->w_scales = malloc((size_t)m->co * sizeof *m->w_scales);
+    if (!m->w_scales)
+        return WEFT_NO_MEMORY;
+    for (int64_t o = 0; o < m->co; o++)
+        m->w_scales[o] = 1;
+    if (b->options->timing_only || v->contents == CONTENTS_ABSENT)
+        return WEFT_OK;
+    m->w[0] = malloc((size_t)(depth * m->co));
+    if (!m->w[0])
+        return WEFT_NO_MEMORY;
+    if (m->integer) {
+        if (v->element != ELEMENT_U8 && v->element != ELEMENT_S8)
+            return weft_error(b->diag, "%s: node %s: weights of type %s; uint8 and int8 are supported", b->graph->name, l->name,
+                              element_name(v->element));
+        return take_integers(b, m, depth);
+    }
+    const float *w = value_bytes(b->graph, m->weights);
+    if (!w)
+        return WEFT_NO_MEMORY;
+    return quantise_float(m, w, depth);
+}
+
+static enum weft_status grow_weights(struct backend *b, uint64_t bytes)
+{
+    if (b->weights_bytes + bytes <= b->weights_room)
+        return WEFT_OK;
+    uint64_t room = b->weights_room ? b->weights_room * 3 / 2 : 1 << 20;
+    room = room > b->weights_bytes + bytes ? room : b->weights_bytes + bytes;
+    uint8_t *grown = realloc(b->weights, room);
+    if (!grown)
+        return WEFT_NO_MEMORY;
+    b->weights = grown;
+    b->weights_room = room;
+    return WEFT_OK;
+}
+
+/* One row of a tile: lane (ky, tap, c) against columns (pixel, output channel) j0..j1 of a slice. */
+static void write_row(const struct matrix *m, int64_t slice, int64_t term, int64_t lane, int64_t j0, int64_t j1, uint8_t *row)
+{
+    const struct mapping *map = &m->map;
+    int64_t c = lane % map->slice_in, t = lane / map->slice_in, ky = t / map->taps, tap = t % map->taps, group = c / m->cg;
+    for (int64_t p = j0 / map->slice_out; p <= (j1 - 1) / map->slice_out; p++) {
+        int64_t x = map->pixels == 1 ? tap * m->dx : tap - p * m->sx;
+        if (x < 0 || x % m->dx || x / m->dx >= m->kw)
+            continue;
+        int64_t first = p * map->slice_out + group * m->ng, last = first + m->ng; /* this group's columns */
+        first = first > j0 ? first : j0;
+        last = last < j1 ? last : j1;
+        if (first >= last)
+            continue;
+        int64_t k = (ky * m->kw + x / m->dx) * m->cg + c % m->cg;
+        int64_t o = slice * map->slice_out + first - p * map->slice_out;
+        memcpy(row + (first - j0), m->w[term] + k * m->co + o, (size_t)(last - first));
+    }
+}
+
+static bool all_zero(const uint8_t *bytes, uint64_t count)
+{
+    return !count || (!bytes[0] && !memcmp(bytes, bytes + 1, count - 1));
+}
+
+static int add_tile(struct backend *b, uint64_t k, uint64_t n, uint64_t stored)
+{
+    if (b->tile_count == b->tile_room) {
+        int room = b->tile_room ? 2 * b->tile_room : 256;
+        struct tile *grown = realloc(b->tiles, (size_t)room * sizeof *grown);
+        if (!grown) {
+            b->out_of_memory = true;
+            return -1;
+        }
+        b->tiles = grown;
+        b->tile_room = room;
+    }
+    b->tiles[b->tile_count] = (struct tile){b->weights_bytes, (uint16_t)k, (uint16_t)n, WEFT_FORMAT_s8, b->current};
+    b->weights_bytes += stored;
+    return b->tile_count++;
+}
+
+/* Writes one tile behind the others; -1: all zero and may be left out. */
+static int make_tile(struct backend *b, const struct matrix *m, int64_t slice, int64_t term, int64_t kt, int64_t nt, bool must)
+{
+    const struct weft_machine *machine = b->machine;
+    int64_t l0 = kt * (int64_t)machine->rows, j0 = nt * (int64_t)machine->columns;
+    int64_t k = m->map.lanes - l0 < (int64_t)machine->rows ? m->map.lanes - l0 : (int64_t)machine->rows;
+    int64_t n = m->map.columns - j0 < (int64_t)machine->columns ? m->map.columns - j0 : (int64_t)machine->columns;
+    uint64_t pitch = machine->whole_tiles ? machine->columns : (uint64_t)n;
+    uint64_t stored = weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, WEFT_FORMAT_s8);
+    if (!must && mapping_tile_is_zero(m, slice, term, kt, nt, machine))
+        return -1;
+    if (!m->w[0]) /* timing only */
+        return add_tile(b, (uint64_t)k, (uint64_t)n, stored);
+    if (grow_weights(b, stored)) {
+        b->out_of_memory = true;
+        return -1;
+    }
+    uint8_t *bytes = b->weights + b->weights_bytes;
+    memset(bytes, 0, stored);
+    for (int64_t l = 0; l < k; l++)
+        write_row(m, slice, term, l0 + l, j0, j0 + n, bytes + (uint64_t)l * pitch);
+    if (!must && all_zero(bytes, stored))
+        return -1;
+    return add_tile(b, (uint64_t)k, (uint64_t)n, stored);
+}
+
+enum weft_status backend_tiles(struct backend *b, struct layer *l)
+{
+    struct matrix *m = l->m;
+    const struct mapping *map = &m->map;
+    int64_t deep = map->terms * map->k_tiles, *id;
+    m->tile_ids = malloc((size_t)(map->slices * deep * map->n_tiles) * sizeof *m->tile_ids);
+    if (!m->tile_ids)
+        return WEFT_NO_MEMORY;
+    for (int64_t s = 0; s < map->slices; s++)
+        for (int64_t nt = 0; nt < map->n_tiles; nt++) {
+            bool any = false;
+            for (int64_t kt = 0; kt < deep; kt++) {
+                id = &m->tile_ids[(s * map->n_tiles + nt) * deep + kt];
+                *id = make_tile(b, m, s, kt / map->k_tiles, kt % map->k_tiles, nt, kt + 1 == deep && !any);
+                any |= *id >= 0;
+            }
+        }
+    return b->out_of_memory ? WEFT_NO_MEMORY : WEFT_OK;
+}
