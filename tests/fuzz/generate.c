@@ -216,6 +216,13 @@ static int32_t draw_signed(struct generator *g)
     return chance(g, 30) ? 0 : (int32_t)below(g, 300) - 140;
 }
 
+/* The stride with which a row loop goes on where the loop inside it ends, so that two levels are one even walk. */
+static uint64_t continued(const struct weft_pattern *p, unsigned offset)
+{
+    uint64_t stride = offset == 2 ? (uint64_t)p->count0 * p->stride0 : (uint64_t)p->count1 * p->stride1;
+    return stride < 4096 ? stride : 0;
+}
+
 static void draw_pattern_values(struct generator *g, struct weft_instr *set, unsigned pattern, unsigned offset)
 {
     bool of_acc = pattern == 15 && chance(g, 70);
@@ -223,8 +230,9 @@ static void draw_pattern_values(struct generator *g, struct weft_instr *set, uns
     switch (offset) {
     case 0: set->value0 = (uint32_t)(of_acc ? skewed(g, 4) : draw_address(g, g->ub, g->program->machine.ub_bytes)); break;
     case 1: case 2: case 3:
-        set->value0 = draw_count(g, 6);
+        set->value0 = draw_count(g, chance(g, 60) ? 3 : 6);
         set->value1 = (uint32_t)(chance(g, 50) ? skewed(g, span) : below(g, 6));
+        if (offset > 1 && chance(g, 30)) set->value1 = (uint32_t)continued(&g->config.pattern[pattern], offset);
         break;
     case 4:
         set->value0 = draw_count(g, 12);
