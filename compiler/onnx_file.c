@@ -82,8 +82,8 @@ static enum weft_status open_mapped(void **out, size_t *size, const char *path, 
 }
 
 static enum weft_status unpack(ProtobufCMessage **out, const ProtobufCMessageDescriptor *type, const char *what, const char *path, struct weft_diag *diag) {
-    void *bytes;
-    size_t size;
+    void *bytes = NULL;
+    size_t size = 0;
     if (open_mapped(&bytes, &size, path, diag)) return WEFT_ERROR;
     struct totals totals = {0};
     *out = NULL;
