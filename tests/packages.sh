@@ -41,7 +41,7 @@ for name in $(sed -n 's/.*find_program *( *[A-Za-z_]* *\(NAMES\)\{0,1\} *\([a-z0
     need "$(owner_of_file "$path" | cut -d: -f1 | sed 's/-[0-9.]*$//')" "find_program($name)"
 done
 for name in $(sed -n 's/.*find_library *( *[A-Za-z_]* *\(NAMES\)\{0,1\} *\([a-z0-9+-]*\).*/\2/p' $sources | sort -u); do
-    path=$(gcc -print-file-name="lib$name.so")
+    path=$(realpath -s "$(gcc -print-file-name="lib$name.so")")
     need "$(owner_of_file "$path" | cut -d: -f1)" "find_library($name)"
 done
 for name in $(sed -n 's/.*find_path *( *[A-Za-z_]* *\(NAMES\)\{0,1\} *\([a-z0-9./_-]*\).*/\2/p' $sources | sort -u); do
