@@ -129,6 +129,7 @@ static struct tile_part find_rows(const struct weight_tile *tile, size_t column,
     size_t row = 0, end = tile->k;
     while (row < end && !used(tile, row, column, columns)) row++;
     while (end > row && !used(tile, end - 1, column, columns)) end--;
+    if (row == end) row = end = 0;
     return (struct tile_part){(uint16_t)column, (uint16_t)columns, (uint16_t)row, (uint16_t)(end - row)};
 }
 

@@ -11,7 +11,7 @@
 #include "fast_gemm.h"
 #include "fast_rows.h"
 
-/* A part of a tile that is not all zero: what lies outside of the parts is. */
+/* A part of a tile: beside its rows, its columns are zero. */
 struct tile_part { uint16_t column, columns, row, rows; };
 
 struct weight_tile {
@@ -50,7 +50,7 @@ enum weft_status fast_push_weights(struct fast_values *values, const struct weft
 enum weft_status fast_product(struct fast_values *values, const struct weft_instr *instr);
 /* Tiles that wait or work and lie in these DRAM bytes get a copy: the bytes are about to change. */
 enum weft_status fast_tiles_keep(struct fast_values *values, uint64_t dram, uint64_t bytes);
-/* Finds the parts of a tile (tile_parts_granularity columns at a time). */
+/* Finds the parts of a tile. */
 enum { TILE_PART_COLUMNS = 16 };
 enum weft_status fast_tile_examine(struct weight_tile *tile);
 void fast_tile_free(struct weight_tile *tile);
