@@ -184,11 +184,18 @@ static uint64_t draw_function(struct generator *g)
     return chance(g, 45) ? WEFT_FUNCTION_none : functions[below(g, sizeof functions)];
 }
 
+/* A pattern as instructions mostly name them: few, so that what `set` has written is met. */
+static uint64_t draw_pattern(struct generator *g) { return chance(g, 75) ? below(g, 3) : below(g, WEFT_PATTERNS); }
+
 static uint64_t draw_register(struct generator *g)
 {
     size_t count;
     const struct weft_register *table = weft_register_table(&count);
-    return table[below(g, count)].number;
+    if (chance(g, 60)) return draw_pattern(g) * 8 + below(g, 6);
+    for (;;) {
+        const struct weft_register *reg = &table[below(g, count)];
+        if (reg->number >= WEFT_PATTERNS * 8 || chance(g, 5)) return reg->number;
+    }
 }
 
 static uint64_t draw_operand(struct generator *g, const struct weft_field *field)
@@ -196,7 +203,7 @@ static uint64_t draw_operand(struct generator *g, const struct weft_field *field
     switch (field->kind) {
     case WEFT_KIND_UINT: return draw_uint(g, field);
     case WEFT_KIND_FLAG: return chance(g, 35);
-    case WEFT_KIND_PATTERN: return chance(g, 70) ? below(g, 5) : below(g, WEFT_PATTERNS);
+    case WEFT_KIND_PATTERN: return draw_pattern(g);
     case WEFT_KIND_FORMAT: return draw_format(g);
     case WEFT_KIND_FUNCTION: return draw_function(g);
     case WEFT_KIND_REDUCE: return below(g, 3);
