@@ -5,8 +5,12 @@
 #include "graph.h"
 #include "onnx.pb-c.h"
 
+/* Memory that is freed all together: a model from text lies in one. */
+struct onnx_arena { struct onnx_chunk { struct onnx_chunk *next; } *chunks; char *at; size_t left; };
+
 struct model {
     Onnx__ModelProto *proto;
+    struct onnx_arena arena;           /* of a model from text; else protobuf-c allocated it */
     char *path, *directory;            /* external data lies in or below the directory */
     struct mapped { char *path; void *bytes; size_t size; } *maps;
     size_t map_count;
@@ -15,7 +19,7 @@ struct model {
 /* Nesting and number of messages are bounded before anything is allocated. */
 enum weft_status onnx_file_load(Onnx__ModelProto **out, const char *path, struct weft_diag *diag);
 enum weft_status onnx_file_tensor(Onnx__TensorProto **out, const char *path, struct weft_diag *diag);
-enum weft_status onnx_text_load(Onnx__ModelProto **out, const char *path, struct weft_diag *diag);
+enum weft_status onnx_text_load(Onnx__ModelProto **out, struct onnx_arena *arena, const char *path, struct weft_diag *diag);
 bool onnx_text_is(const char *path); /* does the file begin like ONNX text? */
 
 enum weft_status model_load(struct model **out, const char *path, struct weft_diag *diag);
@@ -30,5 +34,6 @@ struct contents_view { enum element element; struct shape shape; void *bytes; bo
 enum weft_status tensor_proto_view(struct contents_view *out, struct model *model, const Onnx__TensorProto *proto, const char *name, struct weft_diag *diag);
 bool element_from_onnx(enum element *out, int32_t data_type);
 const char *onnx_type_name(int32_t data_type); /* for messages */
+int32_t onnx_type_find(const char *name);       /* as ONNX text names it; 0: no such type */
 
 #endif

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "model.h"
+#include "onnx_text.h"
 
 enum { DEPTH_MAX = 32, FIELDS_MAX = 20000000, MESSAGES_MAX = 4000000 };
 
@@ -114,7 +114,7 @@ static enum weft_status model_create(struct model **out, const char *path) {
 enum weft_status model_load(struct model **out, const char *path, struct weft_diag *diag) {
     struct model *model = NULL;
     enum weft_status status = model_create(&model, path);
-    if (!status) status = onnx_text_is(path) ? onnx_text_load(&model->proto, path, diag) : onnx_file_load(&model->proto, path, diag);
+    if (!status) status = onnx_text_is(path) ? onnx_text_load(&model->proto, &model->arena, path, diag) : onnx_file_load(&model->proto, path, diag);
     if (status) model_free(model);
     *out = status ? NULL : model;
     return status;
@@ -122,7 +122,8 @@ enum weft_status model_load(struct model **out, const char *path, struct weft_di
 
 void model_free(struct model *model) {
     if (!model) return;
-    if (model->proto) onnx__model_proto__free_unpacked(model->proto, NULL);
+    if (model->arena.chunks) onnx_arena_free(&model->arena);
+    else if (model->proto) onnx__model_proto__free_unpacked(model->proto, NULL);
     for (size_t i = 0; i < model->map_count; i++) {
         munmap(model->maps[i].bytes, model->maps[i].size);
         free(model->maps[i].path);

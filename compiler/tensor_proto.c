@@ -30,6 +30,12 @@ const char *onnx_type_name(int32_t data_type) {
     return data_type < 0 || data_type >= TYPE_COUNT ? "of an unknown type" : types[data_type].name;
 }
 
+int32_t onnx_type_find(const char *name) {
+    for (int32_t i = 1; i < TYPE_COUNT; i++)
+        if (!strcmp(types[i].name, name)) return i;
+    return 0;
+}
+
 struct reading {
     struct model *model;
     const Onnx__TensorProto *proto;
