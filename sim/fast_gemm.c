@@ -15,12 +15,15 @@ typedef dnnl_status_t gemm_s8(char ta, char tw, char offset, dnnl_dim_t m, dnnl_
                               dnnl_dim_t lda, int8_t ao, const int8_t *w, dnnl_dim_t ldw, int8_t wo, float beta, int32_t *c,
                               dnnl_dim_t ldc, const int32_t *co);
 
+enum verdict { NOT_TRIED, EXACT, NOT_EXACT };
+
 struct gemm {
-    bool looked; /* for the library */
-    void *library;
-    gemm_u8 *u8; /* NULL: not there, or not exact here */
+    bool looked;   /* for the library */
+    void *library; /* NULL: plain loops only */
+    gemm_u8 *u8;
     gemm_s8 *s8;
-    uint32_t *a, *w; /* scratch of the plain loops, one element in 4 bytes */
+    enum verdict u8_verdict, s8_verdict; /* each is tried when it is first wanted: it generates code then, which takes milliseconds */
+    uint32_t *a, *w;                     /* scratch of the plain loops, one element in 4 bytes */
     size_t a_room, w_room;
 };
 
@@ -49,22 +52,40 @@ static bool isa_is_exact(dnnl_cpu_isa_t isa)
 }
 
 /* 255 x 127 + 255 x 127 overflows 16 bits; on top of a large sum it also shows an accumulation in floating point. */
-static bool probe(gemm_u8 *u8, gemm_s8 *s8)
+enum { PROBE_N = 48, PROBE_K = 64 };
+
+static enum verdict probe_u8(gemm_u8 *multiply)
 {
-    enum { N = 48, K = 64, START = 0x7ff00001 };
     static const int32_t zero = 0;
-    uint8_t a[2 * K];
-    int8_t low[2 * K], w[K * N];
-    int32_t c[2 * N], d[2 * N];
+    const uint32_t start = 0x7ff00001;
+    uint8_t a[2 * PROBE_K];
+    int8_t w[PROBE_K * PROBE_N];
+    uint32_t c[2 * PROBE_N];
     memset(a, 255, sizeof a);
-    memset(low, -128, sizeof low);
     memset(w, 127, sizeof w);
-    for (int i = 0; i < 2 * N; i++) c[i] = START, d[i] = -START;
-    if (u8('N', 'N', 'F', 2, N, K, 1.0f, a, K, 0, w, N, 0, 1.0f, c, N, &zero) != dnnl_success) return false;
-    if (s8('N', 'N', 'F', 2, N, K, 1.0f, low, K, 0, w, N, 0, 1.0f, d, N, &zero) != dnnl_success) return false;
-    for (int i = 0; i < 2 * N; i++)
-        if (c[i] != (int32_t)((uint32_t)START + K * 255u * 127u) || d[i] != (int32_t)((uint32_t)-START - K * 128u * 127u)) return false;
-    return true;
+    for (int i = 0; i < 2 * PROBE_N; i++) c[i] = start;
+    if (multiply('N', 'N', 'F', 2, PROBE_N, PROBE_K, 1.0f, a, PROBE_K, 0, w, PROBE_N, 0, 1.0f, (int32_t *)c, PROBE_N, &zero) != dnnl_success)
+        return NOT_EXACT;
+    for (int i = 0; i < 2 * PROBE_N; i++)
+        if (c[i] != start + PROBE_K * 255u * 127u) return NOT_EXACT;
+    return EXACT;
+}
+
+/* The same with 128 x 127 downwards. */
+static enum verdict probe_s8(gemm_s8 *multiply)
+{
+    static const int32_t zero = 0;
+    const uint32_t start = 0x800fffffu;
+    int8_t a[2 * PROBE_K], w[PROBE_K * PROBE_N];
+    uint32_t c[2 * PROBE_N];
+    memset(a, -128, sizeof a);
+    memset(w, 127, sizeof w);
+    for (int i = 0; i < 2 * PROBE_N; i++) c[i] = start;
+    if (multiply('N', 'N', 'F', 2, PROBE_N, PROBE_K, 1.0f, a, PROBE_K, 0, w, PROBE_N, 0, 1.0f, (int32_t *)c, PROBE_N, &zero) != dnnl_success)
+        return NOT_EXACT;
+    for (int i = 0; i < 2 * PROBE_N; i++)
+        if (c[i] != start - PROBE_K * 128u * 127u) return NOT_EXACT;
+    return EXACT;
 }
 
 static void set_threads(void *library)
@@ -80,29 +101,38 @@ static void look_for_library(struct gemm *gemm)
     gemm->looked = true;
     const char *wish = getenv("WEFT_GEMM");
     if (wish && strcmp(wish, "plain") == 0) return;
-    gemm->library = dlopen("libdnnl.so.2", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (!gemm->library) return;
-    dnnl_cpu_isa_t (*isa)(void) = (dnnl_cpu_isa_t(*)(void))dlsym(gemm->library, "dnnl_get_effective_cpu_isa");
-    gemm_u8 *u8 = (gemm_u8 *)dlsym(gemm->library, "dnnl_gemm_u8s8s32");
-    gemm_s8 *s8 = (gemm_s8 *)dlsym(gemm->library, "dnnl_gemm_s8s8s32");
-    if (!isa || !u8 || !s8) return;
-    set_threads(gemm->library);
-    if (!isa_is_exact(isa()) || !probe(u8, s8)) return;
-    gemm->u8 = u8;
-    gemm->s8 = s8;
+    void *library = dlopen("libdnnl.so.2", RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
+    if (!library) return;
+    dnnl_cpu_isa_t (*isa)(void) = (dnnl_cpu_isa_t(*)(void))dlsym(library, "dnnl_get_effective_cpu_isa");
+    gemm->u8 = (gemm_u8 *)dlsym(library, "dnnl_gemm_u8s8s32");
+    gemm->s8 = (gemm_s8 *)dlsym(library, "dnnl_gemm_s8s8s32");
+    if (!isa || !gemm->u8 || !gemm->s8 || !isa_is_exact(isa())) {
+        dlclose(library);
+        return;
+    }
+    set_threads(library);
+    gemm->library = library;
+}
+
+static bool library_multiplies(struct gemm *gemm, enum weft_format activation)
+{
+    if (!gemm->looked) look_for_library(gemm);
+    if (!gemm->library) return false;
+    enum verdict *verdict = activation == WEFT_FORMAT_u8 ? &gemm->u8_verdict : &gemm->s8_verdict;
+    if (*verdict == NOT_TRIED) *verdict = activation == WEFT_FORMAT_u8 ? probe_u8(gemm->u8) : probe_s8(gemm->s8);
+    return *verdict == EXACT;
 }
 
 bool gemm_uses_library(struct gemm *gemm)
 {
-    if (!gemm->looked) look_for_library(gemm);
-    return gemm->u8 != NULL;
+    return library_multiplies(gemm, WEFT_FORMAT_u8) && library_multiplies(gemm, WEFT_FORMAT_s8);
 }
 
 static bool multiply_library(struct gemm *gemm, const struct gemm_product *p)
 {
     static const int32_t zero = 0;
     if (p->w_format != WEFT_FORMAT_s8 || (p->a_format != WEFT_FORMAT_u8 && p->a_format != WEFT_FORMAT_s8)) return false;
-    if (!gemm_uses_library(gemm)) return false;
+    if (!library_multiplies(gemm, p->a_format)) return false;
     dnnl_dim_t m = (dnnl_dim_t)p->m, n = (dnnl_dim_t)p->n, k = (dnnl_dim_t)p->k;
     dnnl_dim_t lda = (dnnl_dim_t)p->a_stride, ldw = (dnnl_dim_t)p->w_stride, ldc = (dnnl_dim_t)p->sums_stride;
     const int8_t *w = (const int8_t *)p->w;

@@ -14,7 +14,7 @@ struct gemm;
 
 enum weft_status gemm_create(struct gemm **out);
 void gemm_free(struct gemm *gemm);
-bool gemm_uses_library(struct gemm *gemm);
+bool gemm_uses_library(struct gemm *gemm); /* for 8-bit activations and s8 weights, on this host */
 
 /* One product: sums[m][n] = (or, with accumulate, +=) sum over k of a[m][k] x w[k][n]. Row strides in elements. Integers are
  * summed modulo 2^32; bf16 in order of k, one rounding an addition, into fp32. */
