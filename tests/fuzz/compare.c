@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "fuzz.h"
 
 /* One engine's run, and what it said. */
@@ -12,6 +13,7 @@ struct outcome {
     char message[1024];
     uint64_t busy[WEFT_UNITS], last_end[WEFT_UNITS], events; /* from the observer */
     const char *wrong;                                       /* an event that cannot be */
+    struct fuzz_time *times;                                 /* by instruction, from the observer; or NULL */
 };
 
 static void keep_message(void *user, const char *message)
@@ -31,12 +33,14 @@ static void keep_event(void *user, const struct weft_event *event)
     if (event->start < o->last_end[event->unit]) o->wrong = "a unit starts an instruction before it is free";
     if (event->reads_done > event->writes_done && event->writes_done) o->wrong = "writes are complete before reads";
     o->last_end[event->unit] = event->end;
+    if (o->times)
+        o->times[event->index] = (struct fuzz_time){event->unit, event->dispatched, event->start, event->end, event->reads_done, event->writes_done};
 }
 
-static void run(struct outcome *o, const struct weft_program *program, struct weft_sim_options options, bool stepped)
+static void run(struct outcome *o, const struct weft_program *program, struct weft_sim_options options, bool stepped, struct fuzz_time *times)
 {
     struct weft_diag diag = {keep_message, o};
-    *o = (struct outcome){0};
+    *o = (struct outcome){.times = times};
     options.observer = (struct weft_observer){keep_event, o};
     o->status = weft_sim_create(&o->sim, program, &options, &diag);
     if (o->status != WEFT_OK) return;
@@ -160,6 +164,56 @@ static bool sums_miss(struct fuzz_verdict *v, const struct outcome *o, size_t la
     return layers_miss(v, o, layers) || events_miss(v, o);
 }
 
+/* --- the clock of docs/machine.md, cycle by cycle -------------------------------------------------------------------------------- */
+
+static bool same_times(const struct fuzz_time *a, const struct fuzz_time *b)
+{
+    return a->dispatched == b->dispatched && a->start == b->start && a->end == b->end && a->reads_done == b->reads_done &&
+           a->writes_done == b->writes_done;
+}
+
+static bool times_differ(struct fuzz_verdict *v, const struct fuzz_time *want, const struct fuzz_time *got, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (want[i].unit == WEFT_UNIT_CONTROL || same_times(&want[i], &got[i])) continue;
+        snprintf(v->why, sizeof v->why,
+                 "clock and fast: instruction %zu is dispatched at %lld and %lld, starts at %lld and %lld, ends at %lld and %lld, reads until %lld and "
+                 "%lld, writes until %lld and %lld",
+                 i, (long long)want[i].dispatched, (long long)got[i].dispatched, (long long)want[i].start, (long long)got[i].start,
+                 (long long)want[i].end, (long long)got[i].end, (long long)want[i].reads_done, (long long)got[i].reads_done,
+                 (long long)want[i].writes_done, (long long)got[i].writes_done);
+        return true;
+    }
+    return false;
+}
+
+static bool clock_counters_differ(struct fuzz_verdict *v, const struct weft_counters *want, const struct outcome *o, size_t layers)
+{
+    size_t count;
+    const struct weft_counter_info *table = weft_counter_table(&count);
+    for (size_t i = 0; i < count * layers; i++) {
+        const struct weft_counter_info *info = &table[i % count];
+        uint64_t left = counter(&want[i / count], info), right = counter(weft_sim_layer_counters(o->sim, i / count), info);
+        if (left == right || !needs_clock(info->name)) continue;
+        snprintf(v->why, sizeof v->why, "clock and fast: %s of layer %zu is %llu and %llu", info->name, i / count, (unsigned long long)left,
+                 (unsigned long long)right);
+        return true;
+    }
+    return false;
+}
+
+static enum weft_status compare_clock(struct fuzz_verdict *v, const struct weft_program *program, const struct outcome *o, size_t layers)
+{
+    struct fuzz_time *times = calloc(program->instructions, sizeof *times);
+    struct weft_counters *counters = calloc(layers, sizeof *counters);
+    enum weft_status status = times && counters ? fuzz_clock(times, counters, program) : WEFT_NO_MEMORY;
+    if (status == WEFT_OK)
+        v->agree = !times_differ(v, times, o->times, weft_sim_position(o->sim)) && !clock_counters_differ(v, counters, o, layers);
+    free(times);
+    free(counters);
+    return status;
+}
+
 /* --- the comparison ----------------------------------------------------------------------------------------------------------------- */
 
 enum { REFERENCE, FAST, STEPPED, TIMING, RUNS };
@@ -181,15 +235,20 @@ static bool all_agree(struct fuzz_verdict *v, const struct outcome o[RUNS], size
 enum weft_status fuzz_compare(struct fuzz_verdict *out, const struct weft_program *program)
 {
     struct outcome o[RUNS];
+    size_t layers = program->layer_count ? program->layer_count : 1;
     *out = (struct fuzz_verdict){0};
-    run(&o[REFERENCE], program, (struct weft_sim_options){.engine = WEFT_ENGINE_REFERENCE}, false);
-    run(&o[FAST], program, (struct weft_sim_options){.engine = WEFT_ENGINE_FAST}, false);
-    run(&o[STEPPED], program, (struct weft_sim_options){.engine = WEFT_ENGINE_FAST}, true);
-    run(&o[TIMING], program, (struct weft_sim_options){.engine = WEFT_ENGINE_FAST, .timing_only = true}, false);
+    struct fuzz_time *times = calloc(program->instructions, sizeof *times);
+    if (!times) return WEFT_NO_MEMORY;
+    run(&o[REFERENCE], program, (struct weft_sim_options){.engine = WEFT_ENGINE_REFERENCE}, false, NULL);
+    run(&o[FAST], program, (struct weft_sim_options){.engine = WEFT_ENGINE_FAST}, false, times);
+    run(&o[STEPPED], program, (struct weft_sim_options){.engine = WEFT_ENGINE_FAST}, true, NULL);
+    run(&o[TIMING], program, (struct weft_sim_options){.engine = WEFT_ENGINE_FAST, .timing_only = true}, false, NULL);
     enum weft_status status = WEFT_OK;
     for (unsigned i = 0; i < RUNS; i++)
         if (o[i].status == WEFT_NO_MEMORY) status = WEFT_NO_MEMORY;
-    if (status == WEFT_OK) out->agree = all_agree(out, o, program->layer_count ? program->layer_count : 1);
+    if (status == WEFT_OK) out->agree = all_agree(out, o, layers);
+    if (status == WEFT_OK && out->agree && !out->faulted) status = compare_clock(out, program, &o[FAST], layers);
     for (unsigned i = 0; i < RUNS; i++) weft_sim_free(o[i].sim);
+    free(times);
     return status;
 }

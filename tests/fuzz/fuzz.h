@@ -24,7 +24,8 @@ struct fuzz_verdict {
 };
 
 /* Runs `program` on the reference and on the fast engine (whole, stepped, and for timing only) and compares: status and message, every byte of
- * every memory, the counters that need no clock; and checks the sums of the time counters and the order of events. */
+ * every memory, the counters that need no clock; the times of every instruction and the counters of time against clock.h; and the sums of the
+ * counters and the order of events. */
 enum weft_status fuzz_compare(struct fuzz_verdict *out, const struct weft_program *program);
 
 /* --- shrink.c -------------------------------------------------------------------------------------------------------------- */
