@@ -94,6 +94,10 @@ static enum weft_status choose_inputs(struct run *run)
     struct run_options *o = run->options;
     if (o->timing)
         return WEFT_OK;
+    if (run->program->input_count == 0 && !o->input_count) {
+        snprintf(run->said_inputs, sizeof run->said_inputs, "none");
+        return WEFT_OK;
+    }
     if (o->input_count) {
         snprintf(run->said_inputs, sizeof run->said_inputs, "%s%s", o->inputs[0], o->input_count > 1 ? " and more" : "");
         return inputs_match(&run->inputs, run->program, !run->compiled, run->diag);

@@ -1,0 +1,357 @@
+/* Proves the command `weft` by running it: the worked example of docs/metrics.md, inputs and outputs, the debugger, and what is refused. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "weft_isa.h"
+
+static char folder[] = "/tmp/weft-cli-XXXXXX";
+static char out[1 << 16], err[1 << 14];
+
+static void read_text(char *to, size_t size, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    size_t got = file ? fread(to, 1, size - 1, file) : 0;
+    to[got] = 0;
+    if (file)
+        fclose(file);
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Runs `weft ARGUMENTS` through the shell; its streams are in `out` and `err`. Returns its exit status. */
+static int weft(const char *arguments)
+{
+    char line[2048];
+    snprintf(line, sizeof line, "'%s' %s >.out 2>.err", WEFT_COMMAND, arguments);
+    int status = system(line);
+    read_text(out, sizeof out, ".out");
+    read_text(err, sizeof err, ".err");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void succeeds(const char *arguments)
+{
+    int status = weft(arguments);
+    if (status)
+        fail_msg("weft %s: exit %d: %s", arguments, status, err);
+}
+
+static void refuses(const char *arguments, int want, const char *words)
+{
+    int status = weft(arguments);
+    if (status != want || !strstr(err, words))
+        fail_msg("weft %s: exit %d instead of %d, or not '%s' in: %s", arguments, status, want, words, err);
+}
+
+static void says(const char *text, const char *words)
+{
+    if (!strstr(text, words))
+        fail_msg("not '%s' in:\n%s", words, text);
+}
+
+/* The block of docs/metrics.md that opens with ```asm. */
+static void extract_example(const char *to)
+{
+    static char page[1 << 16];
+    read_text(page, sizeof page, SOURCE_DIR "/docs/metrics.md");
+    char *start = strstr(page, "```asm\n"), *end;
+    assert_non_null(start);
+    start += strlen("```asm\n");
+    end = strstr(start, "```");
+    assert_non_null(end);
+    *end = 0;
+    write_text(to, start);
+}
+
+/* 4 x 4 as in metrics.md, with its rows as an input: float32, real = 0.5 q. */
+static const char with_input[] = ".machine tiny\n.machine_set array.rows=4, array.columns=4\n.host 32\n"
+                                 ".input \"x\", 0, u8, 4, 4, scale=0.5, zero=0, quantised=1, element=float32\n"
+                                 ".output \"y\", 16, u8, 4, 4, scale=0.5, zero=0, quantised=1, element=float32\n"
+                                 ".text\nread_host ub=0, host=0, bytes=16\nwrite_host ub=0, host=16, bytes=16\nhalt\n";
+
+static int set_up(void **state)
+{
+    (void)state;
+    setenv("WEFT_DATA", SOURCE_DIR, 1);
+    if (!mkdtemp(folder) || chdir(folder))
+        return 1;
+    extract_example("tile.s");
+    write_text("input.s", with_input);
+    return weft("asm -q tile.s") || weft("asm -q input.s -o input.tpu");
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    char line[64];
+    snprintf(line, sizeof line, "rm -r '%s'", folder);
+    return chdir("/") || system(line);
+}
+
+/* --- the worked example ------------------------------------------------------------------------------------------------ */
+
+static json_int_t integer(json_t *object, const char *group, const char *key)
+{
+    json_t *value = json_object_get(group ? json_object_get(object, group) : object, key);
+    if (!json_is_integer(value))
+        fail_msg("%s is not there", key);
+    return json_integer_value(value);
+}
+
+static double real(json_t *object, const char *key)
+{
+    return json_number_value(json_object_get(object, key));
+}
+
+static json_t *load_json(const char *path)
+{
+    json_error_t error;
+    json_t *object = json_load_file(path, 0, &error);
+    if (!object)
+        fail_msg("%s: %s", path, error.text);
+    return object;
+}
+
+/* Every number stands in docs/metrics.md, worked out there. */
+static void a_tile_takes_the_cycles_worked_out_by_hand(void **state)
+{
+    (void)state;
+    succeeds("run tile.tpu -q --report json=tile.json -o y.npy");
+    json_t *r = load_json("tile.json");
+    const struct { const char *group, *key; json_int_t value; } want[] = {
+        {NULL, "cycles", 72}, {"classes", "other", 46}, {"classes", "weight_stall", 11}, {"classes", "weight_shift", 4}, {"classes", "input", 7},
+        {"classes", "active", 4}, {"classes", "raw", 0}, {NULL, "macs", 64}, {NULL, "instructions", 9}, {NULL, "matrix_rows", 4},
+        {NULL, "cell_products", 64}, {NULL, "tiles", 1}, {NULL, "vector_rows", 4}, {"bytes", "link_in", 16}, {"bytes", "link_out", 16},
+        {"bytes", "weights", 16}, {"bytes", "ub_read", 32}, {"bytes", "ub_write", 32}, {"busy", "host_in", 4}, {"busy", "fetch", 2},
+        {"busy", "matrix", 4}, {"busy", "vector", 4}, {"busy", "host_out", 4}, {"peaks", "ub", 32}, {"peaks", "acc", 4}, {"peaks", "fifo", 1},
+    };
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+        if (integer(r, want[i].group, want[i].key) != want[i].value)
+            fail_msg("%s is %lld, by hand %lld", want[i].key, (long long)integer(r, want[i].group, want[i].key), (long long)want[i].value);
+    assert_true(fabs(real(r, "tops") - 2 * 64 / 72e-9 / 1e12) < 1e-12);
+    assert_true(fabs(real(r, "peak_tops") - 0.032) < 1e-12);
+    assert_true(fabs(real(r, "useful_cells") - 1) < 1e-12);
+    assert_true(fabs(real(r, "arithmetic_intensity") - 4) < 1e-12);
+    assert_true(fabs(real(r, "ridge_point") - 2) < 1e-12);
+    json_decref(r);
+    struct weft_arrays arrays;
+    assert_int_equal(weft_arrays_load(&arrays, "y.npy", NULL), WEFT_OK);
+    const int8_t product[16] = {5, 6, 7, 4, 1, 1, 1, 1, 1, 0, 0, 0, 2, 2, 2, 1};
+    assert_int_equal(arrays.count, 1);
+    assert_string_equal(arrays.items[0].element, "int8");
+    assert_memory_equal(arrays.items[0].bytes, product, sizeof product);
+    weft_arrays_free(&arrays);
+}
+
+static void a_tile_is_taken_apart_in_the_report(void **state)
+{
+    (void)state;
+    succeeds("run tile.tpu");
+    says(out, "72 cycles");
+    says(out, "fill            3");
+    says(out, "stream          4");
+    says(out, "drain           4");
+    says(out, "whole          11");
+}
+
+static void the_timeline_shows_the_same_cycles(void **state)
+{
+    (void)state;
+    succeeds("run tile.tpu -q --timing --trace tile.json.gz");
+    assert_int_equal(system("gzip -dc tile.json.gz > trace.json"), 0);
+    json_t *trace = load_json("trace.json"), *event, *found = NULL;
+    size_t i;
+    json_array_foreach(json_object_get(trace, "traceEvents"), i, event)
+        if (!strcmp(json_string_value(json_object_get(event, "name")), "matmul"))
+            found = event;
+    assert_int_equal(integer(found, NULL, "ts"), 28);
+    assert_int_equal(integer(found, NULL, "dur"), 4);
+    assert_int_equal(integer(found, "args", "complete"), 39);
+    assert_int_equal(integer(found, "args", "shift start"), 17);
+    json_decref(trace);
+}
+
+/* --- inputs and outputs ------------------------------------------------------------------------------------------------- */
+
+static void store(const char *path, const char *name, const char *element, unsigned rank, uint64_t dim, void *bytes, uint64_t size)
+{
+    char copy[16];
+    snprintf(copy, sizeof copy, "%s", name);
+    struct weft_array array = {.name = copy, .rank = rank, .dims = {dim, dim}, .bytes = bytes, .size = size};
+    snprintf(array.element, sizeof array.element, "%s", element);
+    struct weft_arrays arrays = {&array, 1};
+    assert_int_equal(weft_arrays_store(&arrays, path, NULL), WEFT_OK);
+}
+
+static void floats_go_in_quantised_and_come_back(void **state)
+{
+    (void)state;
+    float x[16] = {0, 0.5f, 1.2f, 100, 200, -3}, y[16] = {0, 0.5f, 1.0f, 100, 127.5f, 0}; /* 1.2 is 2 halves; 200 saturates at 255 halves */
+    double wrong[16] = {0};
+    store("x.npy", "", "float32", 2, 4, x, sizeof x);
+    store("x.npz", "x", "float32", 2, 4, x, sizeof x);
+    store("z.npz", "z", "float32", 2, 4, x, sizeof x);
+    store("wrong.npy", "", "float64", 2, 4, wrong, sizeof wrong);
+    const char *const lines[] = {"run input.tpu -q -i x.npy -o y.npz", "run input.tpu -q -i x.npz -o y.npz --engine reference"};
+    for (int i = 0; i < 2; i++) {
+        struct weft_arrays arrays;
+        succeeds(lines[i]);
+        assert_int_equal(weft_arrays_load(&arrays, "y.npz", NULL), WEFT_OK);
+        assert_int_equal(arrays.count, 1);
+        assert_string_equal(arrays.items[0].name, "y");
+        assert_memory_equal(arrays.items[0].bytes, y, sizeof y);
+        weft_arrays_free(&arrays);
+        unlink("y.npz");
+    }
+    refuses("run input.tpu -i wrong.npy", 1, "input 'x': float64 (4, 4) given, float32 (4, 4) expected");
+    refuses("run input.tpu -i z.npz", 1, "input 'x' is not given");
+    refuses("run input.tpu -i x.npz -i z.npz", 1, "input 'z' is not one of the program's, which are 'x'");
+}
+
+static void without_input_it_is_random_and_said_so(void **state)
+{
+    (void)state;
+    succeeds("run input.tpu --seed 7");
+    says(out, "random, seed 7");
+}
+
+/* --- asm, disasm, debug, lists -------------------------------------------------------------------------------------------- */
+
+static void disassembly_assembles_to_the_same_file(void **state)
+{
+    (void)state;
+    succeeds("disasm tile.tpu -o again.s");
+    succeeds("asm -q again.s -o again.tpu");
+    succeeds("disasm again.tpu -o third.s");
+    assert_int_equal(system("cmp again.s third.s"), 0);
+}
+
+static void a_session_of_the_debugger_is_a_file(void **state)
+{
+    (void)state;
+    write_text("session", "# a remark\nbreak 6\nbreak write ub 31\ncontinue\nprint acc 0 2\nregisters p0\nstep\nprint ub 16 4 s8\ncontinue\nstep\nfly\nprint ub 99999999 1\n");
+    const char *const lines[] = {"debug tile.tpu < session", "debug tile.tpu --engine fast < session"};
+    for (int i = 0; i < 2; i++) {
+        succeeds(lines[i]);
+        says(out, "break 0 set");
+        says(out, ">      6  activate");
+        says(out, "row 0                  5           6           7           4");
+        says(out, "p0.loop0   4 4");
+        says(out, "break 1\n");           /* activate wrote bytes 16 to 31 */
+        says(out, "16                    5           6           7           4");
+        says(out, "halted after 9 instructions");
+        says(out, "the program has ended");
+        says(out, "there is no command 'fly'");
+        says(out, "address 99999999 is out of range");
+    }
+}
+
+static void lists_what_there_is(void **state)
+{
+    (void)state;
+    succeeds("machines");
+    says(out, "tpu-v1");
+    says(out, "256 x 256");
+    succeeds("machines tiny");
+    says(out, "array.rows");
+    says(out, "source: assumption: small enough to draw");
+    succeeds("models");
+    says(out, "resnet50");
+    succeeds("doctor");
+    says(out, "oneDNN");
+}
+
+static void every_command_has_help(void **state)
+{
+    (void)state;
+    const char *const commands[] = {"compile", "run", "asm", "disasm", "debug", "machines", "models", "doctor"};
+    char line[64];
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        snprintf(line, sizeof line, "%s --help", commands[i]);
+        succeeds(line);
+        says(out, "Usage: weft ");
+        says(out, commands[i]);
+    }
+    succeeds("--help");
+    says(out, "First steps:");
+    succeeds("help run");
+    says(out, "--check");
+    succeeds("--version");
+}
+
+/* --- what is refused ------------------------------------------------------------------------------------------------------ */
+
+static void wrong_usage_is_status_2(void **state)
+{
+    (void)state;
+    refuses("", 2, "Usage: weft COMMAND");
+    refuses("compil x", 2, "did you mean 'compile'?");
+    refuses("run", 2, "run what?");
+    refuses("run a b", 2, "'b' is a second one");
+    refuses("run tile.tpu --engine systemc", 2, "engine systemc is not built into this weft; fast and reference are");
+    refuses("run tile.tpu --report html=r.html", 2, "html report is not there yet");
+    refuses("run tile.tpu --timing -o y.npz", 2, "leave out -i, -o and --check");
+    refuses("run tile.tpu --report text --report json", 2, "give one of them a file");
+    refuses("run tile.tpu --from-cycle 5", 2, "window of --trace");
+    refuses("run tile.tpu --seed x", 2, "--seed takes a whole number");
+    refuses("run tile.tpu -j 4", 2, "works on one thread");
+    refuses("compile net.onnx --format bf16", 2, "format bf16 is not there yet; int8 is");
+    refuses("compile net.onnx --dim seq", 2, "--dim takes NAME=N");
+    refuses("compile net.onnx --dump-after nonsense", 2, "there is no pass 'nonsense'");
+}
+
+static void bad_files_are_status_1_and_leave_nothing(void **state)
+{
+    (void)state;
+    write_text("text.tpu", "not a program\n");
+    write_text("old.json", "[1, 2");
+    refuses("disasm text.tpu", 1, "text.tpu");
+    refuses("disasm missing.tpu", 1, "missing.tpu");
+    refuses("run missing.onnx", 1, "missing.onnx");
+    refuses("run nothing-such", 1, "no such file, and no such model");
+    refuses("asm missing.s -o never.tpu", 1, "missing.s");
+    refuses("run tile.tpu -m tiny", 1, "a program carries its machine");
+    refuses("run tile.tpu --check", 1, "--check=NETWORK");
+    refuses("run tile.tpu -o never.txt", 1, "outputs are written as .npz");
+    refuses("run tile.tpu -q --baseline old.json", 1, "old.json");
+    refuses("run tile.tpu --trace /nowhere/t.gz", 1, "/nowhere/t.gz");
+    refuses("run input.tpu -i text.tpu", 1, "an input is a .npy, .npz or .pb file");
+    refuses("machines nothing-such", 1, "nothing-such");
+    assert_int_equal(access("never.tpu", F_OK), -1);
+    assert_int_equal(access("never.txt", F_OK), -1);
+}
+
+static void a_speed_up_is_stated_over_a_baseline(void **state)
+{
+    (void)state;
+    succeeds("run tile.tpu -q --timing --report json=base.json");
+    succeeds("run tile.tpu --timing --baseline base.json");
+    says(out, "1.00 times the inferences/s of base.json");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_tile_takes_the_cycles_worked_out_by_hand), cmocka_unit_test(a_tile_is_taken_apart_in_the_report),
+        cmocka_unit_test(the_timeline_shows_the_same_cycles), cmocka_unit_test(floats_go_in_quantised_and_come_back),
+        cmocka_unit_test(without_input_it_is_random_and_said_so), cmocka_unit_test(disassembly_assembles_to_the_same_file),
+        cmocka_unit_test(a_session_of_the_debugger_is_a_file), cmocka_unit_test(lists_what_there_is),
+        cmocka_unit_test(every_command_has_help), cmocka_unit_test(wrong_usage_is_status_2),
+        cmocka_unit_test(bad_files_are_status_1_and_leave_nothing), cmocka_unit_test(a_speed_up_is_stated_over_a_baseline),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
