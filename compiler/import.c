@@ -136,6 +136,25 @@ static bool resolve_type(struct lower *l, const char *name, const Onnx__TypeProt
     return fine;
 }
 
+static const struct weft_array *find_constant(const struct weft_compile_options *options, const char *name) {
+    for (size_t i = 0; options->constants && i < options->constants->count; i++)
+        if (!strcmp(options->constants->items[i].name, name)) return &options->constants->items[i];
+    return NULL;
+}
+
+/* An input whose value the caller fixed is a constant; its own shape counts where the file leaves it open. */
+static enum weft_status fix_input(struct lower *l, struct scope *scope, const char *name, const Onnx__TypeProto *type, const struct weft_array *array) {
+    struct shape shape = {.rank = array->rank};
+    enum element element;
+    int64_t count;
+    if (!type || type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !element_from_onnx(&element, type->tensor_type->elem_type)) return FAIL("%s: input %s is %s; a tensor of numbers can be fixed", l->path, name, type_kind(type));
+    if (strcmp(array->element, element_name(element))) return FAIL("%s: input %s is %s and the constant given for it %s", l->path, name, element_name(element), array->element);
+    for (unsigned i = 0; i < array->rank; i++) shape.dims[i] = (int64_t)array->dims[i];
+    if (!shape_fits(&shape, &count) || (uint64_t)count * element_bytes(element) != array->size) return FAIL("%s: the constant given for input %s has %llu bytes, which its shape does not ask for", l->path, name, (unsigned long long)array->size);
+    int id = graph_add_constant(l->graph, name, element, &shape, array->bytes);
+    return id != GRAPH_NONE && names_set(&scope->values, name, id) ? WEFT_OK : WEFT_NO_MEMORY;
+}
+
 static enum weft_status add_input(struct lower *l, struct scope *scope, const Onnx__ValueInfoProto *info) {
     const char *name = text(info->name);
     struct shape shape = {0};
@@ -143,6 +162,8 @@ static enum weft_status add_input(struct lower *l, struct scope *scope, const On
     int id = LOWER_POISON, before;
     if (names_find(&scope->values, name, &before) && (before == LOWER_POISON || value_is_constant(&l->graph->values[before]))) return WEFT_OK; /* an initialiser gives its value */
     if (!*name || names_find(&scope->values, name, &before)) return FAIL("%s: input '%s': a name must be given, and once", l->path, name);
+    const struct weft_array *fixed = find_constant(l->options, name);
+    if (fixed) return fix_input(l, scope, name, info->type, fixed);
     if (resolve_type(l, name, info->type, &element, &shape)) {
         id = graph_add_value(l->graph, name, element, &shape);
         if (id == GRAPH_NONE) return WEFT_NO_MEMORY;
@@ -151,10 +172,26 @@ static enum weft_status add_input(struct lower *l, struct scope *scope, const On
     return names_set(&scope->values, name, id) ? WEFT_OK : WEFT_NO_MEMORY;
 }
 
+static bool names_dimension(const Onnx__GraphProto *graph, const char *name) {
+    for (size_t i = 0; i < graph->n_input; i++) {
+        const Onnx__TypeProto *type = graph->input[i]->type;
+        const Onnx__TensorShapeProto *shape = type && type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE ? type->tensor_type->shape : NULL;
+        for (size_t k = 0; shape && k < shape->n_dim; k++)
+            if (shape->dim[k]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && !strcmp(text(shape->dim[k]->dim_param), name)) return true;
+    }
+    return false;
+}
+
+static void check_dims(struct lower *l) {
+    for (size_t i = 0; i < l->options->dim_count; i++)
+        if (!names_dimension(l->model->proto->graph, l->options->dims[i].name)) FAIL("%s: no input has an open dimension named %s", l->path, l->options->dims[i].name);
+}
+
 static enum weft_status add_inputs(struct lower *l, struct scope *scope) {
     const Onnx__GraphProto *graph = l->model->proto->graph;
     l->graph->inputs = malloc((graph->n_input + 1) * sizeof *l->graph->inputs);
     enum weft_status status = l->graph->inputs ? WEFT_OK : WEFT_NO_MEMORY;
+    check_dims(l);
     for (size_t i = 0; i < graph->n_input && status != WEFT_NO_MEMORY; i++)
         if (add_input(l, scope, graph->input[i]) == WEFT_NO_MEMORY) status = WEFT_NO_MEMORY;
     return status;
@@ -256,6 +293,7 @@ enum weft_status import_network(struct graph **out, const char *path, const stru
     struct graph *graph;
     if (graph_create(&graph)) return WEFT_NO_MEMORY;
     if (!options) options = &none;
+    graph->timing_only = options->timing_only;
     const char *slash = strrchr(path, '/');
     graph->name = strdup(slash ? slash + 1 : path);
     enum weft_status status = !graph->name ? WEFT_NO_MEMORY : is_csv(path) ? scalesim_load(graph, path, options, diag) : import_onnx(graph, path, options, diag);

@@ -233,7 +233,7 @@ int lower_emit(struct lower *l, enum core_op op, const int *inputs, unsigned cou
         if (inputs[i] == LOWER_POISON) return LOWER_POISON;
     if (!at) at = &none;
     if (shape_fits(shape, &elements) && foldable(l, inputs, count, shape)) {
-        struct node node = {.op = op, .name = (char *)l->name, .onnx_type = l->proto->op_type, .inputs = (int *)inputs, .input_count = count, .at = *at};
+        struct node node = {.op = op, .name = (char *)l->name, .onnx_type = l->proto->op_type, .inputs = (int *)inputs, .input_count = count, .output_count = 1, .at = *at};
         return fold(l, &node, element, shape);
     }
     int value = add_value(l, element, shape);
