@@ -35,7 +35,7 @@ static const struct argp_option options_table[] = {
     {0},
 };
 static const struct argp argp = {options_table, parse, "NETWORK",
-                                 "Compiles a network to a TPU program.\v"
+                                 "Compiles a network to a TPU program. What holds without an option stands in parentheses.\v"
                                  "NETWORK is an ONNX file (.onnx, .onnxtxt), a SCALE-Sim topology (.csv), or a name of `weft models`. "
                                  "What the compiler does not support it names, all at once, before it does anything.\n\n"
                                  "Example: weft compile resnet50 -m tpu-v1 --batch 8 -o resnet50.tpu",

@@ -136,7 +136,7 @@ static const struct argp_option options_table[] = {
     {0},
 };
 static const struct argp argp = {options_table, parse, "PROGRAM|NETWORK",
-                                 "Runs a program, or compiles a network and runs it, and reports where every cycle went.\v"
+                                 "Runs a program, or compiles a network and runs it, and reports where every cycle went. What holds without an option stands in parentheses.\v"
                                  "PROGRAM is what `weft compile` or `weft asm` wrote. NETWORK is an ONNX file (.onnx, .onnxtxt), a SCALE-Sim topology "
                                  "(.csv, with --timing), or a name of `weft models`. Machine and network options are for a NETWORK: a PROGRAM carries its own. Every figure of the "
                                  "report is defined in docs/metrics.md.\n\n"

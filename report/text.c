@@ -47,8 +47,9 @@ static const char *duration(char out[NUMBER], double seconds)
 static void print_head(FILE *out, const struct weft_report_input *in)
 {
     const struct weft_machine *m = &in->program->machine;
-    fprintf(out, "%s on %s (%" PRIu64 " x %" PRIu64 " cells at %g MHz), %s, batch %" PRIu64 ", %s engine\n", in->name, m->name, m->rows, m->columns,
-            (double)m->clock_hz / 1e6, or_none(in->program->format), report_batch(in->program), report_engine_name(in->engine));
+    const char *format = in->program->format ? in->program->format : "";
+    fprintf(out, "%s on %s (%" PRIu64 " x %" PRIu64 " cells at %g MHz), %s%sbatch %" PRIu64 ", %s engine\n", in->name, m->name, m->rows, m->columns,
+            (double)m->clock_hz / 1e6, format, *format ? ", " : "", report_batch(in->program), report_engine_name(in->engine));
     fprintf(out, "inputs: %s\n\n", in->timing_only ? "none, timing only" : or_none(in->inputs));
 }
 
@@ -158,19 +159,29 @@ static struct cost *ranked(const struct weft_report_input *in, bool waiting)
     return costs;
 }
 
+/* Of a bound; "-" where it is not known. */
+static const char *multiple(char out[NUMBER], double ratio)
+{
+    if (isnan(ratio))
+        return "-";
+    snprintf(out, NUMBER, "%.2f", ratio);
+    return out;
+}
+
 static void print_layers(FILE *out, const struct weft_report_input *in)
 {
     size_t count = in->program->layer_count;
     struct cost *costs = ranked(in, false);
-    char n[NUMBER];
+    char n[NUMBER], a[NUMBER], b[NUMBER];
     if (costs && count)
-        fprintf(out, "\n  %-24s%-12s%14s   share  bounded by\n", count > COSTLIEST ? "ten costliest layers" : "layers", "operator", "cycles");
+        fprintf(out, "\n  %-24s%-12s%12s   share  /roofline  /mapping  bounded by\n", count > COSTLIEST ? "ten costliest layers" : "layers", "operator", "cycles");
     for (size_t r = 0; costs && r < count && r < COSTLIEST; r++) {
         const struct weft_layer *l = &in->program->layers[costs[r].layer];
         struct weft_figures f;
         report_layer_figures(&f, in, costs[r].layer);
-        fprintf(out, "  %-23.23s %-11.11s %14s  %5.1f%%  %s%s%s\n", or_none(l->name), or_none(l->op), grouped(n, f.cycles),
-                percent(f.cycles, in->run->cycles), report_classes[largest(&f, 0)].waits, l->wait ? "; " : "", l->wait ? l->wait : "");
+        fprintf(out, "  %-23.23s %-11.11s %12s  %5.1f%%  %9s  %8s  %s%s%s\n", or_none(l->name), or_none(l->op), grouped(n, f.cycles),
+                percent(f.cycles, in->run->cycles), multiple(a, f.roofline_ratio), multiple(b, f.mapping_ratio), report_classes[largest(&f, 0)].waits,
+                l->wait ? "; " : "", l->wait ? l->wait : "");
     }
     free(costs);
 }
