@@ -10,7 +10,7 @@ struct fuzz_random { uint64_t state; }; /* splitmix64 */
 uint64_t fuzz_next(struct fuzz_random *random);
 uint64_t fuzz_below(struct fuzz_random *random, uint64_t count); /* 0 .. count - 1; count at least 1 */
 
-/* A program on a small machine of 1 x 1 to 32 x 32 cells: 5 to 200 instructions and a halt. Its UB is loaded by its own read_host, so
+/* A program on a machine of mostly 1 x 1 to 32 x 32 cells: 5 to 200 instructions and a halt. Its UB is loaded by its own read_host, so
  * the program says all. Nearly all programs are valid; a few end in an instruction that may be a fault. Freed with weft_program_free. */
 enum weft_status fuzz_generate(struct weft_program **out, uint64_t seed);
 

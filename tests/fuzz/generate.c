@@ -43,7 +43,12 @@ static uint64_t extent(struct generator *g, uint64_t most) { return chance(g, 33
 
 /* --- machine and memories ------------------------------------------------------------------------------------------------- */
 
-static uint64_t draw_side(struct generator *g) { return chance(g, 70) ? 1 + below(g, 8) : PICK(g, 9, 12, 16, 17, 31, 32); }
+/* Cells of an array's side; a few are wide enough to cross the blocks of a host's matrix code. */
+static uint64_t draw_side(struct generator *g)
+{
+    if (chance(g, 2)) return PICK(g, 63, 64, 65, 100, 128, 200);
+    return chance(g, 70) ? 1 + below(g, 8) : PICK(g, 9, 12, 16, 17, 31, 32);
+}
 
 /* from an eighth of a byte a cycle to 64 bytes a cycle, often no whole number */
 static uint64_t draw_bandwidth(struct generator *g, uint64_t hz) { return chance(g, 50) ? hz * (1 + below(g, 64)) : hz / 8 + below(g, hz * 16); }
@@ -423,7 +428,8 @@ static enum weft_status draw_program(struct generator *g)
     draw_places(g);
     bool large = chance(g, 10);
     g->most_rows = large ? 200 : 12;
-    g->most_cost = large ? 60000 : 3000;
+    uint64_t cells = g->program->machine.rows * g->program->machine.columns;
+    g->most_cost = large || cells > 1024 ? 60000 : 3000;
     g->order.fifo = calloc(g->program->machine.fifo_tiles, sizeof *g->order.fifo);
     g->spare_fifo = calloc(g->program->machine.fifo_tiles, sizeof *g->order.fifo);
     status = g->order.fifo && g->spare_fifo ? draw_text(g) : WEFT_NO_MEMORY;
