@@ -15,18 +15,22 @@ static double seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void fill(uint8_t *bytes, size_t n)
+/* Random elements; floats of around 1. */
+static void fill(uint8_t *bytes, size_t n, enum weft_format format)
 {
     uint32_t x = 1;
-    for (size_t i = 0; i < n; i++) bytes[i] = (uint8_t)((x = x * 1664525u + 1013904223u) >> 24);
+    for (size_t i = 0; i < n; i++) {
+        bytes[i] = (uint8_t)((x = x * 1664525u + 1013904223u) >> 24);
+        if (format == WEFT_FORMAT_bf16 && i % 2) bytes[i] = (bytes[i] & 0x80) | 0x3f;
+    }
 }
 
 static void bench_product(struct gemm *gemm, size_t m, size_t n, size_t k, enum weft_format a_format, enum weft_format w_format)
 {
     uint8_t *a = malloc(m * k * 2), *w = malloc(k * n * 2), *sums = calloc(m * n, 4);
     if (!a || !w || !sums) goto done;
-    fill(a, m * k * 2);
-    fill(w, k * n * 2);
+    fill(a, m * k * 2, a_format);
+    fill(w, k * n * 2, w_format);
     struct gemm_product product = {.a_format = a_format, .w_format = w_format, .m = m, .n = n, .k = k, .a = a, .a_stride = k,
                                    .w = w, .w_stride = n, .sums = sums, .sums_stride = n, .accumulate = true};
     if (gemm_multiply(gemm, &product) != WEFT_OK) goto done; /* the first call generates code */

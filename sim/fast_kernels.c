@@ -287,26 +287,23 @@ void kernel_store_floats(uint8_t *out, const float *in, size_t n, enum weft_form
 
 /* --- products ------------------------------------------------------------------------------------------------------------ */
 
+/* Sums of four rows and 32 lanes, as vectors so that they stay in registers. */
 #define PRODUCTS(NAME, TYPE)                                                                                                                 \
-    MANY static void NAME(TYPE sums[KERNEL_ROWS][KERNEL_STRIP], const TYPE *a, const TYPE *w, size_t k)                                             \
+    MANY static void NAME(TYPE sums[KERNEL_ROWS][KERNEL_STRIP], const TYPE *a, const TYPE *w, size_t k)                                      \
     {                                                                                                                                        \
-        enum { LANES = 32 }; /* sums of four rows and 32 lanes stay in registers */                                                          \
-        for (size_t from = 0; from < KERNEL_STRIP; from += LANES) {                                                                          \
-            TYPE s0[LANES] = {0}, s1[LANES] = {0}, s2[LANES] = {0}, s3[LANES] = {0};                                                         \
+        typedef TYPE vector __attribute__((vector_size(64), aligned(4)));                                                                    \
+        enum { LANES = sizeof(vector) / sizeof(TYPE) };                                                                                      \
+        for (size_t from = 0; from < KERNEL_STRIP; from += 2 * LANES) {                                                                      \
+            vector s[KERNEL_ROWS][2] = {{{0}}};                                                                                              \
             for (size_t i = 0; i < k; i++) {                                                                                                 \
-                const TYPE *row = w + i * KERNEL_STRIP + from;                                                                               \
-                TYPE a0 = a[i], a1 = a[k + i], a2 = a[2 * k + i], a3 = a[3 * k + i];                                                         \
-                for (size_t c = 0; c < LANES; c++) {                                                                                         \
-                    s0[c] += a0 * row[c];                                                                                                    \
-                    s1[c] += a1 * row[c];                                                                                                    \
-                    s2[c] += a2 * row[c];                                                                                                    \
-                    s3[c] += a3 * row[c];                                                                                                    \
-                }                                                                                                                            \
+                const vector *row = (const vector *)(w + i * KERNEL_STRIP + from);                                                           \
+                vector w0 = row[0], w1 = row[1];                                                                                             \
+                s[0][0] += a[i] * w0, s[0][1] += a[i] * w1;                                                                                  \
+                s[1][0] += a[k + i] * w0, s[1][1] += a[k + i] * w1;                                                                          \
+                s[2][0] += a[2 * k + i] * w0, s[2][1] += a[2 * k + i] * w1;                                                                  \
+                s[3][0] += a[3 * k + i] * w0, s[3][1] += a[3 * k + i] * w1;                                                                  \
             }                                                                                                                                \
-            memcpy(sums[0] + from, s0, sizeof s0);                                                                                           \
-            memcpy(sums[1] + from, s1, sizeof s1);                                                                                           \
-            memcpy(sums[2] + from, s2, sizeof s2);                                                                                           \
-            memcpy(sums[3] + from, s3, sizeof s3);                                                                                           \
+            for (size_t r = 0; r < KERNEL_ROWS; r++) memcpy(sums[r] + from, s[r], sizeof s[r]);                                              \
         }                                                                                                                                    \
     }
 PRODUCTS(products, uint32_t)
