@@ -64,8 +64,8 @@ static enum weft_status step_through(struct state *s)
     return status;
 }
 
-enum weft_status check_run(struct check *out, size_t *missing, struct weft_sim *sim, const struct weft_program *program, struct weft_network *network,
-                           const struct weft_arrays *inputs, struct weft_diag *diag)
+enum weft_status check_run(struct check *out, size_t *missing, struct weft_sim *sim, const struct weft_program *program,
+                           struct weft_network *network, const struct weft_arrays *inputs, struct weft_diag *diag)
 {
     struct state state = {out, sim, program, network, diag, 0};
     *out = (struct check){.items = calloc(program->probe_count + program->output_count + 1, sizeof *out->items)};

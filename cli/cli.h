@@ -1,4 +1,5 @@
-/* cli.h: what the subcommands of `weft` share. Private to cli/. No subcommand has logic of its own: each parses, calls the libraries, prints. */
+/* cli.h: what the subcommands of `weft` share. Private to cli/. No subcommand has logic of its own: each parses, calls the libraries,
+ * prints. */
 #ifndef WEFT_CLI_CLI_H
 #define WEFT_CLI_CLI_H
 
@@ -10,7 +11,7 @@
 #include "weft_isa.h"
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 }; /* exit status */
-#define CLI_MACHINE "tpu-v1" /* without -m */
+#define CLI_MACHINE "tpu-v1"                        /* without -m */
 
 struct cli_command {
     const char *name, *summary;
@@ -44,7 +45,7 @@ uint64_t cli_number(struct argp_state *state, const char *option, const char *te
 
 /* --- steps that several subcommands take (steps.c) --------------------------------------------------------------------- */
 
-struct weft_diag cli_diag(void); /* to standard error */
+struct weft_diag cli_diag(void);                                 /* to standard error */
 int cli_status(enum weft_status status, struct weft_diag *diag); /* exit status; says "out of memory" where nobody else could */
 enum weft_status cli_machine(struct weft_machine *out, const struct cli_options *options, struct weft_diag *diag);
 /* A file, or the name of one of models/. Caller frees *out. */

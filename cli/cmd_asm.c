@@ -32,11 +32,16 @@ static const struct argp_option options_table[] = {
     {"output", 'o', "PROGRAM", 0, "where the program goes (the source's name with .tpu, here)", 0},
     {0},
 };
-static const struct argp argp = {options_table, parse, "FILE.s",
-                                 "Assembles a TPU program.\v"
-                                 "The language is described in docs/assembly.md, the instructions in docs/isa.md. The source names its machine "
-                                 "with .machine; where it does not, -m does.",
-                                 children, NULL, NULL};
+static const struct argp argp = {
+    options_table,
+    parse,
+    "FILE.s",
+    "Assembles a TPU program.\v"
+    "The language is described in docs/assembly.md, the instructions in docs/isa.md. The source names its machine "
+    "with .machine; where it does not, -m does.",
+    children,
+    NULL,
+    NULL};
 
 static enum weft_status assemble(const struct options *options, struct weft_diag *diag)
 {

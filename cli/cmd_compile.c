@@ -9,7 +9,8 @@ struct options {
     const char *network, *out;
 };
 
-static const struct argp_child children[] = {{&cli_machine_argp, 0, NULL, 1}, {&cli_network_argp, 0, NULL, 2}, {&cli_common_argp, 0, NULL, 9}, {0}};
+static const struct argp_child children[] = {
+    {&cli_machine_argp, 0, NULL, 1}, {&cli_network_argp, 0, NULL, 2}, {&cli_common_argp, 0, NULL, 9}, {0}};
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
@@ -34,12 +35,16 @@ static const struct argp_option options_table[] = {
     {"timing", 't', NULL, 0, "leave the weights out: such a program runs with --timing only", 0},
     {0},
 };
-static const struct argp argp = {options_table, parse, "NETWORK",
+static const struct argp argp = {options_table,
+                                 parse,
+                                 "NETWORK",
                                  "Compiles a network to a TPU program. What holds without an option stands in parentheses.\v"
                                  "NETWORK is an ONNX file (.onnx, .onnxtxt), a SCALE-Sim topology (.csv), or a name of `weft models`. "
                                  "What the compiler does not support it names, all at once, before it does anything.\n\n"
                                  "Example: weft compile resnet50 -m tpu-v1 --batch 8 -o resnet50.tpu",
-                                 children, NULL, NULL};
+                                 children,
+                                 NULL,
+                                 NULL};
 
 static enum weft_status choose_name(char **out, const struct options *options)
 {
@@ -58,8 +63,8 @@ static void tell(const struct options *options, const struct weft_program *progr
 {
     if (options->common.quiet)
         return;
-    fprintf(stderr, "weft: wrote %s: %zu instructions, %llu bytes of weights, for %s\n", name, program->instructions, (unsigned long long)program->weights_bytes,
-            program->machine.name);
+    fprintf(stderr, "weft: wrote %s: %zu instructions, %llu bytes of weights, for %s\n", name, program->instructions,
+            (unsigned long long)program->weights_bytes, program->machine.name);
     if (options->common.verbose)
         fprintf(stderr, "weft: compiled in %.3f s\n", seconds);
 }

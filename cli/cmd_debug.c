@@ -48,13 +48,18 @@ static const struct argp_option options_table[] = {
     {"engine", KEY_ENGINE, "ENGINE", 0, "reference or fast (reference)", 0},
     {0},
 };
-static const struct argp argp = {options_table, parse, "PROGRAM",
+static const struct argp argp = {options_table,
+                                 parse,
+                                 "PROGRAM",
                                  "Steps through a program: breaks on instructions, layers and writes; prints memories and registers.\v"
                                  "Commands are read from standard input, so that a session can be a file; `help` lists them.\n\n"
                                  "Example: printf 'break layer conv1\\ncontinue\\nprint ub 0 16 s8\\n' | weft debug my.tpu",
-                                 NULL, NULL, NULL};
+                                 NULL,
+                                 NULL,
+                                 NULL};
 
-static enum weft_status feed(struct weft_sim *sim, const struct weft_program *program, const struct options *options, struct weft_diag *diag)
+static enum weft_status feed(struct weft_sim *sim, const struct weft_program *program, const struct options *options,
+                             struct weft_diag *diag)
 {
     struct weft_arrays arrays;
     enum weft_status status = inputs_load(&arrays, options->inputs, options->input_count, diag);
@@ -74,7 +79,8 @@ static enum weft_status converse(struct debug *debug)
     size_t room = 0;
     bool terminal = isatty(STDIN_FILENO);
     if (terminal)
-        fprintf(debug->out, "%zu instructions for %s; `help` lists the commands\n", debug->program->instructions, debug->program->machine.name);
+        fprintf(debug->out, "%zu instructions for %s; `help` lists the commands\n", debug->program->instructions,
+                debug->program->machine.name);
     while (!debug->quit) {
         if (terminal)
             fputs("(weft) ", debug->out);

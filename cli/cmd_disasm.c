@@ -31,7 +31,8 @@ static const struct argp_option options_table[] = {
     {"output", 'o', "FILE.s", 0, "where the assembly goes (standard output)", 0},
     {0},
 };
-static const struct argp argp = {options_table, parse, "PROGRAM", "Prints a program as assembly, which assembles to the same bytes.", children, NULL, NULL};
+static const struct argp argp = {options_table, parse, "PROGRAM", "Prints a program as assembly, which assembles to the same bytes.",
+                                 children,      NULL,  NULL};
 
 /* Into memory first, so that a file appears whole or not at all. */
 static enum weft_status print(const struct options *options, const struct weft_program *program, struct weft_diag *diag)

@@ -14,10 +14,14 @@ static error_t parse(int key, char *text, struct argp_state *state)
     return 0;
 }
 
-static const struct argp argp = {NULL, parse, NULL,
+static const struct argp argp = {NULL,
+                                 parse,
+                                 NULL,
                                  "Says what is missing on this host, and what that means.\v"
                                  "Exit status 1 where something that Weft cannot do without is missing.",
-                                 NULL, NULL, NULL};
+                                 NULL,
+                                 NULL,
+                                 NULL};
 
 static bool say(bool good, const char *what, const char *detail)
 {
@@ -63,7 +67,8 @@ static void tell_library(void)
         used = false;
     printf("%-8s %-10s %s\n", used ? "good" : "slower", "oneDNN",
            used ? "8-bit products go through it: it is exact on this CPU"
-                : "not installed (package libdnnl2), or not exact on this CPU (no VNNI): products go through plain loops, with the same results");
+                : "not installed (package libdnnl2), or not exact on this CPU (no VNNI): products go through plain loops, with the same "
+                  "results");
 }
 
 static void tell_memory(void)

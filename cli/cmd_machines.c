@@ -22,11 +22,15 @@ static error_t parse(int key, char *text, struct argp_state *state)
     return 0;
 }
 
-static const struct argp argp = {NULL, parse, "[MACHINE]",
+static const struct argp argp = {NULL,
+                                 parse,
+                                 "[MACHINE]",
                                  "Lists the machines there are, or every value of one with its unit and source.\v"
                                  "A machine is a YAML file: copy one from the folder machines/, change it, and give its path as -m. "
                                  "--set FIELD=VALUE changes single fields without a file.",
-                                 NULL, NULL, NULL};
+                                 NULL,
+                                 NULL,
+                                 NULL};
 
 static enum weft_status print_row(const char *name, struct weft_diag *diag)
 {
@@ -53,7 +57,8 @@ static enum weft_status list(struct weft_diag *diag)
     return status;
 }
 
-static enum weft_status print_field(const struct weft_machine *machine, const struct weft_machine_field *field, const char *name, struct weft_diag *diag)
+static enum weft_status print_field(const struct weft_machine *machine, const struct weft_machine_field *field, const char *name,
+                                    struct weft_diag *diag)
 {
     char *source, value[32];
     enum weft_status status = weft_machine_source(&source, name, field->name, diag);

@@ -13,10 +13,14 @@ static error_t parse(int key, char *text, struct argp_state *state)
     return 0;
 }
 
-static const struct argp argp = {NULL, parse, NULL,
+static const struct argp argp = {NULL,
+                                 parse,
+                                 NULL,
                                  "Lists the networks that come with Weft: multiply-accumulates of one inference, weights, source.\v"
                                  "Each name can stand where a network file can: weft run resnet50.",
-                                 NULL, NULL, NULL};
+                                 NULL,
+                                 NULL,
+                                 NULL};
 
 /* The comment lines at the head of the file say what the network is and where it comes from. */
 static enum weft_status print_source(const char *path, struct weft_diag *diag)

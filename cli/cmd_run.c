@@ -5,7 +5,8 @@
 
 enum { KEY_ENGINE = 0x200, KEY_TIMING, KEY_REPORT, KEY_TRACE, KEY_FROM, KEY_TO, KEY_CHECK, KEY_BASELINE };
 
-static const struct argp_child children[] = {{&cli_machine_argp, 0, NULL, 1}, {&cli_network_argp, 0, NULL, 2}, {&cli_common_argp, 0, NULL, 9}, {0}};
+static const struct argp_child children[] = {
+    {&cli_machine_argp, 0, NULL, 1}, {&cli_network_argp, 0, NULL, 2}, {&cli_common_argp, 0, NULL, 9}, {0}};
 
 static enum weft_engine engine_of(const char *text, struct argp_state *state)
 {
@@ -127,7 +128,8 @@ static const struct argp_option options_table[] = {
     {"output", 'o', "FILE", 0, "write the outputs: .npz, or .npy where there is one", 0},
     {"engine", KEY_ENGINE, "ENGINE", 0, "fast: values and cycles; reference: values only, plain and slow (fast)", 0},
     {"timing", KEY_TIMING, NULL, 0, "cycles without values: needs no weights and no input", 0},
-    {"check", KEY_CHECK, "NETWORK", OPTION_ARG_OPTIONAL, "compare every layer with the float network; a PROGRAM needs =NETWORK, the one that it was made from", 0},
+    {"check", KEY_CHECK, "NETWORK", OPTION_ARG_OPTIONAL,
+     "compare every layer with the float network; a PROGRAM needs =NETWORK, the one that it was made from", 0},
     {"report", KEY_REPORT, "KIND[=FILE]", 0, "text or json, on standard output or into a file; may be repeated (text)", 0},
     {"baseline", KEY_BASELINE, "FILE", 0, "a JSON report of an earlier run, to state the speed-up over it", 0},
     {"trace", KEY_TRACE, "FILE.json.gz", 0, "write a timeline for ui.perfetto.dev (one microsecond there is one cycle)", 0},
@@ -135,15 +137,22 @@ static const struct argp_option options_table[] = {
     {"to-cycle", KEY_TO, "N", 0, "cycle before which it ends (the end of the run)", 0},
     {0},
 };
-static const struct argp argp = {options_table, parse, "PROGRAM|NETWORK",
-                                 "Runs a program, or compiles a network and runs it, and reports where every cycle went. What holds without an option stands in parentheses.\v"
-                                 "PROGRAM is what `weft compile` or `weft asm` wrote. NETWORK is an ONNX file (.onnx, .onnxtxt), a SCALE-Sim topology "
-                                 "(.csv, with --timing), or a name of `weft models`. Machine and network options are for a NETWORK: a PROGRAM carries its own. Every figure of the "
-                                 "report is defined in docs/metrics.md.\n\n"
-                                 "Examples:\n"
-                                 "  weft run resnet50 --batch 8 --check\n"
-                                 "  weft run my.tpu -i in.npz -o out.npz --report json=report.json --trace run.json.gz",
-                                 children, NULL, NULL};
+static const struct argp argp = {
+    options_table,
+    parse,
+    "PROGRAM|NETWORK",
+    "Runs a program, or compiles a network and runs it, and reports where every cycle went. What holds without an option stands in "
+    "parentheses.\v"
+    "PROGRAM is what `weft compile` or `weft asm` wrote. NETWORK is an ONNX file (.onnx, .onnxtxt), a SCALE-Sim topology "
+    "(.csv, with --timing), or a name of `weft models`. Machine and network options are for a NETWORK: a PROGRAM carries its own. Every "
+    "figure of the "
+    "report is defined in docs/metrics.md.\n\n"
+    "Examples:\n"
+    "  weft run resnet50 --batch 8 --check\n"
+    "  weft run my.tpu -i in.npz -o out.npz --report json=report.json --trace run.json.gz",
+    children,
+    NULL,
+    NULL};
 
 int cmd_run(int argc, char **argv)
 {

@@ -39,7 +39,8 @@ static const struct breakpoint *stops_before(const struct debug *debug, size_t p
 {
     for (size_t i = 0; i < debug->break_count; i++) {
         const struct breakpoint *b = &debug->breaks[i];
-        if ((b->kind == BREAK_INSTRUCTION && b->at == position) || (b->kind == BREAK_LAYER && instr->op == WEFT_OP_TAG && b->at == instr->layer))
+        if ((b->kind == BREAK_INSTRUCTION && b->at == position) ||
+            (b->kind == BREAK_LAYER && instr->op == WEFT_OP_TAG && b->at == instr->layer))
             return b;
     }
     return NULL;
@@ -51,7 +52,8 @@ static const struct breakpoint *stops_after(const struct debug *debug, const str
         for (unsigned e = 0; e < effects->count; e++) {
             const struct breakpoint *b = &debug->breaks[i];
             const struct weft_effect *effect = &effects->effect[e];
-            if (b->kind == BREAK_WRITE && effect->write && effect->space == b->space && b->at >= effect->range.low && b->at < effect->range.high)
+            if (b->kind == BREAK_WRITE && effect->write && effect->space == b->space && b->at >= effect->range.low &&
+                b->at < effect->range.high)
                 return b;
         }
     return NULL;

@@ -17,7 +17,7 @@ struct breakpoint {
 struct debug {
     const struct weft_program *program;
     struct weft_sim *sim;
-    struct weft_order order;   /* follows the simulation, to know what each instruction will write */
+    struct weft_order order; /* follows the simulation, to know what each instruction will write */
     struct breakpoint breaks[DEBUG_BREAKS_MAX];
     size_t break_count;
     bool done, failed, quit;
@@ -27,10 +27,10 @@ struct debug {
 
 enum weft_status debug_init(struct debug *out, const struct weft_program *program, struct weft_sim *sim, FILE *to, struct weft_diag *diag);
 void debug_free(struct debug *debug);
-void debug_command(struct debug *debug, char *line);      /* one line of the user's (debug_commands.c) */
+void debug_command(struct debug *debug, char *line); /* one line of the user's (debug_commands.c) */
 
 void debug_list(struct debug *debug, size_t first, size_t count);
-void debug_run(struct debug *debug, uint64_t steps);      /* until a break, halt, a fault, or so many steps */
+void debug_run(struct debug *debug, uint64_t steps); /* until a break, halt, a fault, or so many steps */
 /* Prints memory (debug_print.c). False: said what is wrong. */
 bool debug_print(struct debug *debug, enum weft_space space, uint64_t address, uint64_t count, enum weft_format format);
 void debug_registers(struct debug *debug, const char *prefix);

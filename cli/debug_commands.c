@@ -24,7 +24,8 @@ static bool number(struct debug *debug, const char *text, uint64_t *out)
 
 static bool space(struct debug *debug, const char *text, enum weft_space *out)
 {
-    static const char *const names[] = {[WEFT_SPACE_UB] = "ub", [WEFT_SPACE_ACC] = "acc", [WEFT_SPACE_HOST] = "host", [WEFT_SPACE_DRAM] = "dram"};
+    static const char *const names[] = {
+        [WEFT_SPACE_UB] = "ub", [WEFT_SPACE_ACC] = "acc", [WEFT_SPACE_HOST] = "host", [WEFT_SPACE_DRAM] = "dram"};
     for (int i = 0; i < WEFT_SPACES; i++)
         if (!strcmp(names[i], text)) {
             *out = (enum weft_space)i;
@@ -140,8 +141,8 @@ static void do_info(struct debug *debug, char **words, int count)
     for (size_t i = 0; i < debug->program->probe_count; i++) {
         const struct weft_probe *probe = &debug->program->probes[i];
         if (count > 1 && probe->layer < debug->program->layer_count && !strcmp(debug->program->layers[probe->layer].name, words[1]))
-            fprintf(debug->out, "       %s lies at ub %llu, %s, after instruction %zu\n", probe->tensor.name, (unsigned long long)probe->tensor.host,
-                    weft_format_name(probe->tensor.format), probe->after);
+            fprintf(debug->out, "       %s lies at ub %llu, %s, after instruction %zu\n", probe->tensor.name,
+                    (unsigned long long)probe->tensor.host, weft_format_name(probe->tensor.format), probe->after);
     }
 }
 

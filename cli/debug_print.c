@@ -14,7 +14,8 @@ static void print_element(FILE *out, const uint8_t *bytes, enum weft_format form
         fprintf(out, " %11.5g", (double)weft_load_float(bytes, format));
 }
 
-static bool print_range(struct debug *debug, enum weft_space space, uint64_t first, uint64_t count, enum weft_format format, const char *label)
+static bool print_range(struct debug *debug, enum weft_space space, uint64_t first, uint64_t count, enum weft_format format,
+                        const char *label)
 {
     unsigned width = weft_format_bytes(format);
     for (uint64_t i = 0; i < count; i++) {
@@ -79,10 +80,10 @@ static void read_halves(uint32_t out[2], const struct weft_config *config, const
     }
     switch (reg->number) {
 #define none win_count0
-#define WEFT_VECTOR_REG(number, name, first, second, KIND0, KIND1, reset0, reset1, meaning)                                            \
-    case number:                                                                                                                       \
-        memcpy(&out[0], &config->first, 4);                                                                                            \
-        memcpy(&out[1], &config->second, 4);                                                                                           \
+#define WEFT_VECTOR_REG(number, name, first, second, KIND0, KIND1, reset0, reset1, meaning)                                                \
+    case number:                                                                                                                           \
+        memcpy(&out[0], &config->first, 4);                                                                                                \
+        memcpy(&out[1], &config->second, 4);                                                                                               \
         break;
 #include "registers.def"
 #undef none

@@ -31,7 +31,8 @@ enum weft_status folder_list(struct folder *out, const char *name, const char *e
     snprintf(path, sizeof path, "%s/%s", weft_data_directory(), name);
     DIR *directory = opendir(path);
     if (!directory)
-        return weft_error(diag, "%s: cannot be read: %s; WEFT_DATA may name the folder that holds machines/ and models/", path, strerror(errno));
+        return weft_error(diag, "%s: cannot be read: %s; WEFT_DATA may name the folder that holds machines/ and models/", path,
+                          strerror(errno));
     enum weft_status status = WEFT_OK;
     for (struct dirent *entry; !status && (entry = readdir(directory));)
         status = add(out, entry->d_name, ending);

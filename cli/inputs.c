@@ -73,14 +73,19 @@ static void list_inputs(char *out, size_t size, const struct weft_program *progr
     size_t used = 0;
     out[0] = 0;
     for (size_t i = 0; i < program->input_count && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s'%s'", i == 0 ? "" : i + 1 < program->input_count ? ", " : " and ", program->inputs[i].name);
+        used += (size_t)snprintf(out + used, size - used, "%s'%s'",
+                                 i == 0                         ? ""
+                                 : i + 1 < program->input_count ? ", "
+                                                                : " and ",
+                                 program->inputs[i].name);
 }
 
 static enum weft_status left_over(const struct weft_array *array, const struct weft_program *program, struct weft_diag *diag)
 {
     char names[256];
     list_inputs(names, sizeof names, program);
-    return weft_error(diag, "input '%s' is not one of the program's, which are %s", array->name ? array->name : "", program->input_count ? names : "none");
+    return weft_error(diag, "input '%s' is not one of the program's, which are %s", array->name ? array->name : "",
+                      program->input_count ? names : "none");
 }
 
 /* The first array without a name of its own (a .npy has none). */
@@ -102,7 +107,9 @@ enum weft_status inputs_match(struct weft_arrays *arrays, const struct weft_prog
         char names[256];
         list_inputs(names, sizeof names, program);
         if (!array)
-            return weft_error(diag, "input '%s' is not given; the inputs are %s: name them in an .npz, or give one -i for each, in this order", name, names);
+            return weft_error(diag,
+                              "input '%s' is not given; the inputs are %s: name them in an .npz, or give one -i for each, in this order",
+                              name, names);
         char *copy = strdup(name);
         if (!copy)
             return WEFT_NO_MEMORY;
@@ -116,7 +123,8 @@ enum weft_status inputs_match(struct weft_arrays *arrays, const struct weft_prog
 }
 
 /* Only the bytes that the tensor spans are touched: what lies around them is the program's. */
-static enum weft_status write_one(struct weft_sim *sim, const struct weft_tensor *tensor, const struct weft_array *array, struct weft_diag *diag)
+static enum weft_status write_one(struct weft_sim *sim, const struct weft_tensor *tensor, const struct weft_array *array,
+                                  struct weft_diag *diag)
 {
     uint64_t bytes;
     weft_sim_memory(sim, WEFT_SPACE_HOST, &bytes);
@@ -134,17 +142,20 @@ static enum weft_status write_one(struct weft_sim *sim, const struct weft_tensor
     return status;
 }
 
-enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *program, const struct weft_arrays *arrays, struct weft_diag *diag)
+enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *program, const struct weft_arrays *arrays,
+                              struct weft_diag *diag)
 {
     enum weft_status status = WEFT_OK;
     for (size_t i = 0; i < program->input_count && !status; i++) {
         const struct weft_array *array = array_find(arrays, program->inputs[i].name);
-        status = array ? write_one(sim, &program->inputs[i], array, diag) : weft_error(diag, "input '%s' is not given", program->inputs[i].name);
+        status =
+            array ? write_one(sim, &program->inputs[i], array, diag) : weft_error(diag, "input '%s' is not given", program->inputs[i].name);
     }
     return status;
 }
 
-enum weft_status outputs_read(struct weft_arrays *out, const struct weft_sim *sim, const struct weft_program *program, struct weft_diag *diag)
+enum weft_status outputs_read(struct weft_arrays *out, const struct weft_sim *sim, const struct weft_program *program,
+                              struct weft_diag *diag)
 {
     uint64_t bytes;
     const uint8_t *host = weft_sim_memory(sim, WEFT_SPACE_HOST, &bytes);

@@ -11,8 +11,10 @@ enum weft_status inputs_load(struct weft_arrays *out, const char *const *paths, 
  * inputs' names. `strict`: an array that is left over is an error (else it may have been a constant of the network). */
 enum weft_status inputs_match(struct weft_arrays *arrays, const struct weft_program *program, bool strict, struct weft_diag *diag);
 /* Packs the arrays, matched, into host memory. */
-enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *program, const struct weft_arrays *arrays, struct weft_diag *diag);
+enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *program, const struct weft_arrays *arrays,
+                              struct weft_diag *diag);
 /* The program's outputs as the network would give them. Free with weft_arrays_free. */
-enum weft_status outputs_read(struct weft_arrays *out, const struct weft_sim *sim, const struct weft_program *program, struct weft_diag *diag);
+enum weft_status outputs_read(struct weft_arrays *out, const struct weft_sim *sim, const struct weft_program *program,
+                              struct weft_diag *diag);
 
 #endif

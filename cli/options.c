@@ -13,7 +13,8 @@ uint64_t cli_number(struct argp_state *state, const char *option, const char *te
     errno = 0;
     unsigned long long value = strtoull(text, &end, 0);
     if (errno || *end || end == text || *text == '-' || value < low || value > high)
-        argp_error(state, "%s takes a whole number from %llu to %llu, not '%s'", option, (unsigned long long)low, (unsigned long long)high, text);
+        argp_error(state, "%s takes a whole number from %llu to %llu, not '%s'", option, (unsigned long long)low, (unsigned long long)high,
+                   text);
     return value;
 }
 

@@ -82,8 +82,8 @@ static enum weft_status obtain(struct run *run)
     status = weft_program_is(o->subject) ? load_program(run) : compile_network(run);
     cli_progress_end(&run->progress);
     if (!status && run->compiled && o->common.verbose)
-        fprintf(stderr, "weft: compiled %s for %s: %zu instructions, in %.3f s\n", o->subject, run->program->machine.name, run->program->instructions,
-                cli_seconds_since(&run->progress.start));
+        fprintf(stderr, "weft: compiled %s for %s: %zu instructions, in %.3f s\n", o->subject, run->program->machine.name,
+                run->program->instructions, cli_seconds_since(&run->progress.start));
     return status;
 }
 
@@ -142,7 +142,8 @@ static bool progress_run(void *user, size_t instruction, size_t instructions)
 static enum weft_status create_sim(struct run *run)
 {
     struct run_options *o = run->options;
-    struct weft_sim_options options = {.engine = o->engine, .timing_only = o->timing, .cancel = progress_run, .cancel_user = &run->progress};
+    struct weft_sim_options options = {
+        .engine = o->engine, .timing_only = o->timing, .cancel = progress_run, .cancel_user = &run->progress};
     enum weft_status status = WEFT_OK;
     if (o->trace) {
         struct weft_trace_options window = {o->trace, o->from_cycle, o->to_cycle};
@@ -231,9 +232,16 @@ static enum weft_status report(struct run *run)
     if (status)
         return status;
     struct weft_report_input input = {
-        .program = run->program, .name = cli_base_name(o->subject), .inputs = o->timing ? NULL : run->said_inputs, .engine = o->engine,
-        .timing_only = o->timing, .run = weft_sim_counters(run->sim), .layers = run->layers, .accuracy = run->check.items,
-        .accuracy_count = run->check.count, .baseline = o->baseline ? &run->baseline : NULL,
+        .program = run->program,
+        .name = cli_base_name(o->subject),
+        .inputs = o->timing ? NULL : run->said_inputs,
+        .engine = o->engine,
+        .timing_only = o->timing,
+        .run = weft_sim_counters(run->sim),
+        .layers = run->layers,
+        .accuracy = run->check.items,
+        .accuracy_count = run->check.count,
+        .baseline = o->baseline ? &run->baseline : NULL,
     };
     if (o->text || (!o->json && !o->common.quiet))
         status = write_text(run, &input);

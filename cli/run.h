@@ -10,15 +10,15 @@ enum { RUN_INPUTS_MAX = 64 };
 
 struct run_options {
     struct cli_options common;
-    const char *subject;                 /* PROGRAM or NETWORK */
+    const char *subject; /* PROGRAM or NETWORK */
     const char *inputs[RUN_INPUTS_MAX];
     size_t input_count;
     const char *out, *trace, *baseline, *check_network;
     bool check, timing;
     enum weft_engine engine;
     uint64_t from_cycle, to_cycle;
-    bool text, json;                     /* reports asked for */
-    const char *text_path, *json_path;   /* NULL: standard output */
+    bool text, json;                   /* reports asked for */
+    const char *text_path, *json_path; /* NULL: standard output */
 };
 
 /* All that run does once its options are known (run.c). */

@@ -132,12 +132,17 @@ static void a_tile_takes_the_cycles_worked_out_by_hand(void **state)
     (void)state;
     succeeds("run tile.tpu -q --report json=tile.json -o y.npy");
     json_t *r = load_json("tile.json");
-    const struct { const char *group, *key; json_int_t value; } want[] = {
-        {NULL, "cycles", 72}, {"classes", "other", 46}, {"classes", "weight_stall", 11}, {"classes", "weight_shift", 4}, {"classes", "input", 7},
-        {"classes", "active", 4}, {"classes", "raw", 0}, {NULL, "macs", 64}, {NULL, "instructions", 9}, {NULL, "matrix_rows", 4},
-        {NULL, "cell_products", 64}, {NULL, "tiles", 1}, {NULL, "vector_rows", 4}, {"bytes", "link_in", 16}, {"bytes", "link_out", 16},
-        {"bytes", "weights", 16}, {"bytes", "ub_read", 32}, {"bytes", "ub_write", 32}, {"busy", "host_in", 4}, {"busy", "fetch", 2},
-        {"busy", "matrix", 4}, {"busy", "vector", 4}, {"busy", "host_out", 4}, {"peaks", "ub", 32}, {"peaks", "acc", 4}, {"peaks", "fifo", 1},
+    const struct {
+        const char *group, *key;
+        json_int_t value;
+    } want[] = {
+        {NULL, "cycles", 72},      {"classes", "other", 46},  {"classes", "weight_stall", 11}, {"classes", "weight_shift", 4},
+        {"classes", "input", 7},   {"classes", "active", 4},  {"classes", "raw", 0},           {NULL, "macs", 64},
+        {NULL, "instructions", 9}, {NULL, "matrix_rows", 4},  {NULL, "cell_products", 64},     {NULL, "tiles", 1},
+        {NULL, "vector_rows", 4},  {"bytes", "link_in", 16},  {"bytes", "link_out", 16},       {"bytes", "weights", 16},
+        {"bytes", "ub_read", 32},  {"bytes", "ub_write", 32}, {"busy", "host_in", 4},          {"busy", "fetch", 2},
+        {"busy", "matrix", 4},     {"busy", "vector", 4},     {"busy", "host_out", 4},         {"peaks", "ub", 32},
+        {"peaks", "acc", 4},       {"peaks", "fifo", 1},
     };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++)
         if (integer(r, want[i].group, want[i].key) != want[i].value)
@@ -175,9 +180,8 @@ static void the_timeline_shows_the_same_cycles(void **state)
     assert_int_equal(system("gzip -dc tile.json.gz > trace.json"), 0);
     json_t *trace = load_json("trace.json"), *event, *found = NULL;
     size_t i;
-    json_array_foreach(json_object_get(trace, "traceEvents"), i, event)
-        if (!strcmp(json_string_value(json_object_get(event, "name")), "matmul"))
-            found = event;
+    json_array_foreach(json_object_get(trace, "traceEvents"), i,
+                       event) if (!strcmp(json_string_value(json_object_get(event, "name")), "matmul")) found = event;
     assert_int_equal(integer(found, NULL, "ts"), 28);
     assert_int_equal(integer(found, NULL, "dur"), 4);
     assert_int_equal(integer(found, "args", "complete"), 39);
@@ -243,7 +247,8 @@ static void disassembly_assembles_to_the_same_file(void **state)
 static void a_session_of_the_debugger_is_a_file(void **state)
 {
     (void)state;
-    write_text("session", "# a remark\nbreak 6\nbreak write ub 31\ncontinue\nprint acc 0 2\nregisters p0\nstep\nprint ub 16 4 s8\ncontinue\nstep\nfly\nprint ub 99999999 1\n");
+    write_text("session", "# a remark\nbreak 6\nbreak write ub 31\ncontinue\nprint acc 0 2\nregisters p0\nstep\nprint ub 16 4 "
+                          "s8\ncontinue\nstep\nfly\nprint ub 99999999 1\n");
     const char *const lines[] = {"debug tile.tpu < session", "debug tile.tpu --engine fast < session"};
     for (int i = 0; i < 2; i++) {
         succeeds(lines[i]);
@@ -251,7 +256,7 @@ static void a_session_of_the_debugger_is_a_file(void **state)
         says(out, ">      6  activate");
         says(out, "row 0                  5           6           7           4");
         says(out, "p0.loop0   4 4");
-        says(out, "break 1\n");           /* activate wrote bytes 16 to 31 */
+        says(out, "break 1\n"); /* activate wrote bytes 16 to 31 */
         says(out, "16                    5           6           7           4");
         says(out, "halted after 9 instructions");
         says(out, "the program has ended");
@@ -346,12 +351,18 @@ static void a_speed_up_is_stated_over_a_baseline(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_tile_takes_the_cycles_worked_out_by_hand), cmocka_unit_test(a_tile_is_taken_apart_in_the_report),
-        cmocka_unit_test(the_timeline_shows_the_same_cycles), cmocka_unit_test(floats_go_in_quantised_and_come_back),
-        cmocka_unit_test(without_input_it_is_random_and_said_so), cmocka_unit_test(disassembly_assembles_to_the_same_file),
-        cmocka_unit_test(a_session_of_the_debugger_is_a_file), cmocka_unit_test(lists_what_there_is),
-        cmocka_unit_test(every_command_has_help), cmocka_unit_test(wrong_usage_is_status_2),
-        cmocka_unit_test(bad_files_are_status_1_and_leave_nothing), cmocka_unit_test(a_speed_up_is_stated_over_a_baseline),
+        cmocka_unit_test(a_tile_takes_the_cycles_worked_out_by_hand),
+        cmocka_unit_test(a_tile_is_taken_apart_in_the_report),
+        cmocka_unit_test(the_timeline_shows_the_same_cycles),
+        cmocka_unit_test(floats_go_in_quantised_and_come_back),
+        cmocka_unit_test(without_input_it_is_random_and_said_so),
+        cmocka_unit_test(disassembly_assembles_to_the_same_file),
+        cmocka_unit_test(a_session_of_the_debugger_is_a_file),
+        cmocka_unit_test(lists_what_there_is),
+        cmocka_unit_test(every_command_has_help),
+        cmocka_unit_test(wrong_usage_is_status_2),
+        cmocka_unit_test(bad_files_are_status_1_and_leave_nothing),
+        cmocka_unit_test(a_speed_up_is_stated_over_a_baseline),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -13,9 +13,9 @@ struct element_type {
     enum kind kind;
 };
 static const struct element_type element_types[] = {
-    {"float32", 4, KIND_FLOAT},   {"float64", 8, KIND_FLOAT},  {"int8", 1, KIND_SIGNED},     {"uint8", 1, KIND_UNSIGNED},
-    {"int16", 2, KIND_SIGNED},    {"uint16", 2, KIND_UNSIGNED}, {"int32", 4, KIND_SIGNED},   {"uint32", 4, KIND_UNSIGNED},
-    {"int64", 8, KIND_SIGNED},    {"uint64", 8, KIND_UNSIGNED}, {"bool", 1, KIND_BOOL},
+    {"float32", 4, KIND_FLOAT}, {"float64", 8, KIND_FLOAT},   {"int8", 1, KIND_SIGNED},  {"uint8", 1, KIND_UNSIGNED},
+    {"int16", 2, KIND_SIGNED},  {"uint16", 2, KIND_UNSIGNED}, {"int32", 4, KIND_SIGNED}, {"uint32", 4, KIND_UNSIGNED},
+    {"int64", 8, KIND_SIGNED},  {"uint64", 8, KIND_UNSIGNED}, {"bool", 1, KIND_BOOL},
 };
 
 static const struct element_type *element_find(const char *name)
@@ -60,8 +60,8 @@ static enum weft_status check(const struct weft_tensor *tensor, uint64_t bytes, 
 {
     *type = element_find(tensor->element);
     if (!*type)
-        return weft_error(diag, "tensor '%s': element type '%s' cannot be read or written; float32, float64, bool and integers can", tensor->name,
-                          tensor->element);
+        return weft_error(diag, "tensor '%s': element type '%s' cannot be read or written; float32, float64, bool and integers can",
+                          tensor->name, tensor->element);
     if (!fits(tensor, bytes) || weft_tensor_count(tensor) > bytes)
         return weft_error(diag, "tensor '%s': its elements leave the %llu bytes of memory", tensor->name, (unsigned long long)bytes);
     return WEFT_OK;
@@ -162,7 +162,8 @@ static void fill_span(uint8_t *memory, uint64_t bytes, const struct weft_tensor 
             weft_store_float(memory + at, tensor->format, 0);
 }
 
-enum weft_status weft_tensor_pack(uint8_t *memory, uint64_t bytes, const struct weft_tensor *tensor, const struct weft_array *array, struct weft_diag *diag)
+enum weft_status weft_tensor_pack(uint8_t *memory, uint64_t bytes, const struct weft_tensor *tensor, const struct weft_array *array,
+                                  struct weft_diag *diag)
 {
     const struct element_type *type;
     if (check(tensor, bytes, &type, diag) || check_array(tensor, array, type, diag))
@@ -207,7 +208,8 @@ static void unpack_one(uint8_t *to, const struct element_type *type, const struc
         memcpy(to, &whole, type->bytes); /* little-endian host, as everywhere in isa/ */
 }
 
-enum weft_status weft_tensor_unpack(struct weft_array *out, const struct weft_tensor *tensor, const uint8_t *memory, uint64_t bytes, struct weft_diag *diag)
+enum weft_status weft_tensor_unpack(struct weft_array *out, const struct weft_tensor *tensor, const uint8_t *memory, uint64_t bytes,
+                                    struct weft_diag *diag)
 {
     const struct element_type *type;
     if (check(tensor, bytes, &type, diag))

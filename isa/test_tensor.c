@@ -18,8 +18,17 @@ static void keep(void *user, const char *message)
 /* A 2 x 3 tensor, transposed in memory, pixels 4 bytes apart: element (i, j) lies at 5 + i + 4 j. */
 static struct weft_tensor transposed(void)
 {
-    return (struct weft_tensor){.name = "x", .format = WEFT_FORMAT_u8, .scale = 0.5f, .zero = 10, .quantised = true, .rank = 2,
-                                .dims = {2, 3}, .host = 5, .strides = {1, 4}, .bytes = 10, .element = "float32"};
+    return (struct weft_tensor){.name = "x",
+                                .format = WEFT_FORMAT_u8,
+                                .scale = 0.5f,
+                                .zero = 10,
+                                .quantised = true,
+                                .rank = 2,
+                                .dims = {2, 3},
+                                .host = 5,
+                                .strides = {1, 4},
+                                .bytes = 10,
+                                .element = "float32"};
 }
 
 static void quantises_into_strided_memory(void **state)
@@ -47,7 +56,8 @@ static void quantises_into_strided_memory(void **state)
 static void integers_pass_unchanged_or_are_refused(void **state)
 {
     (void)state;
-    struct weft_tensor tensor = {.name = "ids", .format = WEFT_FORMAT_s16, .rank = 1, .dims = {3}, .strides = {2}, .bytes = 6, .element = "int64"};
+    struct weft_tensor tensor = {
+        .name = "ids", .format = WEFT_FORMAT_s16, .rank = 1, .dims = {3}, .strides = {2}, .bytes = 6, .element = "int64"};
     int64_t values[3] = {-32768, 7, 32767};
     struct weft_array array = {.name = "ids", .element = "int64", .rank = 1, .dims = {3}, .bytes = values, .size = sizeof values}, back;
     uint8_t memory[6];

@@ -56,8 +56,8 @@ static json_t *bytes_object(const struct weft_counters *c)
 
 static json_t *busy_object(const struct weft_counters *c)
 {
-    return json_pack("{so so so so so so}", "host_in", count(c->busy_host_in), "host_out", count(c->busy_host_out), "fetch", count(c->busy_fetch),
-                     "dram", count(c->busy_dram), "matrix", count(c->busy_matrix), "vector", count(c->busy_vector));
+    return json_pack("{so so so so so so}", "host_in", count(c->busy_host_in), "host_out", count(c->busy_host_out), "fetch",
+                     count(c->busy_fetch), "dram", count(c->busy_dram), "matrix", count(c->busy_matrix), "vector", count(c->busy_vector));
 }
 
 static json_t *share(uint64_t part, uint64_t whole)
@@ -67,9 +67,9 @@ static json_t *share(uint64_t part, uint64_t whole)
 
 static json_t *occupancy_object(const struct weft_counters *c)
 {
-    return json_pack("{so so so so so so}", "host_in", share(c->busy_host_in, c->cycles), "host_out", share(c->busy_host_out, c->cycles), "fetch",
-                     share(c->busy_fetch, c->cycles), "dram", share(c->busy_dram, c->cycles), "matrix", share(c->busy_matrix, c->cycles), "vector",
-                     share(c->busy_vector, c->cycles));
+    return json_pack("{so so so so so so}", "host_in", share(c->busy_host_in, c->cycles), "host_out", share(c->busy_host_out, c->cycles),
+                     "fetch", share(c->busy_fetch, c->cycles), "dram", share(c->busy_dram, c->cycles), "matrix",
+                     share(c->busy_matrix, c->cycles), "vector", share(c->busy_vector, c->cycles));
 }
 
 /* What the run and each layer have in common. */
@@ -108,8 +108,8 @@ static json_t *layers_array(const struct weft_report_input *in)
         const struct weft_layer *l = &in->program->layers[i];
         struct weft_figures f;
         report_layer_figures(&f, in, i);
-        json_t *object = json_pack("{so so so so so so}", "index", count(i), "name", text(l->name), "op", text(l->op), "shape", text(l->shape), "wait",
-                                   text(l->wait), "share", share(f.cycles, in->run->cycles));
+        json_t *object = json_pack("{so so so so so so}", "index", count(i), "name", text(l->name), "op", text(l->op), "shape",
+                                   text(l->shape), "wait", text(l->wait), "share", share(f.cycles, in->run->cycles));
         add_figures(object, &f, &in->layers[i], l->roofline_cycles, l->mapping_cycles);
         json_array_append_new(array, object);
     }
@@ -123,18 +123,20 @@ static json_t *accuracy_object(const struct weft_report_input *in)
     json_t *values = json_array();
     for (size_t i = 0; i < in->accuracy_count; i++) {
         const struct weft_accuracy *a = &in->accuracy[i];
-        json_array_append_new(values, json_pack("{so so so so so sb}", "name", text(a->name), "layer", count(a->layer), "elements", count(a->elements),
-                                                "sqnr_db", figure(a->sqnr_db), "max_error", figure(a->max_error), "equal",
-                                                isinf(a->sqnr_db) && a->sqnr_db > 0));
+        json_array_append_new(values, json_pack("{so so so so so sb}", "name", text(a->name), "layer", count(a->layer), "elements",
+                                                count(a->elements), "sqnr_db", figure(a->sqnr_db), "max_error", figure(a->max_error),
+                                                "equal", isinf(a->sqnr_db) && a->sqnr_db > 0));
     }
     const struct weft_accuracy *departs = report_departure(in);
-    return json_pack("{so so so}", "threshold_db", json_real(WEFT_ACCURACY_DB), "departs", text(departs ? departs->name : NULL), "values", values);
+    return json_pack("{so so so}", "threshold_db", json_real(WEFT_ACCURACY_DB), "departs", text(departs ? departs->name : NULL), "values",
+                     values);
 }
 
 static json_t *machine_object(const struct weft_machine *machine)
 {
     json_t *object = json_object();
-#define WEFT_MACHINE_FIELD(group, name, member, low, high, unit, meaning) json_object_set_new(object, #group "." #name, count(machine->member));
+#define WEFT_MACHINE_FIELD(group, name, member, low, high, unit, meaning)                                                                  \
+    json_object_set_new(object, #group "." #name, count(machine->member));
 #define WEFT_MACHINE_FLAG(group, name, member, meaning) json_object_set_new(object, #group "." #name, json_boolean(machine->member));
 #include "machine.def"
     return object;
@@ -144,8 +146,8 @@ static json_t *baseline_object(const struct weft_report_input *in, double rate)
 {
     if (!in->baseline)
         return json_null();
-    return json_pack("{so so so}", "path", text(in->baseline->path), "inferences_per_second", figure(in->baseline->inferences_per_second), "speedup",
-                     figure(rate / in->baseline->inferences_per_second));
+    return json_pack("{so so so}", "path", text(in->baseline->path), "inferences_per_second", figure(in->baseline->inferences_per_second),
+                     "speedup", figure(rate / in->baseline->inferences_per_second));
 }
 
 static json_t *report_object(const struct weft_report_input *in)
@@ -155,9 +157,9 @@ static json_t *report_object(const struct weft_report_input *in)
     uint64_t macs = report_macs(in, &counted);
     weft_figures_compute(&f, in->run, &in->program->machine, macs, in->program->roofline_cycles, in->program->mapping_cycles);
     double rate = report_inferences_per_second(in, &f);
-    json_t *object = json_pack("{ss so so so so so so}", "version", WEFT_VERSION, "name", text(in->name), "network", text(in->program->network), "machine",
-                               text(in->program->machine.name), "format", text(in->program->format), "engine", text(report_engine_name(in->engine)),
-                               "inputs", text(in->timing_only ? NULL : in->inputs));
+    json_t *object = json_pack("{ss so so so so so so}", "version", WEFT_VERSION, "name", text(in->name), "network",
+                               text(in->program->network), "machine", text(in->program->machine.name), "format", text(in->program->format),
+                               "engine", text(report_engine_name(in->engine)), "inputs", text(in->timing_only ? NULL : in->inputs));
     json_object_set_new(object, "timing_only", json_boolean(in->timing_only));
     json_object_set_new(object, "batch", count(report_batch(in->program)));
     json_object_set_new(object, "inferences_per_second", figure(rate));
@@ -189,7 +191,8 @@ enum weft_status weft_baseline_load(struct weft_baseline *out, const char *path,
     json_t *object = json_loadb(bytes, size, 0, &error);
     double rate = json_number_value(json_object_get(object, "inferences_per_second"));
     if (!object)
-        status = weft_error(diag, "%s:%d: not JSON: %s; --baseline takes a report that `weft run --report json=FILE` wrote", path, error.line, error.text);
+        status = weft_error(diag, "%s:%d: not JSON: %s; --baseline takes a report that `weft run --report json=FILE` wrote", path,
+                            error.line, error.text);
     else if (!(rate > 0))
         status = weft_error(diag, "%s: no inferences_per_second; --baseline takes a report that `weft run --report json=FILE` wrote", path);
     *out = (struct weft_baseline){.path = path, .inferences_per_second = rate};

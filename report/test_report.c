@@ -10,24 +10,51 @@
 
 #include "weft_report.h"
 
-/* A machine of 16 x 16 cells at 1 GHz with 8 GB/s: 0.512 TOPS, ridge 256 x 1e9 / 8e9 = 32 MAC a byte. Two layers over 1000 cycles: the first does 51200 products in 400 active
- * cycles (half of 400 x 256 cells), the second, 25600 in 100. */
+/* A machine of 16 x 16 cells at 1 GHz with 8 GB/s: 0.512 TOPS, ridge 256 x 1e9 / 8e9 = 32 MAC a byte. Two layers over 1000 cycles: the
+ * first does 51200 products in 400 active cycles (half of 400 x 256 cells), the second, 25600 in 100. */
 static struct weft_layer layers[2] = {
     {.name = "conv1", .op = "Conv", .shape = "3x8x8 -> 16x8x8", .macs = 51200, .roofline_cycles = 200, .mapping_cycles = 400},
     {.name = "fc", .op = "Gemm", .shape = "16 -> 10", .wait = "its weights", .macs = 25600, .roofline_cycles = 100, .mapping_cycles = 100},
 };
 static struct weft_counters counters[2] = {
-    {.cycles = 600, .class_active = 400, .class_weight_stall = 50, .class_raw = 100, .class_other = 50, .bytes_weights = 512, .peak_ub = 4096, .busy_matrix = 400},
-    {.cycles = 400, .class_active = 100, .class_weight_stall = 250, .class_input = 50, .bytes_weights = 2048, .peak_ub = 512, .busy_matrix = 100},
+    {.cycles = 600,
+     .class_active = 400,
+     .class_weight_stall = 50,
+     .class_raw = 100,
+     .class_other = 50,
+     .bytes_weights = 512,
+     .peak_ub = 4096,
+     .busy_matrix = 400},
+    {.cycles = 400,
+     .class_active = 100,
+     .class_weight_stall = 250,
+     .class_input = 50,
+     .bytes_weights = 2048,
+     .peak_ub = 512,
+     .busy_matrix = 100},
 };
-static const struct weft_counters whole = {.cycles = 1000, .class_active = 500, .class_weight_stall = 300, .class_raw = 100, .class_input = 50, .class_other = 50,
-                                           .bytes_weights = 2560, .peak_ub = 4096, .busy_matrix = 500};
+static const struct weft_counters whole = {.cycles = 1000,
+                                           .class_active = 500,
+                                           .class_weight_stall = 300,
+                                           .class_raw = 100,
+                                           .class_input = 50,
+                                           .class_other = 50,
+                                           .bytes_weights = 2560,
+                                           .peak_ub = 4096,
+                                           .busy_matrix = 500};
 
 static struct weft_program program_of(size_t layer_count)
 {
     return (struct weft_program){
-        .machine = {.name = "small", .rows = 16, .columns = 16, .clock_hz = 1000000000, .dram_bytes_per_second = 8000000000, .ub_bytes = 65536},
-        .layers = layers, .layer_count = layer_count, .batch = 2, .format = "int8", .network = "net.onnx", .roofline_cycles = 300, .mapping_cycles = 500,
+        .machine =
+            {.name = "small", .rows = 16, .columns = 16, .clock_hz = 1000000000, .dram_bytes_per_second = 8000000000, .ub_bytes = 65536},
+        .layers = layers,
+        .layer_count = layer_count,
+        .batch = 2,
+        .format = "int8",
+        .network = "net.onnx",
+        .roofline_cycles = 300,
+        .mapping_cycles = 500,
         .instructions = 100,
     };
 }
@@ -44,10 +71,10 @@ static void figures_follow_their_equations(void **state)
     struct weft_figures f;
     weft_figures_compute(&f, &whole, &program.machine, 76800, 300, 500);
     assert_true(fabs(f.seconds - 1e-6) < 1e-18);
-    assert_true(fabs(f.tops - 0.1536) < 1e-9);         /* 2 x 76800 / 1 us */
+    assert_true(fabs(f.tops - 0.1536) < 1e-9); /* 2 x 76800 / 1 us */
     assert_true(fabs(f.peak_tops - 0.512) < 1e-9);
     assert_true(fabs(f.share_of_peak - 0.3) < 1e-9);
-    assert_true(fabs(f.useful_cells - 0.6) < 1e-9);    /* 76800 / (500 x 256) */
+    assert_true(fabs(f.useful_cells - 0.6) < 1e-9); /* 76800 / (500 x 256) */
     assert_true(fabs(f.arithmetic_intensity - 30) < 1e-9);
     assert_true(fabs(f.ridge_point - 32) < 1e-9);
     assert_true(fabs(f.roofline_ratio - 1000.0 / 300) < 1e-9);
@@ -60,7 +87,8 @@ static void what_has_no_value_is_not_a_number(void **state)
     struct weft_program program = program_of(0);
     struct weft_figures f;
     weft_figures_compute(&f, &(struct weft_counters){0}, &program.machine, 0, 0, 0);
-    assert_true(isnan(f.tops) && isnan(f.useful_cells) && isnan(f.arithmetic_intensity) && isnan(f.roofline_ratio) && isnan(f.mapping_ratio));
+    assert_true(isnan(f.tops) && isnan(f.useful_cells) && isnan(f.arithmetic_intensity) && isnan(f.roofline_ratio) &&
+                isnan(f.mapping_ratio));
 }
 
 static void accuracy_is_a_ratio_of_powers(void **state)
@@ -181,10 +209,12 @@ static bool object_valid(json_t *value, json_t *schema, json_t *root)
     json_t *properties = json_object_get(schema, "properties"), *extra = json_object_get(schema, "additionalProperties"), *item;
     const char *key;
     size_t i;
-    json_array_foreach(json_object_get(schema, "required"), i, item)
-        if (!json_object_get(value, json_string_value(item)))
-            return print_error("%s is missing\n", json_string_value(item)), false;
-    json_object_foreach(value, key, item) {
+    json_array_foreach(json_object_get(schema, "required"), i,
+                       item) if (!json_object_get(value, json_string_value(item))) return print_error("%s is missing\n",
+                                                                                                      json_string_value(item)),
+        false;
+    json_object_foreach(value, key, item)
+    {
         json_t *one = json_object_get(properties, key);
         if (!one && json_is_false(extra))
             return print_error("%s is not in the schema\n", key), false;
@@ -203,23 +233,17 @@ static bool valid(json_t *value, json_t *schema, json_t *root)
     if (reference)
         return valid(value, json_object_get(json_object_get(root, "$defs"), reference + strlen("#/$defs/")), root);
     if (json_object_get(schema, "anyOf")) {
-        json_array_foreach(json_object_get(schema, "anyOf"), i, item)
-            if (valid(value, item, root))
-                return true;
+        json_array_foreach(json_object_get(schema, "anyOf"), i, item) if (valid(value, item, root)) return true;
         return false;
     }
     if (json_object_get(schema, "enum")) {
-        json_array_foreach(json_object_get(schema, "enum"), i, item)
-            if (json_equal(value, item))
-                return true;
+        json_array_foreach(json_object_get(schema, "enum"), i, item) if (json_equal(value, item)) return true;
         return false;
     }
     if (!type_fits(value, json_object_get(schema, "type")))
         return print_error("a value of another type\n"), false;
     if (json_is_array(value))
-        json_array_foreach(value, i, item)
-            if (!valid(item, json_object_get(schema, "items"), root))
-                return false;
+        json_array_foreach(value, i, item) if (!valid(item, json_object_get(schema, "items"), root)) return false;
     return !json_is_object(value) || object_valid(value, schema, root);
 }
 
@@ -269,11 +293,11 @@ static void json_obeys_its_schema(void **state)
 static void json_holds_the_figures(void **state)
 {
     (void)state;
-    json_t *full = full_report(), *fc = json_array_get(json_object_get(full, "layers"), 1), *classes = json_object_get(full, "classes"), *item;
+    json_t *full = full_report(), *fc = json_array_get(json_object_get(full, "layers"), 1), *classes = json_object_get(full, "classes"),
+           *item;
     json_int_t sum = 0;
     const char *key;
-    json_object_foreach(classes, key, item)
-        sum += json_integer_value(item);
+    json_object_foreach(classes, key, item) sum += json_integer_value(item);
     assert_int_equal(sum, 1000);
     assert_int_equal(json_integer_value(json_object_get(full, "macs")), 76800);
     assert_true(fabs(json_real_value(json_object_get(full, "inferences_per_second")) - 2e6) < 1e-3);
@@ -352,9 +376,9 @@ static void keys_defined(json_t *value)
     const char *key;
     json_t *item;
     size_t i;
-    json_array_foreach(value, i, item)
-        keys_defined(item);
-    json_object_foreach(value, key, item) {
+    json_array_foreach(value, i, item) keys_defined(item);
+    json_object_foreach(value, key, item)
+    {
         if (!defined(key))
             fail_msg("`%s` of the report is defined neither in docs/metrics.md nor in docs/report-schema.md", key);
         if (strcmp(key, "machine_fields")) /* docs/machine.md and `weft machines NAME` have those */
@@ -374,11 +398,16 @@ static void every_key_is_defined(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(figures_follow_their_equations), cmocka_unit_test(what_has_no_value_is_not_a_number),
-        cmocka_unit_test(accuracy_is_a_ratio_of_powers), cmocka_unit_test(text_says_where_cycles_went),
-        cmocka_unit_test(text_names_where_the_network_departs), cmocka_unit_test(reference_engine_has_no_times),
-        cmocka_unit_test(json_obeys_its_schema), cmocka_unit_test(json_holds_the_figures),
-        cmocka_unit_test(every_counter_is_defined), cmocka_unit_test(every_key_is_defined),
+        cmocka_unit_test(figures_follow_their_equations),
+        cmocka_unit_test(what_has_no_value_is_not_a_number),
+        cmocka_unit_test(accuracy_is_a_ratio_of_powers),
+        cmocka_unit_test(text_says_where_cycles_went),
+        cmocka_unit_test(text_names_where_the_network_departs),
+        cmocka_unit_test(reference_engine_has_no_times),
+        cmocka_unit_test(json_obeys_its_schema),
+        cmocka_unit_test(json_holds_the_figures),
+        cmocka_unit_test(every_counter_is_defined),
+        cmocka_unit_test(every_key_is_defined),
     };
     return cmocka_run_group_tests(tests, read_documents, free_documents);
 }

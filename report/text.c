@@ -48,8 +48,8 @@ static void print_head(FILE *out, const struct weft_report_input *in)
 {
     const struct weft_machine *m = &in->program->machine;
     const char *format = in->program->format ? in->program->format : "";
-    fprintf(out, "%s on %s (%" PRIu64 " x %" PRIu64 " cells at %g MHz), %s%sbatch %" PRIu64 ", %s engine\n", in->name, m->name, m->rows, m->columns,
-            (double)m->clock_hz / 1e6, format, *format ? ", " : "", report_batch(in->program), report_engine_name(in->engine));
+    fprintf(out, "%s on %s (%" PRIu64 " x %" PRIu64 " cells at %g MHz), %s%sbatch %" PRIu64 ", %s engine\n", in->name, m->name, m->rows,
+            m->columns, (double)m->clock_hz / 1e6, format, *format ? ", " : "", report_batch(in->program), report_engine_name(in->engine));
     fprintf(out, "inputs: %s\n\n", in->timing_only ? "none, timing only" : or_none(in->inputs));
 }
 
@@ -78,13 +78,15 @@ static void print_speed(FILE *out, const struct weft_report_input *in, const str
     report_macs(in, &counted);
     double rate = report_inferences_per_second(in, f);
     fprintf(out, "  %-16s%14s        %s cycles\n", "latency", duration(d, f->seconds), grouped(n, f->cycles));
-    fprintf(out, "  %-16s%14.1f inferences/s, %.4g TOPS%s\n", "throughput", rate, f->tops, counted ? " (products of the program's own tiles)" : "");
+    fprintf(out, "  %-16s%14.1f inferences/s, %.4g TOPS%s\n", "throughput", rate, f->tops,
+            counted ? " (products of the program's own tiles)" : "");
     fprintf(out, "  %-16s%12.1f %% of %.4g TOPS\n", "share of peak", 100 * f->share_of_peak, f->peak_tops);
     print_bound(out, "roofline", in->program->roofline_cycles, f->roofline_ratio);
     print_bound(out, "mapping bound", in->program->mapping_cycles, f->mapping_ratio);
     print_intensity(out, f);
     if (in->baseline)
-        fprintf(out, "  %-16s%14.2f times the inferences/s of %s\n", "speed-up", rate / in->baseline->inferences_per_second, in->baseline->path);
+        fprintf(out, "  %-16s%14.2f times the inferences/s of %s\n", "speed-up", rate / in->baseline->inferences_per_second,
+                in->baseline->path);
 }
 
 static void print_classes(FILE *out, const struct weft_figures *f)
@@ -101,8 +103,11 @@ static void print_classes(FILE *out, const struct weft_figures *f)
 
 static void print_bytes(FILE *out, const struct weft_counters *c)
 {
-    const struct { const char *name; uint64_t bytes; } rows[] = {
-        {"host to device", c->bytes_link_in}, {"device to host", c->bytes_link_out}, {"weights from DRAM", c->bytes_weights},
+    const struct {
+        const char *name;
+        uint64_t bytes;
+    } rows[] = {
+        {"host to device", c->bytes_link_in},   {"device to host", c->bytes_link_out},   {"weights from DRAM", c->bytes_weights},
         {"DRAM to buffer", c->bytes_dram_read}, {"buffer to DRAM", c->bytes_dram_write}, {"buffer read", c->bytes_ub_read},
         {"buffer written", c->bytes_ub_write},
     };
@@ -121,7 +126,9 @@ static void print_units(FILE *out, const struct weft_report_input *in)
     fprintf(out, "\n  busy      host in %.1f%%, host out %.1f%%, fetch %.1f%%, DRAM %.1f%%, matrix %.1f%%, vector %.1f%%\n",
             percent(c->busy_host_in, c->cycles), percent(c->busy_host_out, c->cycles), percent(c->busy_fetch, c->cycles),
             percent(c->busy_dram, c->cycles), percent(c->busy_matrix, c->cycles), percent(c->busy_vector, c->cycles));
-    fprintf(out, "  most used buffer %s of %s bytes, accumulators %" PRIu64 " of %" PRIu64 " rows, weight FIFO %" PRIu64 " of %" PRIu64 " tiles\n",
+    fprintf(out,
+            "  most used buffer %s of %s bytes, accumulators %" PRIu64 " of %" PRIu64 " rows, weight FIFO %" PRIu64 " of %" PRIu64
+            " tiles\n",
             grouped(a, c->peak_ub), grouped(b, m->ub_bytes), c->peak_acc, m->acc_rows, c->peak_fifo, m->fifo_tiles);
 }
 
@@ -174,14 +181,15 @@ static void print_layers(FILE *out, const struct weft_report_input *in)
     struct cost *costs = ranked(in, false);
     char n[NUMBER], a[NUMBER], b[NUMBER];
     if (costs && count)
-        fprintf(out, "\n  %-24s%-12s%12s   share  /roofline  /mapping  bounded by\n", count > COSTLIEST ? "ten costliest layers" : "layers", "operator", "cycles");
+        fprintf(out, "\n  %-24s%-12s%12s   share  /roofline  /mapping  bounded by\n", count > COSTLIEST ? "ten costliest layers" : "layers",
+                "operator", "cycles");
     for (size_t r = 0; costs && r < count && r < COSTLIEST; r++) {
         const struct weft_layer *l = &in->program->layers[costs[r].layer];
         struct weft_figures f;
         report_layer_figures(&f, in, costs[r].layer);
         fprintf(out, "  %-23.23s %-11.11s %12s  %5.1f%%  %9s  %8s  %s%s%s\n", or_none(l->name), or_none(l->op), grouped(n, f.cycles),
-                percent(f.cycles, in->run->cycles), multiple(a, f.roofline_ratio), multiple(b, f.mapping_ratio), report_classes[largest(&f, 0)].waits,
-                l->wait ? "; " : "", l->wait ? l->wait : "");
+                percent(f.cycles, in->run->cycles), multiple(a, f.roofline_ratio), multiple(b, f.mapping_ratio),
+                report_classes[largest(&f, 0)].waits, l->wait ? "; " : "", l->wait ? l->wait : "");
     }
     free(costs);
 }
@@ -202,7 +210,8 @@ static void print_waits(FILE *out, const struct weft_report_input *in, const str
     }
     struct cost *costs = ranked(in, true);
     for (size_t r = 0; costs && r < in->program->layer_count && r < 3 && costs[r].key; r++)
-        fprintf(out, "    %s %-28.28s%14s cycles\n", r ? "  " : "in", or_none(in->program->layers[costs[r].layer].name), grouped(n, costs[r].key));
+        fprintf(out, "    %s %-28.28s%14s cycles\n", r ? "  " : "in", or_none(in->program->layers[costs[r].layer].name),
+                grouped(n, costs[r].key));
     free(costs);
 }
 

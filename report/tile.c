@@ -34,8 +34,13 @@ static void print_product(FILE *out, const struct state *s, const struct weft_in
 {
     struct weft_pattern rows_at = s->config.pattern[i->a];
     if (i->op == WEFT_OP_MATMUL)
-        rows_at = (struct weft_pattern){.base = i->ub, .count0 = i->rows, .stride0 = i->stride, .count1 = 1, .count2 = 1,
-                                        .run_length = UINT32_MAX, .block_runs = UINT32_MAX};
+        rows_at = (struct weft_pattern){.base = i->ub,
+                                        .count0 = i->rows,
+                                        .stride0 = i->stride,
+                                        .count1 = 1,
+                                        .count2 = 1,
+                                        .run_length = UINT32_MAX,
+                                        .block_runs = UINT32_MAX};
     uint64_t stream = weft_matrix_cycles(m, &rows_at, i->first_row, i->rows, i->first_lane, s->active.k, i->fmt, s->active.format);
     if (i->next) {
         print_fetch(out, &s->active, m);
@@ -69,7 +74,8 @@ void report_tiles(FILE *out, const struct weft_program *program)
             continue;
         if (i.next && s->head < s->count)
             s->active = s->fifo[s->head++];
-        fprintf(out, "\n  instruction %zu, %s, alone (%u x %u tile), in cycles\n", at, weft_instr_info(i.op)->mnemonic, s->active.k, s->active.n);
+        fprintf(out, "\n  instruction %zu, %s, alone (%u x %u tile), in cycles\n", at, weft_instr_info(i.op)->mnemonic, s->active.k,
+                s->active.n);
         print_product(out, s, &i, m);
     }
     free(s);

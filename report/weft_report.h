@@ -15,7 +15,15 @@
 
 /* --- figures ------------------------------------------------------------------------------------------------------ */
 
-enum weft_class { WEFT_CLASS_ACTIVE, WEFT_CLASS_WEIGHT_STALL, WEFT_CLASS_WEIGHT_SHIFT, WEFT_CLASS_RAW, WEFT_CLASS_INPUT, WEFT_CLASS_OTHER, WEFT_CLASSES };
+enum weft_class {
+    WEFT_CLASS_ACTIVE,
+    WEFT_CLASS_WEIGHT_STALL,
+    WEFT_CLASS_WEIGHT_SHIFT,
+    WEFT_CLASS_RAW,
+    WEFT_CLASS_INPUT,
+    WEFT_CLASS_OTHER,
+    WEFT_CLASSES
+};
 
 /* Of the whole run or of a layer. A figure that has no value (no cycles counted, no bound known) is NAN. */
 struct weft_figures {
@@ -30,10 +38,10 @@ void weft_figures_compute(struct weft_figures *out, const struct weft_counters *
 /* --- accuracy against the float network ------------------------------------------------------------------------------ */
 
 struct weft_accuracy {
-    const char *name;   /* of the value */
+    const char *name; /* of the value */
     uint32_t layer;
     uint64_t elements;
-    double sqnr_db;     /* INFINITY: equal; NAN: not comparable, because a side is not finite */
+    double sqnr_db; /* INFINITY: equal; NAN: not comparable, because a side is not finite */
     double max_error;
 };
 /* `exact` and `got` are the float network's values and the machine's. */
@@ -42,19 +50,22 @@ void weft_accuracy_measure(struct weft_accuracy *out, const float *exact, const 
 
 /* --- the report ------------------------------------------------------------------------------------------------------- */
 
-struct weft_baseline { const char *path; double inferences_per_second; };
+struct weft_baseline {
+    const char *path;
+    double inferences_per_second;
+};
 
 struct weft_report_input {
     const struct weft_program *program;
-    const char *name;                /* of the program or network, as the user gave it */
-    const char *inputs;              /* "in.npz", "random, seed 1"; NULL: timing only */
+    const char *name;   /* of the program or network, as the user gave it */
+    const char *inputs; /* "in.npz", "random, seed 1"; NULL: timing only */
     enum weft_engine engine;
     bool timing_only;
     const struct weft_counters *run;
-    const struct weft_counters *layers;        /* one for each layer of the program */
-    const struct weft_accuracy *accuracy;      /* NULL: not checked */
+    const struct weft_counters *layers;   /* one for each layer of the program */
+    const struct weft_accuracy *accuracy; /* NULL: not checked */
     size_t accuracy_count;
-    const struct weft_baseline *baseline;      /* NULL: none */
+    const struct weft_baseline *baseline; /* NULL: none */
 };
 
 void weft_report_text(FILE *out, const struct weft_report_input *input);

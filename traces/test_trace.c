@@ -44,7 +44,8 @@ static void keep_step(void *user, uint64_t cycle, uint64_t depth)
     steps->depth[steps->count++] = depth;
 }
 
-/* Two slots. Tile 0 is fetched at 0 and shifted by 30; tile 1 is fetched at 10, told after the product of tile 0; tile 2 needs the slot of tile 0. */
+/* Two slots. Tile 0 is fetched at 0 and shifted by 30; tile 1 is fetched at 10, told after the product of tile 0; tile 2 needs the slot of
+ * tile 0. */
 static void depth_is_told_in_order_of_time(void **state)
 {
     (void)state;
@@ -85,9 +86,9 @@ static json_t *find(json_t *root, const char *phase, const char *name, size_t sk
 {
     size_t i;
     json_t *event;
-    json_array_foreach(json_object_get(root, "traceEvents"), i, event)
-        if (!strcmp(json_string_value(json_object_get(event, "ph")), phase) && !strcmp(json_string_value(json_object_get(event, "name")), name) && skip-- == 0)
-            return event;
+    json_array_foreach(json_object_get(root, "traceEvents"), i,
+                       event) if (!strcmp(json_string_value(json_object_get(event, "ph")), phase) &&
+                                  !strcmp(json_string_value(json_object_get(event, "name")), name) && skip-- == 0) return event;
     return NULL;
 }
 
@@ -109,13 +110,31 @@ static void tell_run(struct weft_trace *trace)
     product.stride = 8;
     product.rows = 4;
     product.next = 1;
-    struct weft_event event = {.index = 1, .instr = &fetch, .unit = WEFT_UNIT_FETCH, .dispatched = 1, .start = 2, .end = 20, .reads_done = 25, .fifo_slots = 1};
+    struct weft_event event = {
+        .index = 1, .instr = &fetch, .unit = WEFT_UNIT_FETCH, .dispatched = 1, .start = 2, .end = 20, .reads_done = 25, .fifo_slots = 1};
     observer.event(observer.user, &event);
-    event = (struct weft_event){.index = 2, .instr = &product, .unit = WEFT_UNIT_MATRIX, .dispatched = 4, .start = 33, .end = 37, .reads_done = 37,
-                                .writes_done = 52, .tile_whole = 25, .shift_start = 25, .shift_end = 33, .stall = {20, 8, 0, 0, 5, 0}};
+    event = (struct weft_event){.index = 2,
+                                .instr = &product,
+                                .unit = WEFT_UNIT_MATRIX,
+                                .dispatched = 4,
+                                .start = 33,
+                                .end = 37,
+                                .reads_done = 37,
+                                .writes_done = 52,
+                                .tile_whole = 25,
+                                .shift_start = 25,
+                                .shift_end = 33,
+                                .stall = {20, 8, 0, 0, 5, 0}};
     observer.event(observer.user, &event);
     product.next = 0;
-    event = (struct weft_event){.index = 3, .instr = &product, .unit = WEFT_UNIT_MATRIX, .dispatched = 5, .start = 37, .end = 41, .reads_done = 41, .writes_done = 56};
+    event = (struct weft_event){.index = 3,
+                                .instr = &product,
+                                .unit = WEFT_UNIT_MATRIX,
+                                .dispatched = 5,
+                                .start = 37,
+                                .end = 41,
+                                .reads_done = 41,
+                                .writes_done = 56};
     observer.event(observer.user, &event);
 }
 
@@ -153,7 +172,8 @@ static void slices_carry_times_and_operands(void **state)
 static void stalls_are_slices_in_order_of_time(void **state)
 {
     (void)state;
-    json_t *root = trace_of(0, UINT64_MAX), *other = find(root, "X", "other", 0), *tile = find(root, "X", "weight_stall", 0), *shift = find(root, "X", "weight_shift", 0);
+    json_t *root = trace_of(0, UINT64_MAX), *other = find(root, "X", "other", 0), *tile = find(root, "X", "weight_stall", 0),
+           *shift = find(root, "X", "weight_shift", 0);
     assert_int_equal(number(other, "ts"), 0);
     assert_int_equal(number(other, "dur"), 5);
     assert_int_equal(number(tile, "ts"), 5);
@@ -206,9 +226,9 @@ static void an_unfinished_trace_leaves_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(depth_is_told_in_order_of_time), cmocka_unit_test(slices_carry_times_and_operands),
+        cmocka_unit_test(depth_is_told_in_order_of_time),     cmocka_unit_test(slices_carry_times_and_operands),
         cmocka_unit_test(stalls_are_slices_in_order_of_time), cmocka_unit_test(fifo_depth_is_counted),
-        cmocka_unit_test(a_window_keeps_what_touches_it), cmocka_unit_test(an_unfinished_trace_leaves_nothing),
+        cmocka_unit_test(a_window_keeps_what_touches_it),     cmocka_unit_test(an_unfinished_trace_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

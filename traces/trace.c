@@ -19,7 +19,7 @@ struct weft_trace {
     struct gzip gzip;
     struct fifo fifo;
     uint64_t from, to;
-    enum class class;  /* that the counter shows */
+    enum class class; /* that the counter shows */
     bool class_shown;
     uint64_t array_free; /* end of the last product */
 };
@@ -100,8 +100,9 @@ static bool visible(const struct weft_trace *t, uint64_t start, uint64_t end)
 
 static void slice(struct weft_trace *t, int track, const char *name, uint64_t start, uint64_t end, json_t *arguments)
 {
-    gzip_event(&t->gzip, json_pack("{ss so ss si si sI sI so}", "ph", "X", "name", text(name), "cat", track == WAITS_TRACK ? "stall" : "instruction", "pid",
-                                   PROCESS, "tid", track, "ts", (json_int_t)start, "dur", (json_int_t)(end - start), "args", arguments));
+    gzip_event(&t->gzip,
+               json_pack("{ss so ss si si sI sI so}", "ph", "X", "name", text(name), "cat", track == WAITS_TRACK ? "stall" : "instruction",
+                         "pid", PROCESS, "tid", track, "ts", (json_int_t)start, "dur", (json_int_t)(end - start), "args", arguments));
 }
 
 static void instruction_slice(struct weft_trace *t, const struct weft_event *e)
@@ -113,11 +114,12 @@ static void instruction_slice(struct weft_trace *t, const struct weft_event *e)
     if (!visible(t, e->start, end))
         return;
     print_operands(operands, sizeof operands, e->instr, info);
-    json_t *arguments = json_pack("{so ss sI sI sI}", "layer", text(layer_name(t, e->layer)), "operands", operands[0] ? operands + 1 : "", "instruction",
-                                  (json_int_t)e->index, "dispatched", (json_int_t)e->dispatched, "complete", (json_int_t)complete);
+    json_t *arguments =
+        json_pack("{so ss sI sI sI}", "layer", text(layer_name(t, e->layer)), "operands", operands[0] ? operands + 1 : "", "instruction",
+                  (json_int_t)e->index, "dispatched", (json_int_t)e->dispatched, "complete", (json_int_t)complete);
     if (e->tile_whole || e->shift_end)
-        json_object_update_new(arguments, json_pack("{sI sI sI}", "tile whole", (json_int_t)e->tile_whole, "shift start", (json_int_t)e->shift_start,
-                                                    "shift end", (json_int_t)e->shift_end));
+        json_object_update_new(arguments, json_pack("{sI sI sI}", "tile whole", (json_int_t)e->tile_whole, "shift start",
+                                                    (json_int_t)e->shift_start, "shift end", (json_int_t)e->shift_end));
     slice(t, (int)e->unit, info->mnemonic, e->start, end, arguments);
 }
 
@@ -134,7 +136,8 @@ static void show_class(struct weft_trace *t, enum class class, uint64_t cycle)
     for (int c = 0; c < CLASSES; c++)
         if (c == (int)class || !t->class_shown || c == (int)t->class)
             json_object_set_new(values, class_names[c], json_integer(c == (int)class));
-    gzip_event(&t->gzip, json_pack("{ss ss si sI so}", "ph", "C", "name", "class", "pid", PROCESS, "ts", (json_int_t)cycle, "args", values));
+    gzip_event(&t->gzip,
+               json_pack("{ss ss si sI so}", "ph", "C", "name", "class", "pid", PROCESS, "ts", (json_int_t)cycle, "args", values));
     t->class = class;
     t->class_shown = true;
 }
@@ -150,8 +153,8 @@ static uint64_t wait_for(struct weft_trace *t, const struct weft_event *e, enum 
     return cycle + cycles;
 }
 
-/* The classes of docs/machine.md hold in this order of time between two products: first `other` while the next one is not yet dispatched, then what it waits
- * for, then `other` again. */
+/* The classes of docs/machine.md hold in this order of time between two products: first `other` while the next one is not yet dispatched,
+ * then what it waits for, then `other` again. */
 static void product_waits(struct weft_trace *t, const struct weft_event *e)
 {
     uint64_t cycles = e->stall[0] + e->stall[1] + e->stall[2] + e->stall[3] + e->stall[4], cycle = e->start - cycles, other = e->stall[4];
@@ -170,8 +173,8 @@ static void fifo_step(void *user, uint64_t cycle, uint64_t depth)
 {
     struct weft_trace *t = user;
     if (visible(t, cycle, cycle))
-        gzip_event(&t->gzip, json_pack("{ss ss si sI s{sI}}", "ph", "C", "name", "weight FIFO", "pid", PROCESS, "ts", (json_int_t)cycle, "args", "tiles",
-                                       (json_int_t)depth));
+        gzip_event(&t->gzip, json_pack("{ss ss si sI s{sI}}", "ph", "C", "name", "weight FIFO", "pid", PROCESS, "ts", (json_int_t)cycle,
+                                       "args", "tiles", (json_int_t)depth));
 }
 
 static void observe(void *user, const struct weft_event *e)
@@ -192,8 +195,10 @@ static void observe(void *user, const struct weft_event *e)
 
 static void name_track(struct weft_trace *t, int track, const char *name)
 {
-    gzip_event(&t->gzip, json_pack("{ss ss si si s{ss}}", "ph", "M", "name", "thread_name", "pid", PROCESS, "tid", track, "args", "name", name));
-    gzip_event(&t->gzip, json_pack("{ss ss si si s{si}}", "ph", "M", "name", "thread_sort_index", "pid", PROCESS, "tid", track, "args", "sort_index", track));
+    gzip_event(&t->gzip,
+               json_pack("{ss ss si si s{ss}}", "ph", "M", "name", "thread_name", "pid", PROCESS, "tid", track, "args", "name", name));
+    gzip_event(&t->gzip, json_pack("{ss ss si si s{si}}", "ph", "M", "name", "thread_sort_index", "pid", PROCESS, "tid", track, "args",
+                                   "sort_index", track));
 }
 
 static void name_tracks(struct weft_trace *t)
@@ -206,7 +211,8 @@ static void name_tracks(struct weft_trace *t)
     name_track(t, WAITS_TRACK, "array waits");
 }
 
-enum weft_status weft_trace_create(struct weft_trace **out, const struct weft_program *program, const struct weft_trace_options *options, struct weft_diag *diag)
+enum weft_status weft_trace_create(struct weft_trace **out, const struct weft_program *program, const struct weft_trace_options *options,
+                                   struct weft_diag *diag)
 {
     struct weft_trace *t = calloc(1, sizeof *t);
     if (!t)
