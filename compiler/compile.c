@@ -76,6 +76,13 @@ static enum weft_status check_types(struct backend *b)
             status = weft_error(b->diag, "%s: input '%s' has type %s; the machine takes float32, uint8, int8 and int32", b->graph->name, v->name,
                                 element_name(e));
     }
+    for (int i = 0; i < b->graph->node_count; i++) {
+        const struct node *n = &b->graph->nodes[i];
+        for (unsigned k = 0; !n->dead && k < n->output_count; k++)
+            if (shape_count(&b->graph->values[n->outputs[k]].shape) == 0)
+                status = weft_error(b->diag, "%s: node %s (%s): its result '%s' has no elements", b->graph->name, n->name,
+                                    n->onnx_type ? n->onnx_type : core_op_name(n->op), b->graph->values[n->outputs[k]].name);
+    }
     return status;
 }
 

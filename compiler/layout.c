@@ -3,6 +3,7 @@
  * reshapes want C order. Halos are as wide as the widest reader asks for. */
 #include "backend.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,10 +165,10 @@ static void place(struct backend *b, int value, bool spatial)
 /* A copy of `value` in the other order, made by a layer of its own before the reader. */
 static int relayout(struct backend *b, struct layer *made, int value, bool spatial)
 {
-    const struct value *v = &b->graph->values[value];
+    struct shape shape = b->graph->values[value].shape; /* a copy: adding a value moves the others */
     char name[256];
-    snprintf(name, sizeof name, "%.200s/%s", v->name, spatial ? "channels_last" : "c_order");
-    int copy = graph_add_value(b->graph, name, v->element, &v->shape);
+    snprintf(name, sizeof name, "%.200s/%s", b->graph->values[value].name, spatial ? "channels_last" : "c_order");
+    int copy = graph_add_value(b->graph, name, b->graph->values[value].element, &shape);
     struct place *grown = copy < 0 ? NULL : realloc(b->places, (size_t)b->graph->value_count * sizeof *grown);
     if (!grown) {
         b->out_of_memory = true;
@@ -177,7 +178,7 @@ static int relayout(struct backend *b, struct layer *made, int value, bool spati
     b->places[copy] = (struct place){0};
     b->graph->values[copy].q = b->graph->values[value].q;
     place(b, copy, spatial);
-    *made = (struct layer){.kind = orders_agree(&b->graph->values[value].shape) ? LAYER_ALIAS : LAYER_MOVE, .op = CORE_OPS, .node = GRAPH_NONE,
+    *made = (struct layer){.kind = orders_agree(&shape) ? LAYER_ALIAS : LAYER_MOVE, .op = CORE_OPS, .node = GRAPH_NONE,
                            .name = strdup(name), .x = value, .other = GRAPH_NONE, .y = copy, .residual = GRAPH_NONE, .function = GRAPH_NONE,
                            .preact = GRAPH_NONE, .temp = {-1, -1, -1, -1}};
     return copy;

@@ -207,7 +207,6 @@ static int make_tile(struct backend *b, const struct matrix *m, int64_t slice, i
     int64_t l0 = kt * (int64_t)machine->rows, j0 = nt * (int64_t)machine->columns;
     int64_t k = m->map.lanes - l0 < (int64_t)machine->rows ? m->map.lanes - l0 : (int64_t)machine->rows;
     int64_t n = m->map.columns - j0 < (int64_t)machine->columns ? m->map.columns - j0 : (int64_t)machine->columns;
-    uint64_t pitch = machine->whole_tiles ? machine->columns : (uint64_t)n;
     uint64_t stored = weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, WEFT_FORMAT_s8);
     if (!must && mapping_tile_is_zero(m, slice, term, kt, nt, machine))
         return -1;
@@ -220,7 +219,7 @@ static int make_tile(struct backend *b, const struct matrix *m, int64_t slice, i
     uint8_t *bytes = b->weights + b->weights_bytes;
     memset(bytes, 0, stored);
     for (int64_t l = 0; l < k; l++)
-        write_row(m, slice, term, l0 + l, j0, j0 + n, bytes + (uint64_t)l * pitch);
+        write_row(m, slice, term, l0 + l, j0, j0 + n, bytes + l * n);
     if (!must && all_zero(bytes, stored))
         return -1;
     return add_tile(b, (uint64_t)k, (uint64_t)n, stored);

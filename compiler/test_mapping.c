@@ -1,0 +1,118 @@
+/* test_mapping.c: which mapping is chosen, and at what price, for convolutions whose cycles are counted by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "backend.h"
+
+static struct weft_machine tpu(void)
+{
+    struct weft_machine m = {.name = "test", .formats = WEFT_USES_U8 | WEFT_USES_S8, .clock_hz = 700000000, .rows = 256, .columns = 256,
+                             .ub_bytes = 24 << 20, .ub_line_bytes = 256, .ub_read_ports = 4, .acc_rows = 4096, .fifo_tiles = 4, .whole_tiles = 1,
+                             .vector_lanes = 256, .vector_depth = 8, .dram_bytes = UINT64_C(8) << 30, .dram_bytes_per_second = UINT64_C(34000000000),
+                             .dram_burst_bytes = 64, .link_in_bytes_per_second = UINT64_C(12500000000),
+                             .link_out_bytes_per_second = UINT64_C(12500000000), .queue_depth = 16};
+    return m;
+}
+
+/* One convolution of ci x side x side with same padding, as a network for timing only; its mapping. */
+static struct mapping map_conv(int64_t ci, int64_t co, int64_t kernel, int64_t side, int64_t groups)
+{
+    struct graph *g;
+    assert_int_equal(graph_create(&g), WEFT_OK);
+    struct shape xs = {4, {1, ci, side, side}}, ws = {4, {co, ci / groups, kernel, kernel}}, ys = {4, {1, co, side, side}};
+    int x = graph_add_value(g, "x", ELEMENT_F32, &xs), w = graph_add_value(g, "w", ELEMENT_F32, &ws), y = graph_add_value(g, "y", ELEMENT_F32, &ys);
+    g->values[w].contents = CONTENTS_ABSENT;
+    int inputs[] = {x, w};
+    int n = graph_add_node(g, CORE_CONV, "conv", "Conv", inputs, 2);
+    graph_add_output(g, n, y);
+    struct attributes *at = &g->nodes[n].at;
+    *at = (struct attributes){.kernel = {kernel, kernel}, .stride = {1, 1}, .dilation = {1, 1}, .spatial = 2, .groups = groups};
+    for (int d = 0; d < 2; d++)
+        at->pad_begin[d] = at->pad_end[d] = kernel / 2;
+    struct weft_machine machine = tpu();
+    struct weft_compile_options options = {.timing_only = true};
+    struct backend b = {.graph = g, .machine = &machine, .options = &options};
+    g->inputs = malloc(sizeof *g->inputs);
+    g->outputs = malloc(sizeof *g->outputs);
+    g->inputs[g->input_count++] = x;
+    g->outputs[g->output_count++] = y;
+    assert_int_equal(backend_fuse(&b), WEFT_OK);
+    assert_int_equal(backend_calibrate(&b), WEFT_OK);
+    assert_int_equal(backend_quantise(&b), WEFT_OK);
+    assert_int_equal(backend_layout(&b), WEFT_OK);
+    assert_int_equal(backend_weights(&b, &b.layers[0]), WEFT_OK);
+    assert_int_equal(backend_map(&b), WEFT_OK);
+    struct mapping map = b.layers[0].m->map;
+    backend_free(&b);
+    graph_free(g);
+    return map;
+}
+
+/* 64 channels to 64, 1 x 1: four pixels fill 256 lanes and 256 columns with one tile, so 56 x 56 / 4 = 784 rows. The tile takes
+ * 65536 x 7 / 340 = 1349 cycles to fetch. */
+static void pointwise_packs_four_pixels(void **state)
+{
+    (void)state;
+    struct mapping map = map_conv(64, 64, 1, 56, 1);
+    assert_int_equal(map.pixels, 4);
+    assert_int_equal(map.tiles, 1);
+    assert_int_equal(map.product_cycles, 784);
+    assert_int_equal(map.fetch_cycles, 1349);
+}
+
+/* 64 to 64, 3 x 3. Plain: 576 lanes, 3 tiles x 3136 rows = 9408. Two pixels: a window of 4 x 3 x 64 = 768 lanes, 3 tiles x 1568 =
+ * 4704, fetched in 4047. Four pixels: 6 x 3 x 64 = 1152 lanes, 5 tiles x 784 = 3920, but 6746 to fetch. Two it is. */
+static void square_kernel_packs_two_pixels(void **state)
+{
+    (void)state;
+    struct mapping map = map_conv(64, 64, 3, 56, 1);
+    assert_int_equal(map.pixels, 2);
+    assert_int_equal(map.tiles, 3);
+    assert_int_equal(map.product_cycles, 4704);
+    assert_int_equal(map.fetch_cycles, 3 * 65536 * 7 / 340);
+}
+
+/* 512 to 512, 3 x 3 at 7 x 7: 4608 lanes and 512 columns are 18 x 2 whole tiles; nothing is empty, so one pixel. 49 rows are fewer than
+ * the 256 cycles of a shift. */
+static void deep_layer_stays_plain(void **state)
+{
+    (void)state;
+    struct mapping map = map_conv(512, 512, 3, 7, 1);
+    assert_int_equal(map.pixels, 1);
+    assert_int_equal(map.tiles, 36);
+    assert_int_equal(map.product_cycles, 36 * 256);
+}
+
+/* Depthwise, 32 channels, 3 x 3: one channel at a time leaves 9 lanes of 256; packed block-diagonally they share tiles. */
+static void depthwise_packs_groups(void **state)
+{
+    (void)state;
+    struct mapping map = map_conv(32, 32, 3, 28, 32);
+    assert_true(map.group_pack > 1);
+    assert_true(map.product_cycles < 32 * 784);
+}
+
+/* 4096 accumulator rows: 64 x 1 channels at 224 x 224 have more rows than that, so the tile is fetched for each chunk. */
+static void rows_beyond_the_accumulators_are_chunked(void **state)
+{
+    (void)state;
+    struct mapping map = map_conv(256, 256, 1, 100, 1);
+    assert_int_equal(map.rows, 10000);
+    assert_int_equal(map.chunks, 3);
+    assert_int_equal(map.fetches, 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pointwise_packs_four_pixels),   cmocka_unit_test(square_kernel_packs_two_pixels),
+        cmocka_unit_test(deep_layer_stays_plain),        cmocka_unit_test(depthwise_packs_groups),
+        cmocka_unit_test(rows_beyond_the_accumulators_are_chunked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
