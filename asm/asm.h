@@ -154,7 +154,7 @@ void emit_walk(struct assembler *as);
 void emit_instruction(struct assembler *as, struct statement *st);                             /* operands.c */
 void *table_append(struct assembler *as, void *items, size_t *count, size_t size); /* grown array with a zeroed new item, or NULL */
 char *table_string(struct assembler *as, const char *string);                      /* a copy that the program owns */
-void finish_program(struct assembler *as);
+void assembler_finish(struct assembler *as);
 void machine_settle(struct assembler *as);                                                      /* machine_text.c */
 
 /* --- format.c: one instruction as text, and pieces that the disassembler shares ---------------------------------------------- */

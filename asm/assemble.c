@@ -18,7 +18,7 @@ static void walk(struct assembler *as)
     if (!as->no_memory)
         emit_walk(as);
     if (!as->no_memory)
-        finish_program(as);
+        assembler_finish(as);
     if (!as->no_memory)
         machine_settle(as);
 }

@@ -228,7 +228,7 @@ static void settle_memory(struct assembler *as)
                     (unsigned long long)data_end);
 }
 
-void finish_program(struct assembler *as)
+void assembler_finish(struct assembler *as)
 {
     if (!as->symbols_given)
         labels_to_symbols(as);
