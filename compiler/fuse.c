@@ -76,9 +76,11 @@ static bool is_function(enum core_op op)
 
 static bool fuse_bias(struct backend *b, struct layer *layer, const struct node *next, unsigned axis)
 {
-    int other = next->inputs[0] == layer->y ? next->inputs[1] : next->inputs[0];
     struct graph *g = b->graph;
-    if (next->op != CORE_ADD || layer->m->bias[1] != GRAPH_NONE || !is_constant(b, other) ||
+    if (next->op != CORE_ADD)
+        return false;
+    int other = next->inputs[0] == layer->y ? next->inputs[1] : next->inputs[0];
+    if (layer->m->bias[1] != GRAPH_NONE || !is_constant(b, other) ||
         g->values[other].element != ELEMENT_F32 || !same_shape(&g->values[next->outputs[0]].shape, &g->values[layer->y].shape) ||
         !per_channel(&g->values[other].shape, &g->values[layer->y].shape, axis))
         return false;
