@@ -299,10 +299,10 @@ static enum weft_status read_program(struct clock *c, const struct weft_program 
         w->layer = layer;
         w->time = &times[c->count];
         *w->time = (struct fuzz_time){w->unit, FUZZ_NEVER, FUZZ_NEVER, FUZZ_NEVER, FUZZ_NEVER, FUZZ_NEVER};
-        w->duration = duration_of(c->m, &w->instr, &config, order->active_fmt, order->active_k);
         if (w->unit == WEFT_UNIT_FETCH) w->tile = c->tile_count++;
         if (w->instr.next) w->tile = taken++;
         enum weft_status status = list_hazards(c, c->count);
+        if (status == WEFT_OK) status = duration_of(&w->duration, c->m, &w->instr, &config, order->active_fmt, order->active_k);
         if (status != WEFT_OK) return status;
         if (w->instr.op == WEFT_OP_SET) weft_config_set(&config, w->instr.reg, w->instr.value0, w->instr.value1);
         if (w->instr.op == WEFT_OP_TAG) layer = w->instr.layer;

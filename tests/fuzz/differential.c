@@ -1,6 +1,7 @@
 /* differential.c: the engines on random programs. The first program on which they differ is shrunk, written to a file, and ends the run.
  *
  *     weft_differential [-n COUNT] [-s SEED] [-f FIRST] [-o DIRECTORY]
+ *     weft_differential PROGRAM...     the engines on program files instead
  *
  * Program number i of a seed is the same on every host: -s SEED -f i -n 1 runs it alone. -n 0 runs without end. */
 #include <errno.h>
@@ -40,7 +41,7 @@ static bool parse_arguments(struct plan *plan, int argc, char **argv)
         else if (option == 'f') good = parse_number(&plan->first, optarg);
         if (!good) return false;
     }
-    return optind == argc;
+    return true;
 }
 
 static uint64_t seed_of(const struct plan *plan, uint64_t number)
@@ -100,20 +101,42 @@ static void print_tally(const struct plan *plan, const struct tally *tally)
            c->class_active, c->class_weight_stall, c->class_weight_shift, c->class_input, c->class_raw, c->class_other);
 }
 
+static enum weft_status run_file(const char *path)
+{
+    struct weft_diag diag = {weft_diag_stderr};
+    struct weft_program *program;
+    struct fuzz_verdict verdict;
+    enum weft_status status = weft_program_load(&program, path, &diag);
+    if (status != WEFT_OK) return status;
+    status = fuzz_compare(&verdict, program);
+    weft_program_free(program);
+    if (status != WEFT_OK) return status;
+    printf("%s: %s%s\n", path, verdict.agree ? "the engines agree" : verdict.why, verdict.faulted ? " on a fault" : "");
+    return verdict.agree ? WEFT_OK : WEFT_ERROR;
+}
+
+static enum weft_status run_random(struct tally *tally, const struct plan *plan)
+{
+    enum weft_status status = WEFT_OK;
+    for (uint64_t i = 0; status == WEFT_OK && (plan->count == 0 || i < plan->count); i++) {
+        status = run_one(tally, plan, plan->first + i);
+        if (plan->count == 0 && i % 10000 == 9999) print_tally(plan, tally), fflush(stdout);
+    }
+    if (status == WEFT_OK) print_tally(plan, tally);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct plan plan = {.count = 10000, .seed = 1, .directory = "."};
     if (!parse_arguments(&plan, argc, argv)) {
-        fprintf(stderr, "usage: weft_differential [-n COUNT] [-s SEED] [-f FIRST] [-o DIRECTORY]\n");
+        fprintf(stderr, "usage: weft_differential [-n COUNT] [-s SEED] [-f FIRST] [-o DIRECTORY] | PROGRAM...\n");
         return 2;
     }
     struct tally tally = {0};
     enum weft_status status = WEFT_OK;
-    for (uint64_t i = 0; status == WEFT_OK && (plan.count == 0 || i < plan.count); i++) {
-        status = run_one(&tally, &plan, plan.first + i);
-        if (plan.count == 0 && i % 10000 == 9999) print_tally(&plan, &tally), fflush(stdout);
-    }
+    for (int i = optind; i < argc && status == WEFT_OK; i++) status = run_file(argv[i]);
+    if (optind == argc) status = run_random(&tally, &plan);
     if (status == WEFT_NO_MEMORY) fprintf(stderr, "weft_differential: no memory\n");
-    if (status == WEFT_OK) print_tally(&plan, &tally);
     return status == WEFT_OK ? 0 : 1;
 }

@@ -1,10 +1,7 @@
-/* durations.c: see durations.h. Plain loops; small machines only. */
+/* durations.c: see durations.h. Plain loops. */
 #include "durations.h"
 
-#include <assert.h>
-#include <string.h>
-
-enum { LINES_MAX = 4096 }; /* the generator's largest UB in lines of one byte */
+#include <stdlib.h>
 
 static uint64_t ceil_div(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 
@@ -21,13 +18,12 @@ static uint64_t activation_at(const struct weft_instr *instr, const struct weft_
 
 /* Lines that hold the row's lanes and did not hold those of the row before. held[line] is the last row, counted from 1, that it held. */
 static uint64_t new_lines(const struct weft_machine *m, const struct weft_instr *instr, const struct weft_config *config, uint64_t row, unsigned k,
-                          uint64_t held[LINES_MAX])
+                          uint64_t *held)
 {
     uint64_t count = 0;
     for (unsigned lane = 0; lane < k; lane++)
         for (unsigned byte = 0; byte < weft_format_bytes(instr->fmt); byte++) {
             uint64_t line = (activation_at(instr, config, row, lane) + byte) / m->ub_line_bytes;
-            assert(line < LINES_MAX);
             count += held[line] != row + 1 && (row == 0 || held[line] != row);
             held[line] = row + 1;
         }
@@ -35,15 +31,17 @@ static uint64_t new_lines(const struct weft_machine *m, const struct weft_instr 
 }
 
 /* T2 and T3. */
-static uint64_t product_cycles(const struct weft_machine *m, const struct weft_instr *instr, const struct weft_config *config, enum weft_format tile,
-                               unsigned k)
+static enum weft_status product_cycles(uint64_t *out, const struct weft_machine *m, const struct weft_instr *instr, const struct weft_config *config,
+                                       enum weft_format tile, unsigned k)
 {
     uint64_t passes = instr->fmt == WEFT_FORMAT_bf16 ? 1 : weft_format_bytes(instr->fmt) * weft_format_bytes(tile), cycles = 0;
-    uint64_t held[LINES_MAX];
-    memset(held, 0, sizeof held);
+    uint64_t *held = calloc(m->ub_bytes / m->ub_line_bytes + 1, sizeof *held);
+    if (!held) return WEFT_NO_MEMORY;
     for (uint64_t row = 0; row < instr->rows; row++)
         cycles += most(passes, ceil_div(new_lines(m, instr, config, row, k, held), m->ub_read_ports));
-    return cycles;
+    free(held);
+    *out = cycles;
+    return WEFT_OK;
 }
 
 /* --- T7 --- */
@@ -80,20 +78,21 @@ static uint64_t tile_bytes(const struct weft_machine *m, const struct weft_instr
     return (m->whole_tiles ? m->rows * m->columns : (uint64_t)instr->k * instr->n) * weft_format_bytes(instr->fmt);
 }
 
-struct duration duration_of(const struct weft_machine *m, const struct weft_instr *instr, const struct weft_config *config, enum weft_format tile,
-                            unsigned k)
+enum weft_status duration_of(struct duration *out, const struct weft_machine *m, const struct weft_instr *instr, const struct weft_config *config,
+                             enum weft_format tile, unsigned k)
 {
-    uint64_t burst = m->dram_burst_bytes, shift = m->rows * weft_format_bytes(instr->fmt);
+    uint64_t burst = m->dram_burst_bytes;
+    *out = (struct duration){0};
     switch (weft_instr_info(instr->op)->unit) {
-    case WEFT_UNIT_CONTROL: break;
-    case WEFT_UNIT_HOST_IN: case WEFT_UNIT_HOST_OUT: return (struct duration){.bytes = instr->bytes};
-    case WEFT_UNIT_DRAM: return (struct duration){.bytes = ceil_div(instr->bytes, burst) * burst};
-    case WEFT_UNIT_MATRIX: return (struct duration){.cycles = product_cycles(m, instr, config, tile, k)};
-    case WEFT_UNIT_VECTOR: return (struct duration){.cycles = vector_cycles(m, instr, config)};
+    case WEFT_UNIT_HOST_IN: case WEFT_UNIT_HOST_OUT: out->bytes = instr->bytes; return WEFT_OK;
+    case WEFT_UNIT_DRAM: out->bytes = ceil_div(instr->bytes, burst) * burst; return WEFT_OK;
+    case WEFT_UNIT_MATRIX: return product_cycles(&out->cycles, m, instr, config, tile, k);
+    case WEFT_UNIT_VECTOR: out->cycles = vector_cycles(m, instr, config); return WEFT_OK;
     case WEFT_UNIT_FETCH:
-        if (instr->op == WEFT_OP_PUSH_WEIGHTS) return (struct duration){.cycles = push_cycles(m, instr), .shift = shift};
-        return (struct duration){.bytes = ceil_div(tile_bytes(m, instr), burst) * burst, .shift = shift};
-    default: break;
+        out->shift = m->rows * weft_format_bytes(instr->fmt);
+        if (instr->op == WEFT_OP_PUSH_WEIGHTS) out->cycles = push_cycles(m, instr);
+        else out->bytes = ceil_div(tile_bytes(m, instr), burst) * burst;
+        return WEFT_OK;
+    default: return WEFT_OK;
     }
-    return (struct duration){0};
 }

@@ -12,7 +12,7 @@ struct duration {
 };
 
 /* `tile` is the format of the tile that a product works with, `k` its rows. */
-struct duration duration_of(const struct weft_machine *m, const struct weft_instr *instr, const struct weft_config *config, enum weft_format tile,
-                            unsigned k);
+enum weft_status duration_of(struct duration *out, const struct weft_machine *m, const struct weft_instr *instr, const struct weft_config *config,
+                             enum weft_format tile, unsigned k);
 
 #endif
