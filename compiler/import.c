@@ -107,7 +107,7 @@ static bool resolve_dim(struct lower *l, const char *input, size_t axis, const O
         else FAIL("%s: input %s: dimension %zu is open and has no name; the file must give it a number, or a name for --dim", l->path, input, axis);
         return false;
     }
-    if (*dim >= 1) return true;
+    if (*dim >= 1 || (*dim == 0 && lower_binding(l, input))) return true; /* an empty list of axes, bound, may be right */
     FAIL("%s: input %s: dimension %zu is %lld; it must be at least 1", l->path, input, axis, (long long)*dim);
     return false;
 }
@@ -136,25 +136,6 @@ static bool resolve_type(struct lower *l, const char *name, const Onnx__TypeProt
     return fine;
 }
 
-static const struct weft_array *find_constant(const struct weft_compile_options *options, const char *name) {
-    for (size_t i = 0; options->constants && i < options->constants->count; i++)
-        if (!strcmp(options->constants->items[i].name, name)) return &options->constants->items[i];
-    return NULL;
-}
-
-/* An input whose value the caller fixed is a constant; its own shape counts where the file leaves it open. */
-static enum weft_status fix_input(struct lower *l, struct scope *scope, const char *name, const Onnx__TypeProto *type, const struct weft_array *array) {
-    struct shape shape = {.rank = array->rank};
-    enum element element;
-    int64_t count;
-    if (!type || type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !element_from_onnx(&element, type->tensor_type->elem_type)) return FAIL("%s: input %s is %s; a tensor of numbers can be fixed", l->path, name, type_kind(type));
-    if (strcmp(array->element, element_name(element))) return FAIL("%s: input %s is %s and the constant given for it %s", l->path, name, element_name(element), array->element);
-    for (unsigned i = 0; i < array->rank; i++) shape.dims[i] = (int64_t)array->dims[i];
-    if (!shape_fits(&shape, &count) || (uint64_t)count * element_bytes(element) != array->size) return FAIL("%s: the constant given for input %s has %llu bytes, which its shape does not ask for", l->path, name, (unsigned long long)array->size);
-    int id = graph_add_constant(l->graph, name, element, &shape, array->bytes);
-    return id != GRAPH_NONE && names_set(&scope->values, name, id) ? WEFT_OK : WEFT_NO_MEMORY;
-}
-
 static enum weft_status add_input(struct lower *l, struct scope *scope, const Onnx__ValueInfoProto *info) {
     const char *name = text(info->name);
     struct shape shape = {0};
@@ -162,8 +143,6 @@ static enum weft_status add_input(struct lower *l, struct scope *scope, const On
     int id = LOWER_POISON, before;
     if (names_find(&scope->values, name, &before) && (before == LOWER_POISON || value_is_constant(&l->graph->values[before]))) return WEFT_OK; /* an initialiser gives its value */
     if (!*name || names_find(&scope->values, name, &before)) return FAIL("%s: input '%s': a name must be given, and once", l->path, name);
-    const struct weft_array *fixed = find_constant(l->options, name);
-    if (fixed) return fix_input(l, scope, name, info->type, fixed);
     if (resolve_type(l, name, info->type, &element, &shape)) {
         id = graph_add_value(l->graph, name, element, &shape);
         if (id == GRAPH_NONE) return WEFT_NO_MEMORY;

@@ -105,7 +105,58 @@ struct shape lower_shape(struct lower *l, unsigned input) {
     return l->graph->values[l->in[input]].shape;
 }
 
+const struct weft_array *lower_binding(const struct lower *l, const char *name) {
+    const struct weft_arrays *bindings = l->options->bindings;
+    for (size_t i = 0; bindings && i < bindings->count; i++)
+        if (!strcmp(bindings->items[i].name, name)) return &bindings->items[i];
+    return NULL;
+}
+
+static bool is_network_input(const struct graph *graph, int value, unsigned *slot) {
+    for (*slot = 0; *slot < graph->input_count; ++*slot)
+        if (graph->inputs[*slot] == value) return true;
+    return false;
+}
+
+/* --batch may have changed the first dimension of an input that turns out to be a parameter: its array says what is right. */
+static bool adopt_shape(struct lower *l, int id, const struct weft_array *array) {
+    struct value *value = &l->graph->values[id];
+    struct shape shape = {.rank = array->rank};
+    int64_t count;
+    for (unsigned i = 0; i < array->rank; i++) shape.dims[i] = (int64_t)array->dims[i];
+    if (strcmp(array->element, element_name(value->element))) return lower_refuse(l, "input %s is %s and the array given for it %s", value->name, element_name(value->element), array->element);
+    if (!shape_fits(&shape, &count) || (uint64_t)count * element_bytes(value->element) != array->size) return lower_refuse(l, "the array given for input %s has %llu bytes, which its shape does not ask for", value->name, (unsigned long long)array->size);
+    bool same = shape_equal(&shape, &value->shape), alike = shape.rank == value->shape.rank && !graph_uses(l->graph, id);
+    for (unsigned i = 1; alike && i < shape.rank; i++) alike = shape.dims[i] == value->shape.dims[i];
+    if (!same && !alike) return lower_refuse(l, "the array given for input %s has another shape than the network's", value->name);
+    value->shape = shape;
+    return true;
+}
+
+bool lower_parameter(struct lower *l, unsigned input) {
+    unsigned slot;
+    if (!lower_given(l, input) || !is_network_input(l->graph, l->in[input], &slot)) return true;
+    struct value *value = lower_value(l, input);
+    const struct weft_array *array = lower_binding(l, value->name);
+    if (!array) return true;
+    if (!adopt_shape(l, l->in[input], array)) return false;
+    value->bytes = malloc(array->size ? array->size : 1);
+    if (!value->bytes) return lower_no_memory(l);
+    if (array->size) memcpy(value->bytes, array->bytes, array->size);
+    value->contents = CONTENTS_BYTES;
+    l->graph->input_count--;
+    memmove(&l->graph->inputs[slot], &l->graph->inputs[slot + 1], (l->graph->input_count - slot) * sizeof *l->graph->inputs);
+    return true;
+}
+
+bool lower_parameters(struct lower *l, unsigned first, unsigned last) {
+    bool fine = true;
+    for (unsigned i = first; i <= last; i++) fine &= lower_parameter(l, i);
+    return fine;
+}
+
 bool lower_constant_ints(struct lower *l, unsigned input, const char *what, int64_t *out, unsigned *count, unsigned max) {
+    if (!lower_parameter(l, input)) return false;
     const struct value *value = lower_value(l, input);
     int64_t n = shape_count(&value->shape);
     if (!value_is_constant(value)) return lower_refuse(l, "%s comes from %s, which is computed at run time; it must be constant", what, value->name);
@@ -119,6 +170,7 @@ bool lower_constant_ints(struct lower *l, unsigned input, const char *what, int6
 }
 
 bool lower_constant_number(struct lower *l, unsigned input, const char *what, double *out) {
+    if (!lower_parameter(l, input)) return false;
     const struct value *value = lower_value(l, input);
     if (!value_is_constant(value)) return lower_refuse(l, "%s comes from %s, which is computed at run time; it must be constant", what, value->name);
     if (shape_count(&value->shape) != 1) return lower_refuse(l, "%s has %lld elements; it must be one number", what, (long long)shape_count(&value->shape));

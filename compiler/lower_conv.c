@@ -48,7 +48,7 @@ static bool check_vector(struct lower *l, unsigned input, const char *what, int6
 bool lower_conv(struct lower *l, const struct onnx_op *op) {
     struct attributes at = {0};
     struct shape out;
-    if (!lower_want_float(l, 0) || !conv_shape(l, 0, 1, &at, &out)) return false;
+    if (!lower_parameters(l, 1, 2) || !lower_want_float(l, 0) || !conv_shape(l, 0, 1, &at, &out)) return false;
     enum element element = lower_value(l, 0)->element;
     if (lower_value(l, 1)->element != element) return lower_refuse(l, "input is %s and weights are %s; they must be one type", element_name(element), element_name(lower_value(l, 1)->element));
     if (lower_given(l, 2) && !check_vector(l, 2, "bias", out.dims[1])) return false;
@@ -63,14 +63,14 @@ static bool want_bytes(struct lower *l, unsigned input, const char *what) {
 bool lower_conv_integer(struct lower *l, const struct onnx_op *op) {
     struct attributes at = {0};
     struct shape out;
-    if (!want_bytes(l, 0, "input") || !want_bytes(l, 1, "weight") || !conv_shape(l, 0, 1, &at, &out)) return false;
+    if (!lower_parameters(l, 1, 3) || !want_bytes(l, 0, "input") || !want_bytes(l, 1, "weight") || !conv_shape(l, 0, 1, &at, &out)) return false;
     return lower_done(l, lower_emit(l, CORE_CONV_INTEGER, l->in, l->in_count, &at, ELEMENT_S32, &out));
 }
 
 bool lower_qlinear_conv(struct lower *l, const struct onnx_op *op) {
     struct attributes at = {0};
     struct shape out;
-    if (!want_bytes(l, 0, "input") || !want_bytes(l, 3, "weight") || !want_bytes(l, 7, "output zero point") || !conv_shape(l, 0, 3, &at, &out)) return false;
+    if (!lower_parameters(l, 1, 8) || !want_bytes(l, 0, "input") || !want_bytes(l, 3, "weight") || !want_bytes(l, 7, "output zero point") || !conv_shape(l, 0, 3, &at, &out)) return false;
     if (lower_given(l, 8) && !check_vector(l, 8, "bias", out.dims[1])) return false;
     if (lower_given(l, 8) && lower_value(l, 8)->element != ELEMENT_S32) return lower_refuse(l, "bias is %s; it must be int32", element_name(lower_value(l, 8)->element));
     for (unsigned i = 1; i < 8; i++)

@@ -126,7 +126,7 @@ static bool matmul_shape(struct lower *l, unsigned a_at, unsigned b_at, struct s
 
 bool lower_matmul(struct lower *l, const struct onnx_op *op) {
     struct shape out;
-    if (!lower_want_float(l, 0) || !same_type(l, l->in[0], l->in[1]) || !matmul_shape(l, 0, 1, &out)) return false;
+    if (!lower_parameter(l, 1) || !lower_want_float(l, 0) || !same_type(l, l->in[0], l->in[1]) || !matmul_shape(l, 0, 1, &out)) return false;
     return lower_done(l, lower_emit(l, CORE_MATMUL, l->in, 2, NULL, lower_value(l, 0)->element, &out));
 }
 
@@ -137,13 +137,13 @@ static bool want_bytes(struct lower *l, unsigned input) {
 
 bool lower_matmul_integer(struct lower *l, const struct onnx_op *op) {
     struct shape out;
-    if (!want_bytes(l, 0) || !want_bytes(l, 1) || !matmul_shape(l, 0, 1, &out)) return false;
+    if (!lower_parameters(l, 1, 3) || !want_bytes(l, 0) || !want_bytes(l, 1) || !matmul_shape(l, 0, 1, &out)) return false;
     return lower_done(l, lower_emit(l, CORE_MATMUL_INTEGER, l->in, l->in_count, NULL, ELEMENT_S32, &out));
 }
 
 bool lower_qlinear_matmul(struct lower *l, const struct onnx_op *op) {
     struct shape out;
-    if (!want_bytes(l, 0) || !want_bytes(l, 3) || !want_bytes(l, 7) || !matmul_shape(l, 0, 3, &out)) return false;
+    if (!lower_parameters(l, 1, 7) || !want_bytes(l, 0) || !want_bytes(l, 3) || !want_bytes(l, 7) || !matmul_shape(l, 0, 3, &out)) return false;
     for (unsigned i = 1; i < 8; i++)
         if (i != 3 && !value_is_constant(lower_value(l, i))) return lower_refuse(l, "scales and zero points must be constant; input %u is computed at run time", i + 1);
     return lower_done(l, lower_emit(l, CORE_QMATMUL, l->in, 8, NULL, lower_value(l, 7)->element, &out));
@@ -158,6 +158,7 @@ static bool gemm_addend(struct lower *l, const struct shape *out) {
 
 bool lower_gemm(struct lower *l, const struct onnx_op *op) {
     struct attributes at = {.alpha = lower_float(l, "alpha", 1), .beta = lower_float(l, "beta", 1), .trans_a = lower_int(l, "transA", 0) != 0, .trans_b = lower_int(l, "transB", 0) != 0};
+    if (!lower_parameters(l, 1, 2)) return false;
     struct shape a = lower_shape(l, 0), b = lower_shape(l, 1);
     char as[160], bs[160];
     if (l->failed || !lower_want_float(l, 0) || !same_type(l, l->in[0], l->in[1])) return false;
@@ -173,7 +174,7 @@ bool lower_gemm(struct lower *l, const struct onnx_op *op) {
 bool lower_batchnorm(struct lower *l, const struct onnx_op *op) {
     struct attributes at = {.epsilon = lower_float(l, "epsilon", 1e-5f)};
     struct shape x = lower_shape(l, 0);
-    if (!lower_want_float(l, 0)) return false;
+    if (!lower_parameters(l, 1, 4) || !lower_want_float(l, 0)) return false;
     if (lower_int(l, "training_mode", 0)) return lower_refuse(l, "training_mode 1; inference (0) is supported");
     if (l->opset < 9 && !lower_int(l, "spatial", 1)) return lower_refuse(l, "spatial 0; one mean and variance a channel (1) is supported");
     if (l->failed) return false;

@@ -4,6 +4,7 @@
 
 /* Scale and zero point: one number each, or one an index of `axis`. */
 static bool check_scale(struct lower *l, int64_t *axis) {
+    if (!lower_parameters(l, 1, 2)) return false;
     struct shape x = lower_shape(l, 0), scale = lower_shape(l, 1);
     char text[160];
     if (lower_value(l, 1)->element != ELEMENT_F32) return lower_refuse(l, "the scale is %s; it must be float32", element_name(lower_value(l, 1)->element));

@@ -19,7 +19,6 @@ struct weft_compile_options {
     const struct weft_dim *dims; size_t dim_count; /* --dim seq=128 */
     const struct weft_arrays *bindings; /* values of network inputs, or NULL: inputs that must be known at compile time (weights, scales,
                                          zero points, target shapes) become constants of these values; the others are only their names */
-    const struct weft_arrays *constants; /* inputs of the network that are to be constants, by name; or NULL */
     uint64_t seed;                    /* of random calibration input */
     const char *calibration;          /* .npz or .npy with inputs, or NULL: seeded random input */
     const char *range;                /* "minmax" (NULL), "percentile" or "mse": how calibration chooses ranges */
