@@ -91,6 +91,8 @@ uint64_t backend_constant(struct backend *b, const void *bytes, uint64_t count, 
         b->constants = grown;
         b->constants_room = room;
     }
+    if (at + count == 0)
+        return 0; /* nothing, and nowhere to put it */
     memset(b->constants + b->constants_bytes, 0, at - b->constants_bytes);
     memcpy(b->constants + at, bytes, count);
     b->constants_bytes = at + count;
