@@ -98,6 +98,7 @@ void symbols_free(struct assembler *as);
 
 /* --- messages.c -------------------------------------------------------------------------------------------------------- */
 void message_add(struct assembler *as, struct span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void message_syntax(struct assembler *as, struct span at, const char *message); /* what the parser says */
 void message_flush(struct assembler *as);
 const char *message_suggest(struct assembler *as, const char *word, const char *const *names, size_t count); /* "; did you mean ...?" or "" */
 const char *message_word(struct assembler *as, uint32_t begin, uint32_t end); /* that text, ended by a NUL, in the arena; never NULL */
@@ -118,7 +119,7 @@ struct expr *build_list(struct assembler *as, struct span at, struct expr_list i
 struct expr_list build_append(struct expr_list list, struct expr *item);
 void build_label(struct assembler *as, struct span name);
 void build_instruction(struct assembler *as, struct span name, struct expr_list args, struct expr_list place);
-void build_directive(struct assembler *as, struct span name, struct expr_list args);
+void build_directive(struct assembler *as, struct span name, struct expr_list args, struct expr_list place);
 
 /* --- expr.c: values ------------------------------------------------------------------------------------------------------- */
 enum value_kind { VALUE_INTEGER, VALUE_REAL, VALUE_BITS /* of an f32, in `integer` */ };

@@ -154,9 +154,9 @@ static struct statement *statement(struct assembler *as, enum statement_kind kin
 
 void build_label(struct assembler *as, struct span name) { (void)statement(as, STATEMENT_LABEL, name); }
 
-void build_instruction(struct assembler *as, struct span name, struct expr_list args, struct expr_list place)
+static void operation(struct assembler *as, enum statement_kind kind, struct span name, struct expr_list args, struct expr_list place)
 {
-    struct statement *st = statement(as, STATEMENT_INSTRUCTION, name);
+    struct statement *st = statement(as, kind, name);
     if (!st)
         return;
     st->args = args.first;
@@ -164,9 +164,12 @@ void build_instruction(struct assembler *as, struct span name, struct expr_list 
     st->file = place.first != place.last ? place.first : NULL;
 }
 
-void build_directive(struct assembler *as, struct span name, struct expr_list args)
+void build_instruction(struct assembler *as, struct span name, struct expr_list args, struct expr_list place)
 {
-    struct statement *st = statement(as, STATEMENT_DIRECTIVE, name);
-    if (st)
-        st->args = args.first;
+    operation(as, STATEMENT_INSTRUCTION, name, args, place);
+}
+
+void build_directive(struct assembler *as, struct span name, struct expr_list args, struct expr_list place)
+{
+    operation(as, STATEMENT_DIRECTIVE, name, args, place);
 }

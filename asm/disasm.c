@@ -57,12 +57,12 @@ void disasm_image(FILE *out, const uint8_t *bytes, uint64_t size, uint64_t base,
     }
 }
 
-static void put_word(FILE *out, const uint8_t *word)
+static int put_word(FILE *out, const uint8_t *word)
 {
-    fputs("    .word \"", out);
+    int width = fprintf(out, "    .word \"");
     for (unsigned i = 0; i < WEFT_WORD_BYTES; i++)
-        fprintf(out, "%02x", word[i]);
-    fputc('"', out);
+        width += fprintf(out, "%02x", word[i]);
+    return width + fprintf(out, "\"");
 }
 
 static enum weft_status put_instruction(FILE *out, const struct weft_program *p, size_t i, const struct labels *labels, struct weft_diag *diag)
@@ -79,7 +79,7 @@ static enum weft_status put_instruction(FILE *out, const struct weft_program *p,
     if (format_instruction(text, sizeof text, &instr, (struct naming){labels_find, labels}))
         width = fprintf(out, "    %s", text);
     else
-        put_word(out, word);
+        width = put_word(out, word);
     if (p->lines)
         fprintf(out, "%*s@%u:%u", width < TEXT_COLUMN ? TEXT_COLUMN - width : 1, "", p->lines[i].file, p->lines[i].line);
     if (layer) {

@@ -173,6 +173,8 @@ static void emit_line(struct assembler *as, const struct statement *st)
     p->lines[st->address] = (struct weft_source_line){(uint32_t)file, (uint32_t)line};
 }
 
+static bool is_word(const struct statement *st) { return st->directive && st->directive->emit == emit_word; }
+
 void emit_walk(struct assembler *as)
 {
     allocate(as);
@@ -182,8 +184,10 @@ void emit_walk(struct assembler *as)
             emit_instruction(as, st);
         else if (st->kind == STATEMENT_DIRECTIVE && st->directive && st->directive->emit)
             st->directive->emit(as, st);
-        if (st->section == SECTION_TEXT && (st->kind == STATEMENT_INSTRUCTION || st->bytes == WEFT_WORD_BYTES))
+        if (st->kind == STATEMENT_INSTRUCTION || is_word(st))
             emit_line(as, st);
+        else if (st->line)
+            message_add(as, st->line->at, "@file:line belongs behind an instruction");
     }
 }
 

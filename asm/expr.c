@@ -143,7 +143,7 @@ static bool call_value(struct assembler *as, const struct expr *e, struct value 
         return good;
     }
     if (strcmp(name, "f32") && strcmp(name, "bf16")) {
-        message_add(as, at, "there is no function '%s'%s: bits, f32 and bf16 are", name, message_suggest(as, name, functions, 3));
+        message_add(as, at, "there is no function '%.60s': bits, f32 and bf16 are%s", name, message_suggest(as, name, functions, 3));
         return false;
     }
     if (!expr_float(as, e->right, name, &f))
@@ -299,7 +299,7 @@ bool expr_format(struct assembler *as, const struct expr *e, enum weft_format *o
     const char *word = expr_word(as, e);
     if (e->kind == EXPR_NAME && weft_format_find(out, word))
         return true;
-    message_add(as, e->at, "'%.60s' is no number format%s: u8 s8 s16 s32 bf16 f32 are", word,
+    message_add(as, e->at, "'%.60s' is no number format: u8 s8 s16 s32 bf16 f32 are%s", word,
                 message_suggest(as, word, names, sizeof names / sizeof names[0]));
     return false;
 }

@@ -51,12 +51,12 @@ text:
 lines:
     %empty
   | lines statement END_OF_LINE
-  | lines error END_OF_LINE
+  | lines error END_OF_LINE             { yyerrok; }
   ;
 statement:
     labels
   | labels NAME arguments place         { build_instruction(as, @2, $3, $4); }
-  | labels DIRECTIVE arguments          { build_directive(as, @2, $3); }
+  | labels DIRECTIVE arguments place    { build_directive(as, @2, $3, $4); }
   ;
 labels:
     %empty
@@ -115,5 +115,5 @@ expression:
 %%
 static void asm_yyerror(YYLTYPE *location, struct assembler *as, void *scanner, const char *message)
 {
-    message_add(as, *location, "%s", message);
+    message_syntax(as, *location, message);
 }

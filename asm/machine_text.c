@@ -76,6 +76,13 @@ static void remember(struct assembler *as, const char *name)
             as->machine_fields_set |= UINT64_C(1) << i;
 }
 
+/* The message is worded for the command line: "--set array.rows: array.rows is 0; ...". */
+static const char *behind_option(const char *message)
+{
+    const char *colon = strstr(message, ": ");
+    return !strncmp(message, "--set ", 6) && colon ? colon + 2 : message;
+}
+
 static void assign(struct assembler *as, const struct expr *arg)
 {
     struct capture capture;
@@ -89,10 +96,9 @@ static void assign(struct assembler *as, const struct expr *arg)
         snprintf(assignment, sizeof assignment, "%.100s=%llu", name, (unsigned long long)value);
     else
         return;
+    remember(as, name);
     if (weft_machine_set(&as->program->machine, assignment, &capture.diag) != WEFT_OK)
-        message_add(as, arg->at, "%s", capture.text[0] ? capture.text : "the machine has no such field or value");
-    else
-        remember(as, name);
+        message_add(as, arg->at, "%s", capture.text[0] ? behind_option(capture.text) : "the machine has no such field or value");
 }
 
 void layout_machine_set(struct assembler *as, struct statement *st)

@@ -35,6 +35,16 @@ void message_add(struct assembler *as, struct span at, const char *format, ...)
     as->messages[as->message_count - 1] = (struct message){at, strcpy(copy, text)};
 }
 
+/* Bison's one other message is "memory exhausted": its stack has grown to YYMAXDEPTH, which only brackets and signs can do. */
+void message_syntax(struct assembler *as, struct span at, const char *message)
+{
+    static const char syntax[] = "syntax error, ";
+    if (!strncmp(message, syntax, strlen(syntax)))
+        message_add(as, at, "%s", message + strlen(syntax));
+    else
+        message_add(as, at, "the expression is nested too deeply");
+}
+
 const char *message_suggest(struct assembler *as, const char *word, const char *const *names, size_t count)
 {
     const char *nearest = weft_nearest(word, names, count);

@@ -11,7 +11,7 @@ struct binding {
     const struct weft_instr_info *info;
     const struct expr *given[FIELDS_MAX]; /* of a flag by its bare name: the name */
     struct weft_instr instr;
-    bool good;
+    bool good, register_wrong;
 };
 
 static void fail(struct binding *b) { b->good = false; }
@@ -45,7 +45,11 @@ static size_t field_find(const struct binding *b, const char *name)
     return i;
 }
 
-static bool is_positional(const struct weft_field *field) { return field->dflt == WEFT_REQUIRED || field->kind == WEFT_KIND_RAW; }
+/* Without a name: what must be there, raw values, and an instruction's only operand. */
+static bool is_positional(const struct binding *b, const struct weft_field *field)
+{
+    return field->dflt == WEFT_REQUIRED || field->kind == WEFT_KIND_RAW || b->info->field_count == 1;
+}
 
 static void give(struct binding *b, size_t field, const struct expr *value, struct span at)
 {
@@ -80,7 +84,7 @@ static void bind_bare(struct binding *b, const struct expr *arg)
         }
     }
     for (size_t i = 0; i < count; i++)
-        if (is_positional(&b->info->fields[i]) && !b->given[i]) {
+        if (is_positional(b, &b->info->fields[i]) && !b->given[i]) {
             give(b, i, arg, arg->at);
             return;
         }
@@ -235,7 +239,7 @@ static bool half_value(struct binding *b, const struct expr *e, const struct wef
     int64_t integer = 0;
     uint32_t bits = 0;
     bool good;
-    switch (reg->half[half]) {
+    switch (half < 2 ? reg->half[half] : WEFT_HALF_NONE) {
     case WEFT_HALF_FLOAT: good = expr_float(b->as, e, reg->name, &bits); break;
     case WEFT_HALF_SINT: good = expr_integer(b->as, e, reg->name, INT32_MIN, INT32_MAX, &integer); break;
     case WEFT_HALF_UINT: good = expr_integer(b->as, e, reg->name, 0, UINT32_MAX, &integer); break;
@@ -243,7 +247,7 @@ static bool half_value(struct binding *b, const struct expr *e, const struct wef
         good = false;
         message_add(b->as, e->at, "%s has one half only", reg->name);
     }
-    *out = reg->half[half] == WEFT_HALF_FLOAT ? bits : (uint32_t)integer;
+    *out = good && reg->half[half] == WEFT_HALF_FLOAT ? bits : (uint32_t)integer;
     return good;
 }
 
@@ -275,12 +279,9 @@ static bool raw_value(struct binding *b, const struct expr *e, size_t field, uin
 {
     const struct weft_register *reg;
     int half = half_of(b, field, &reg);
-    if (reg && half < 2)
-        return half_value(b, e, reg, half, out);
-    for (size_t i = 0; i < field; i++) /* a register that was wrong has been reported */
-        if (b->info->fields[i].kind == WEFT_KIND_REGISTER)
-            return false;
-    return element_value(b, e, &b->info->fields[field], out);
+    if (b->register_wrong) /* has been reported, and says nothing about its halves */
+        return false;
+    return reg ? half_value(b, e, reg, half, out) : element_value(b, e, &b->info->fields[field], out);
 }
 
 static bool operand_value(struct binding *b, size_t i, uint64_t *out)
@@ -309,12 +310,12 @@ static void set_operands(struct binding *b)
 {
     for (size_t i = 0; i < b->info->field_count; i++) {
         uint64_t value = 0;
-        if (!b->given[i])
-            continue;
-        if (operand_value(b, i, &value))
+        bool good = b->given[i] && operand_value(b, i, &value);
+        if (good)
             weft_field_set(&b->instr, &b->info->fields[i], value);
-        else
+        else if (b->given[i])
             fail(b);
+        b->register_wrong |= !good && b->info->fields[i].kind == WEFT_KIND_REGISTER;
     }
 }
 
