@@ -138,7 +138,7 @@ enum weft_status weft_compile(struct weft_program **out, struct weft_network *ne
         return weft_error(diag, "format '%s': the compiler makes int8 programs", options->format);
     enum weft_status status = run_stages(&b);
     if (!status)
-        status = finish_program(out, &b);
+        status = backend_finish(out, &b);
     if (status == WEFT_NO_MEMORY)
         weft_error(diag, "%s: out of memory while compiling", network->graph->name);
     backend_free(&b);

@@ -160,7 +160,7 @@ static uint64_t batch_of(const struct backend *b)
     return s && s->rank > 1 && s->dims[0] > 0 ? (uint64_t)s->dims[0] : 1;
 }
 
-enum weft_status describe_program(struct weft_program *p, struct backend *b, const uint64_t *input_host, const uint64_t *output_host, const size_t *done_at)
+enum weft_status backend_describe(struct weft_program *p, struct backend *b, const uint64_t *input_host, const uint64_t *output_host, const size_t *done_at)
 {
     enum weft_status status = describe_tensors(&p->inputs, &p->input_count, b, b->graph->inputs, b->graph->input_count, input_host);
     if (!status)

@@ -409,18 +409,20 @@ static void print_graph(struct dump *d, bool *printed) {
     fputs("}\n", d->out);
 }
 
-static bool used(const struct graph *graph, int id) {
-    return graph->values[id].producer != GRAPH_NONE || value_is_constant(&graph->values[id]);
+static void take_name(struct dump *d, int value) {
+    if (value != GRAPH_NONE && !d->raw[value]) d->raw[value] = unique(d, d->graph->values[value].name);
 }
 
-/* What the world outside sees keeps its name before all others. */
+/* What the world outside sees keeps its name before all others. Values that nobody reads have none. */
 static void take_names(struct dump *d) {
     const struct graph *graph = d->graph;
-    for (unsigned k = 0; k < graph->input_count; k++) d->raw[graph->inputs[k]] = unique(d, graph->values[graph->inputs[k]].name);
-    for (unsigned k = 0; k < graph->output_count; k++)
-        if (!d->raw[graph->outputs[k]]) d->raw[graph->outputs[k]] = unique(d, graph->values[graph->outputs[k]].name);
-    for (int i = 0; i < graph->value_count; i++)
-        if (!d->raw[i] && used(graph, i)) d->raw[i] = unique(d, graph->values[i].name);
+    for (unsigned k = 0; k < graph->input_count; k++) take_name(d, graph->inputs[k]);
+    for (unsigned k = 0; k < graph->output_count; k++) take_name(d, graph->outputs[k]);
+    for (int i = 0; i < graph->node_count; i++) {
+        if (graph->nodes[i].dead) continue;
+        for (unsigned k = 0; k < graph->nodes[i].input_count; k++) take_name(d, graph->nodes[i].inputs[k]);
+        for (unsigned k = 0; k < graph->nodes[i].output_count; k++) take_name(d, graph->nodes[i].outputs[k]);
+    }
 }
 
 enum weft_status graph_dump(const struct graph *graph, void *file) {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_AHEAD = 4, INPUT_PIECES = 8, LAYERS_AHEAD = 3 };
+enum { READ_AHEAD = 6, INPUT_PIECES = 8, SMALL_INPUT = 4096 /* bytes */, LAYERS_AHEAD = 3 };
 
 /* --- reads from the host, in order ------------------------------------------------------------------------------- */
 
@@ -76,13 +76,18 @@ static uint64_t span(const struct geometry *g)
     return g->bytes - (uint64_t)g->origin;
 }
 
+/* The first image comes in small pieces, so that work begins early; the others in larger ones, so that few wait in the queue. */
 static void plan_input(struct backend *b, int value, uint64_t host)
 {
     const struct geometry *g = &b->places[value].g;
-    uint64_t ub = place_origin(b, value), all = span(g), lines = (uint64_t)(g->h + INPUT_PIECES - 1) / INPUT_PIECES * (uint64_t)g->line;
-    uint64_t piece = g->n * g->h > INPUT_PIECES ? (g->h > 1 ? lines : (uint64_t)((g->n + INPUT_PIECES - 1) / INPUT_PIECES * g->image)) : all;
-    for (uint64_t at = 0; at < all; at += piece)
-        add_read(b, host + at, ub + at, all - at < piece ? all - at : piece, -1, value);
+    uint64_t ub = place_origin(b, value), all = span(g), image = (uint64_t)g->image;
+    bool small = all < SMALL_INPUT;
+    for (uint64_t at = 0, piece; at < all; at += piece) {
+        uint64_t parts = at < image && g->h > 1 ? INPUT_PIECES : 2, lines = ((uint64_t)g->h + parts - 1) / parts;
+        piece = small ? all : g->h > 1 ? lines * (uint64_t)g->line : (uint64_t)(g->n + INPUT_PIECES - 1) / INPUT_PIECES * image;
+        piece = all - at < piece ? all - at : piece;
+        add_read(b, host + at, ub + at, piece, -1, value);
+    }
 }
 
 /* Constants of a layer come before the inputs that it is the first to read, and a few layers ahead of their use. */
@@ -308,7 +313,7 @@ static enum weft_status check_outputs(const struct backend *b)
     return WEFT_OK;
 }
 
-enum weft_status finish_program(struct weft_program **out, struct backend *b)
+enum weft_status backend_finish(struct weft_program **out, struct backend *b)
 {
     uint64_t *input_host = calloc(b->graph->input_count + 1, sizeof *input_host), *output_host = calloc(b->graph->output_count + 1, sizeof *output_host);
     size_t *done_at = calloc((size_t)b->layer_count + 1, sizeof *done_at);
@@ -323,7 +328,7 @@ enum weft_status finish_program(struct weft_program **out, struct backend *b)
     }
     if (!status) {
         hand_over(program, b);
-        status = describe_program(program, b, input_host, output_host, done_at);
+        status = backend_describe(program, b, input_host, output_host, done_at);
     }
     free(input_host);
     free(output_host);

@@ -5,10 +5,10 @@
 #include "backend.h"
 
 /* Emits all layers, places the weight fetches, and describes inputs, outputs, layers and probes. */
-enum weft_status finish_program(struct weft_program **out, struct backend *b);
+enum weft_status backend_finish(struct weft_program **out, struct backend *b);
 
 /* describe.c */
-enum weft_status describe_program(struct weft_program *program, struct backend *b, const uint64_t *input_host, const uint64_t *output_host,
+enum weft_status backend_describe(struct weft_program *program, struct backend *b, const uint64_t *input_host, const uint64_t *output_host,
                                   const size_t *done_at);
 
 #endif

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MIN_CHUNK = 1024 }; /* rows: below it the drain of a chunk shows */
+
 int64_t ceil_div(int64_t a, int64_t b)
 {
     return (a + b - 1) / b;
@@ -160,6 +162,30 @@ static void set_blocks(const struct backend *b, struct mapping *map)
     map->block_rows = block < 16 ? 16 : block;
 }
 
+static bool feeds_pool(const struct backend *b, const struct layer *l)
+{
+    const struct layer *next = l + 1;
+    return next < b->layers + b->layer_count && next->kind == LAYER_POOL && next->op == CORE_MAXPOOL && next->x == l->y;
+}
+
+/* In front of a pool the vector unit has more to do than the array, and rests while a chunk's first tiles stream. Smaller chunks give
+ * it work sooner; each fetches the tiles again, which costs nothing while the fetches take less time than the products. */
+static void cut_for_pool(struct mapping *map)
+{
+    if (map->k_tiles * map->terms < 2)
+        return;
+    uint64_t fetch = map->fetch_cycles / (uint64_t)map->chunks, limit = map->product_cycles * 9 / 10;
+    int64_t chunks = fetch ? (int64_t)(limit / fetch) : map->chunks;
+    if (chunks > map->rows / MIN_CHUNK)
+        chunks = map->rows / MIN_CHUNK;
+    if (chunks <= map->chunks)
+        return;
+    map->fetches = map->fetches / (uint64_t)map->chunks * (uint64_t)chunks;
+    map->fetch_cycles = fetch * (uint64_t)chunks;
+    map->chunks = chunks;
+    map->chunk_rows = ceil_div(map->rows, chunks);
+}
+
 static void map_layer(struct backend *b, struct layer *l)
 {
     struct matrix *m = l->m;
@@ -175,6 +201,8 @@ static void map_layer(struct backend *b, struct layer *l)
         for (int64_t pixels = 1; pixels <= (most < 64 ? most : 64); pixels++)
             try_mapping(b, l, flat, pixels, pack, &best);
     }
+    if (feeds_pool(b, l))
+        cut_for_pool(&best);
     m->map = best;
     set_blocks(b, &m->map);
     l->mapping = best.product_cycles > best.fetch_cycles ? best.product_cycles : best.fetch_cycles;

@@ -21,7 +21,7 @@ enum weft_status weft_network_load(struct weft_network **out, const char *path, 
 
 void weft_network_free(struct weft_network *network) {
     if (!network) return;
-    for (int i = 0; network->floats && i < network->graph->value_count; i++) free(network->floats[i]);
+    for (int i = 0; network->floats && i < network->run.count; i++) free(network->floats[i]);
     free(network->floats);
     if (network->interpreted) interp_free(&network->run);
     graph_free(network->graph);

@@ -47,7 +47,7 @@ static void onnx_yyerror(struct place *location, struct text_parser *p, void *sc
 %token REAL "real number"
 %token STRING "string"
 %token ARROW "=>"
-%type <text> word quotable optional_quotable string label optional_type
+%type <text> word any quotable optional_quotable string label optional_type
 %type <number> integer
 %type <list> header entries pairs pair_items dims names name_items qualified attributes attribute_list nodes infos info_items
 %type <list> parameters parameter_items values function_attributes function_attribute_items
@@ -177,7 +177,7 @@ dims:
   ;
 dim:
     '?'                                 { $$ = onnx_build_dimension(p, -1, NULL); }
-  | quotable                            { $$ = onnx_build_dimension(p, 0, $1); }
+  | any                                 { $$ = onnx_build_dimension(p, 0, $1); }
   | integer                             { $$ = onnx_build_dimension(p, $1, NULL); }
   ;
 constants:
@@ -218,7 +218,7 @@ name_items:
   ;
 optional_quotable:
     %empty                              { $$ = NULL; }
-  | quotable
+  | any
   ;
 qualified:
     word                                { $$ = (struct list){0}; onnx_build_push(p, &$$, $1); }
@@ -276,5 +276,9 @@ string:
 quotable:
     NAME                                { $$ = onnx_build_text(p, @1); }
   | STRING                              { $$ = onnx_build_text(p, @1); }
+  ;
+any: /* where no type can stand, a type's word is a name like any other */
+    word
+  | string
   ;
 %%

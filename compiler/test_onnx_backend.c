@@ -1,0 +1,192 @@
+/* test_onnx_backend.c: every one of ONNX's own node tests (package libonnx-testdata) that the importer takes, through the
+ * importer, the passes and the interpreter, against the outputs that ONNX gives. Floats to 1e-3 relative and 1e-5 absolute,
+ * integers exactly. What the importer refuses is counted by reason; the tests named below must not be among it.
+ */
+#include <dirent.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "element.h"
+#include "import.h"
+#include "interp.h"
+#include "passes.h"
+
+static const char folder[] = "/usr/share/libonnx-testdata/data/node";
+
+static const char *const required[] = {
+#include "test_onnx_backend.def"
+};
+
+enum { PATH_ROOM = 1024, INPUTS_MAX = 16 };
+enum outcome { PASSED, REFUSED, WRONG };
+
+struct one_case { const char *name; char first[256]; /* message */ bool passes; };
+
+static void keep_first(void *user, const char *message) {
+    struct one_case *c = user;
+    if (!c->first[0]) snprintf(c->first, sizeof c->first, "%s", message);
+}
+
+static void data_path(char out[PATH_ROOM], const char *name, const char *kind, size_t index) {
+    snprintf(out, PATH_ROOM, "%s/%s/test_data_set_0/%s_%zu.pb", folder, name, kind, index);
+}
+
+static bool exists(const char *path) {
+    FILE *file = fopen(path, "rb");
+    if (file) fclose(file);
+    return file != NULL;
+}
+
+/* All inputs of the test as one set of arrays. False: a file cannot be read (a sequence, a string). */
+static bool load_inputs(struct weft_arrays *out, struct one_case *c, struct weft_diag *diag) {
+    char path[PATH_ROOM];
+    *out = (struct weft_arrays){calloc(INPUTS_MAX, sizeof *out->items), 0};
+    assert_non_null(out->items);
+    for (; out->count < INPUTS_MAX; out->count++) {
+        struct weft_arrays one;
+        data_path(path, c->name, "input", out->count);
+        if (!exists(path)) return true;
+        if (weft_tensor_proto_load(&one, path, diag)) return false;
+        out->items[out->count] = one.items[0];
+        free(one.items);
+    }
+    return true;
+}
+
+static const struct weft_array *find(const struct weft_arrays *arrays, const char *name) {
+    for (size_t i = 0; i < arrays->count; i++)
+        if (!strcmp(arrays->items[i].name, name)) return &arrays->items[i];
+    return NULL;
+}
+
+
+static bool bind(struct tensor *out, const struct graph *graph, const struct weft_arrays *arrays, struct one_case *c) {
+    for (unsigned k = 0; k < graph->input_count; k++) {
+        const struct value *value = &graph->values[graph->inputs[k]];
+        const struct weft_array *array = find(arrays, value->name);
+        static char unread[1 << 16];
+        out[k] = (struct tensor){value->element, value->shape, unread};
+        if (!graph_uses(graph, graph->inputs[k])) continue; /* whose data in these tests sometimes has another shape */
+        if (!array || array->size != (uint64_t)shape_count(&value->shape) * element_bytes(value->element)) {
+            snprintf(c->first, sizeof c->first, "input %s has no array that fits", value->name);
+            return false;
+        }
+        out[k].bytes = array->bytes;
+    }
+    return true;
+}
+
+/* These tests were made with a cast to bfloat16 that cuts off; ONNX has since said that it rounds to nearest even. */
+static bool is_close(double got, double wanted, enum element element) {
+    if (isnan(wanted) || isinf(wanted)) return isnan(wanted) ? isnan(got) : got == wanted;
+    return fabs(got - wanted) <= 1e-5 + (element == ELEMENT_BF16 ? 0x1p-7 : 1e-3) * fabs(wanted);
+}
+
+static bool same_values(const struct tensor *got, const struct weft_array *wanted, struct one_case *c) {
+    const char *type = got->element == ELEMENT_BF16 ? "uint16" : element_name(got->element); /* how these tests store bfloat16 */
+    bool same = !strcmp(type, wanted->element) && got->shape.rank == wanted->rank;
+    for (unsigned d = 0; same && d < wanted->rank; d++) same = (uint64_t)got->shape.dims[d] == wanted->dims[d];
+    if (!same) return snprintf(c->first, sizeof c->first, "the result is %s of another type or shape than %s", element_name(got->element), wanted->element), false;
+    if (!element_is_float(got->element)) same = !memcmp(got->bytes, wanted->bytes, wanted->size);
+    for (int64_t i = 0; same && element_is_float(got->element) && i < shape_count(&got->shape); i++) {
+        double x = element_load(got->bytes, got->element, i), y = element_load(wanted->bytes, got->element, i);
+        if (is_close(x, y, got->element)) continue;
+        return snprintf(c->first, sizeof c->first, "element %lld is %.9g, not %.9g", (long long)i, x, y), false;
+    }
+    if (!same) snprintf(c->first, sizeof c->first, "integers differ");
+    return same;
+}
+
+static bool compare_outputs(const struct graph *graph, const struct interp_run *run, struct one_case *c, struct weft_diag *diag) {
+    for (unsigned k = 0; k < graph->output_count; k++) {
+        char path[PATH_ROOM];
+        struct weft_arrays wanted;
+        data_path(path, c->name, "output", k);
+        if (weft_tensor_proto_load(&wanted, path, diag)) return false;
+        bool same = same_values(&run->values[graph->outputs[k]], &wanted.items[0], c);
+        weft_arrays_free(&wanted);
+        if (!same) return false;
+    }
+    return true;
+}
+
+static enum outcome run_graph(struct graph *graph, const struct weft_arrays *arrays, struct one_case *c, struct weft_diag *diag) {
+    struct tensor inputs[INPUTS_MAX];
+    struct interp_run run;
+    if (c->passes && passes_run(graph, NULL, NULL, diag)) return WRONG;
+    if (!bind(inputs, graph, arrays, c) || interp_graph(&run, graph, inputs, false, NULL, NULL, diag)) return WRONG;
+    enum outcome outcome = compare_outputs(graph, &run, c, diag) ? PASSED : WRONG;
+    interp_free(&run);
+    return outcome;
+}
+
+static enum outcome run_case(struct one_case *c) {
+    struct weft_diag diag = {keep_first, c, 0};
+    struct weft_arrays arrays;
+    struct graph *graph;
+    char path[PATH_ROOM];
+    enum outcome outcome = REFUSED;
+    snprintf(path, sizeof path, "%s/%s/model.onnx", folder, c->name);
+    if (load_inputs(&arrays, c, &diag)) {
+        struct weft_compile_options options = {.bindings = &arrays};
+        if (!import_network(&graph, path, &options, &diag)) {
+            outcome = run_graph(graph, &arrays, c, &diag);
+            graph_free(graph);
+        }
+    }
+    weft_arrays_free(&arrays);
+    return outcome;
+}
+
+static bool is_required(const char *name) {
+    for (size_t i = 0; i < sizeof required / sizeof required[0]; i++)
+        if (!strcmp(required[i], name)) return true;
+    return false;
+}
+
+static int visible(const struct dirent *entry) {
+    return entry->d_name[0] != '.';
+}
+
+/* Counts by outcome; prints what is wrong, and with WEFT_TEST_VERBOSE set all the rest and why. */
+static void run_all(bool passes) {
+    struct dirent **entries;
+    unsigned counts[3] = {0}, missing = 0, seen = 0;
+    int count = scandir(folder, &entries, visible, alphasort);
+    if (count <= 0) fail_msg("%s is empty: install libonnx-testdata", folder);
+    for (int i = 0; i < count; i++) {
+        struct one_case c = {.name = entries[i]->d_name, .passes = passes};
+        enum outcome outcome = run_case(&c);
+        bool must = is_required(c.name);
+        counts[outcome]++;
+        seen += must;
+        missing += must && outcome != PASSED;
+        if (outcome == WRONG || (must && outcome != PASSED) || getenv("WEFT_TEST_VERBOSE")) printf("%s %s: %s\n", outcome == PASSED ? "passed " : outcome == WRONG ? "WRONG  " : "refused", c.name, c.first);
+        free(entries[i]);
+    }
+    free(entries);
+    printf("%u passed, %u refused by the importer, %u wrong\n", counts[PASSED], counts[REFUSED], counts[WRONG]);
+    assert_int_equal(counts[WRONG], 0);
+    assert_int_equal(missing, 0);
+    assert_int_equal(seen, sizeof required / sizeof required[0]);
+}
+
+static void as_imported(void **state) {
+    run_all(false);
+}
+
+static void after_passes(void **state) {
+    run_all(true);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_imported), cmocka_unit_test(after_passes)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,115 @@
+/* test_refusals.c: what is wrong or not supported is named, with its node or place, and all at once. */
+#include "test_front.h"
+
+#define HEAD(opset) "<ir_version: 8, opset_import: [\"\" : " #opset "]>\n"
+#define ONE(body) HEAD(13) "m (float[2, 3] x) => (float[2, 3] y) { " body " }"
+
+static const struct { const char *text, *message; } cases[] = {
+    /* the text itself */
+    {HEAD(13) "m (float[2] x) => (float[2] y) {\n  y = Relu x)\n}", ":3:12: syntax error, unexpected name"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) { y = Relu (x) ", "end of text"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) { y = Relu (\"x) }", "the string does not end"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) <float[2] c = {1, 2.x}> { }", "unexpected name, expecting"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) { y = Relu (x); }", "a byte 0x3b has no place here"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) <uint8[2] c = {1,\n 256}> { }", ":3:2: is no uint8"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) <float[n] c = {1}> { }", "dimensions that are numbers"},
+    {"<opset_imports: [\"\" : 13]> m (float[2] x) => (float[2] y) { y = Relu (x) }", "'opset_imports' has no place here"},
+    {ONE("y = LeakyRelu <alpha = none> (x)"), "is no value"},
+    {ONE("y = LeakyRelu <alpha : floaty = 1> (x)"), "'floaty' is no type"},
+    /* the model */
+    {"m (float[2] x) => (float[2] y) { y = Relu (x) }", "imports no opset"},
+    {HEAD(6) "m (float[2] x) => (float[2] y) { y = Relu (x) }", "opset 6; 7 to 18 are supported"},
+    {HEAD(13) "m (float[2] x) => (float[2] q) { y = Relu (x) }", "output q: nothing makes it"},
+    {HEAD(13) "m (float[2] x, float[2] x) => (float[2] y) { y = Relu (x) }", "input 'x'"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) <float[1] c = {1}, float[1] c = {2}> { y = Relu (x) }", "initializer 'c'"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) <float[3] c = {1}> { y = Add (x, c) }", "tensor c: float_data has 1 elements; the shape asks for 3"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) <float[1099511627776, 1099511627776] c = {1}> { y = Relu (x) }", "too many elements"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) <float[1] c = [\"location\" : \"../c\"]> { y = Add (x, c) }", "in or below the model's directory"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) <float[1] c = [\"location\" : \"/etc/passwd\"]> { y = Add (x, c) }", "in or below the model's directory"},
+    {HEAD(13) "m (seq(float[2]) x) => (float[2] y) { y = Relu (x) }", "input x is a sequence"},
+    {HEAD(13) "m (string[2] x) => (float[2] y) { y = Relu (x) }", "element type string"},
+    {HEAD(13) "m (float[] x) => (float[2] y) { y = Relu (x) }", "input x has no shape"},
+    {HEAD(13) "m (float[1, seq] x) => (float[2] y) { y = Relu (x) }", "dimension 1 (seq) is open; give it with --dim seq=N"},
+    {HEAD(13) "m (float[2] x) => (int32[2] y) { y = Relu (x) }", "is declared as int32"},
+    /* names */
+    {ONE("y = Relu (z)"), "y (Relu): reads z, which nothing makes"},
+    {ONE("y = Relu (x) y = Neg (x)"), "makes y, which is made before"},
+    {ONE("a = Relu (b) b = Relu (a) y = Add (x, b)"), "waits for its own result"},
+    /* operators */
+    {ONE("y = Einsum (x)"), "y (Einsum): the operator is not supported"},
+    {ONE("y = com.microsoft.Gelu (x)"), "domain 'com.microsoft'"},
+    {ONE("y = Relu <alpha = 1.0> (x)"), "has no attribute 'alpha'"},
+    {ONE("y = Relu (x, x)"), "2 inputs; 1 to 1 are right"},
+    {ONE("y = Add (x, )"), "1 inputs; 2 to 2"},
+    {ONE("y = LeakyRelu <alpha = \"big\"> (x)"), "attribute alpha has the wrong type"},
+    {ONE("y, mask = Dropout (x) z = Not (mask)"), "output 2 (mask) is used"},
+    {ONE("y = Clip <min = 0.0> (x)"), "bounds as attributes end with opset 10"},
+    {ONE("y = Cast <to = 8> (x)"), "cast to type 8 (string)"},
+    {ONE("y = MatMul (x, x)"), "shapes [2, 3] and [2, 3] do not multiply"},
+    {ONE("y = Conv (x, x)"), "3 to 5"},
+    {ONE("y = Transpose <perm = [0, 0]> (x)"), "each of the 2 dimensions once"},
+    {ONE("y = Concat <axis = 2> (x, x)"), "axis 2; the input has 2 dimensions"},
+    {ONE("s = Constant <value = int64[2] {4, -1}> () y = Reshape (x, s)"), "6 elements do not fill"},
+    {ONE("s = Constant <value = int64[2] {9223372036854775807, 9223372036854775807}> () y = ConstantOfShape (s)"), "too many elements"},
+    {ONE("y = RandomNormal <shape = [-1, 3]> ()"), "negative dimension"},
+    {ONE("s = Neg (x) y = Reshape (x, s)"), "computed at run time; it must be constant"},
+    {ONE("i = Constant <value = int64[1] {2}> () y = Gather (x, i)"), "index 2; dimension 0 has 2 elements"},
+    {HEAD(13) "m (float[1, 1, 4] x) => (float[1] y) { y = MaxPool <kernel_shape = [9]> (x) }", "the window spans 9 and the padded input only 4"},
+    {HEAD(13) "m (float[1, 1, 4] x) => (float[1] y) { y = MaxPool <kernel_shape = [2], strides = [0]> (x) }", "it must be at least 1"},
+    {HEAD(13) "m (float[1, 1, 4] x) => (float[1] y) { y = MaxPool <kernel_shape = [2], auto_pad = \"SAME\"> (x) }", "auto_pad SAME;"},
+    {HEAD(13) "m (float[1, 3, 4] x) => (float[1] y) <float[2, 1, 1] w = {1, 2}> { y = Conv <group = 2> (x, w) }", "do not fit"},
+    /* functions */
+    {ONE("y = f.g (x)") "<domain: \"f\"> g (x) => (y) { y = f.g (x) }", "more than 32 deep"},
+    {ONE("y = f.g <b = 1> (x)") "<domain: \"f\"> g <a> (x) => (y) { y = Relu (x) }", "the function has no attribute 'b'"},
+    {ONE("y = f.g (x)") "<domain: \"f\"> g (x) => (z) { y = Relu (x) }", "never makes its output z"},
+    {ONE("y = f.g (x)") "<domain: \"f\"> g (x) => (y) { y = Einsum (x) }", "y/y (Einsum)"},
+    {ONE("y = f.g (x)") "<domain: \"f\"> g (x) => (y) { y = Relu (x) } <domain: \"f\"> g (x) => (y) { y = Neg (x) }", "function g is defined twice"},
+    {ONE("y = LeakyRelu <alpha = @a> (x)"), "refers to @a outside of any function"},
+};
+
+static void each_is_named(void **state) {
+    struct caught caught;
+    struct graph *graph;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (!import_bytes(&graph, cases[i].text, strlen(cases[i].text), ".onnxtxt", NULL, &caught)) fail_msg("accepted: %s", cases[i].text);
+        assert_null(graph);
+        if (!strstr(caught.text, cases[i].message)) fail_msg("%s\nsays: %sand not: %s", cases[i].text, caught.text, cases[i].message);
+    }
+}
+
+/* Three nodes are refused by name; what reads them is not blamed. */
+static void all_at_once(void **state) {
+    static const char text[] = ONE("a = Einsum (x) b = Relu (a) c = Hardmax (x) d = Add (b, c) y = Transpose <perm = [5]> (x)");
+    struct caught caught;
+    struct graph *graph;
+    assert_int_equal(import_bytes(&graph, text, strlen(text), ".onnxtxt", NULL, &caught), WEFT_ERROR);
+    assert_int_equal(caught.count, 3);
+    assert_non_null(strstr(caught.text, "a (Einsum)"));
+    assert_non_null(strstr(caught.text, "c (Hardmax)"));
+    assert_non_null(strstr(caught.text, "y (Transpose)"));
+}
+
+static void unknown_dimension(void **state) {
+    struct weft_dim dims[] = {{"sequence", 5}};
+    struct weft_compile_options options = {.dims = dims, .dim_count = 1};
+    static const char text[] = ONE("y = Relu (x)");
+    struct caught caught;
+    struct graph *graph;
+    assert_int_equal(import_bytes(&graph, text, strlen(text), ".onnxtxt", &options, &caught), WEFT_ERROR);
+    assert_non_null(strstr(caught.text, "no input has an open dimension named sequence"));
+}
+
+/* The caret stands below the word that is wrong. */
+static void carets(void **state) {
+    static const char text[] = HEAD(13) "m (float[2] x) => (float[2] y)\n{ y = Relu <alpha 2> (x) }";
+    struct caught caught;
+    struct graph *graph;
+    assert_int_equal(import_bytes(&graph, text, strlen(text), ".onnxtxt", NULL, &caught), WEFT_ERROR);
+    assert_non_null(strstr(caught.text, ":3:19: "));
+    assert_non_null(strstr(caught.text, "\n    { y = Relu <alpha 2> (x) }\n                      ^"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_is_named), cmocka_unit_test(all_at_once), cmocka_unit_test(unknown_dimension), cmocka_unit_test(carets)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
