@@ -79,8 +79,8 @@ static void extract_example(const char *to)
 
 /* 4 x 4 as in metrics.md, with its rows as an input: float32, real = 0.5 q. */
 static const char with_input[] = ".machine tiny\n.machine_set array.rows=4, array.columns=4\n.host 32\n"
-                                 ".input \"x\", 0, u8, 4, 4, scale=0.5, zero=0, quantised=1, element=float32\n"
-                                 ".output \"y\", 16, u8, 4, 4, scale=0.5, zero=0, quantised=1, element=float32\n"
+                                 ".input \"x\", 0, u8, 4, 4, scale=0.5, zero=0, quantised=1, element=\"float32\"\n"
+                                 ".output \"y\", 16, u8, 4, 4, scale=0.5, zero=0, quantised=1, element=\"float32\"\n"
                                  ".text\nread_host ub=0, host=0, bytes=16\nwrite_host ub=0, host=16, bytes=16\nhalt\n";
 
 static int set_up(void **state)
@@ -257,7 +257,7 @@ static void a_session_of_the_debugger_is_a_file(void **state)
         says(out, "row 0                  5           6           7           4");
         says(out, "p0.loop0   4 4");
         says(out, "break 1\n"); /* activate wrote bytes 16 to 31 */
-        says(out, "16                    5           6           7           4");
+        says(out, "\n16                     5           6           7           4");
         says(out, "halted after 9 instructions");
         says(out, "the program has ended");
         says(out, "there is no command 'fly'");
