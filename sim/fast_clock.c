@@ -196,6 +196,10 @@ static void fill_flight(struct fast_clock *clock, struct flight *flight, const s
     flight->takes_tile = flight->unit == WEFT_UNIT_MATRIX && instr->next;
     flight->waits_for_reads = flight->waits_for_writes = 0;
     flight->amount = amount(clock, instr, config, order);
+    if (flight->amount >> FAST_TIME_BITS) {
+        clock->overlong = true;
+        flight->amount = 0; /* the run stops at this instruction: no sum may overflow before it does */
+    }
     flight->shift_cycles = flight->unit == WEFT_UNIT_FETCH ? weft_shift_cycles(clock->machine, instr->fmt) : 0;
     flight->tile = flight->unit == WEFT_UNIT_FETCH ? clock->tiles_issued++ : flight->takes_tile ? clock->takes_issued++ : 0;
     flight->effects.count = issue->effects.count;
