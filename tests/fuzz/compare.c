@@ -229,7 +229,7 @@ static enum weft_status compare_clock(struct fuzz_verdict *v, const struct weft_
 /* --- the comparison ----------------------------------------------------------------------------------------------------------------- */
 
 enum { REFERENCE, FAST, STEPPED, TIMING, RUNS };
-enum { CLOCKED_MAX = 2000 }; /* instructions: the plain clock takes the square of them */
+enum { CLOCKED_MAX = 4000 }; /* instructions: the plain clock takes the square of them */
 
 static bool all_agree(struct fuzz_verdict *v, const struct outcome o[RUNS], size_t layers)
 {
