@@ -113,7 +113,8 @@ static bool add_layer(struct topology *t, enum core_op op, const struct attribut
 
 static bool add_gemm(struct topology *t) {
     int64_t m, n, k, batch = t->graph->batch;
-    if (!read_number(t, 1, "M", &m) | !read_number(t, 2, "N", &n) | !read_number(t, 3, "K", &k)) return false;
+    bool has_m = read_number(t, 1, "M", &m), has_n = read_number(t, 2, "N", &n), has_k = read_number(t, 3, "K", &k); /* all are looked at */
+    if (!has_m || !has_n || !has_k) return false;
     struct shape x = {2, {m * batch, k}}, w = {2, {k, n}}, y = {2, {m * batch, n}};
     return add_layer(t, CORE_GEMM, &(struct attributes){.alpha = 1, .beta = 1}, &x, &w, &y);
 }
