@@ -18,7 +18,7 @@ uint16_t half_from_double(double value) {
     if (size >= 65520) return sign | 0x7c00; /* rounds to infinity */
     int exponent;
     frexp(size, &exponent);
-    if (exponent < -13) exponent = -13; /* subnormals share the spacing of the least normal numbers */
+    if (exponent < -13 || size == 0) exponent = -13; /* subnormals share the spacing of the least normal numbers */
     double units = nearbyint(ldexp(size, 11 - exponent)); /* 1024 to 2048, or less for a subnormal */
     return sign | (uint16_t)((exponent + 13) * 1024 + (int)units);
 }

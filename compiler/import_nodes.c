@@ -16,8 +16,8 @@ static const char *text(const char *string) {
 /* Is `word` among the words of `list`, which stand between spaces? */
 static bool listed(const char *list, const char *word) {
     size_t length = strlen(word);
-    for (const char *at = list; (at = strstr(at, word)); at++)
-        if ((at == list || at[-1] == ' ') && (at[length] == ' ' || !at[length])) return length;
+    for (const char *at = list; length && (at = strstr(at, word)); at++)
+        if ((at == list || at[-1] == ' ') && (at[length] == ' ' || !at[length])) return true;
     return false;
 }
 

@@ -11,7 +11,7 @@
 #include "names.h"
 #include "weft_compiler.h"
 
-enum { LOWER_POISON = -2, LOWER_SPLITS_MAX = 64, IMPORT_OPSET_FIRST = 7, IMPORT_OPSET_LAST = 18 };
+enum { LOWER_POISON = -2, LOWER_SPLITS_MAX = 64, IMPORT_OPSET_FIRST = 1, IMPORT_OPSET_LAST = 18 };
 
 struct scope { /* the graph, or one call of a function */
     const struct scope *caller;

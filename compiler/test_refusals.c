@@ -18,7 +18,9 @@ static const struct { const char *text, *message; } cases[] = {
     {ONE("y = LeakyRelu <alpha : floaty = 1> (x)"), "'floaty' is no type"},
     /* the model */
     {"m (float[2] x) => (float[2] y) { y = Relu (x) }", "imports no opset"},
-    {HEAD(6) "m (float[2] x) => (float[2] y) { y = Relu (x) }", "opset 6; 7 to 18 are supported"},
+    {HEAD(19) "m (float[2] x) => (float[2] y) { y = Relu (x) }", "opset 19; 1 to 18 are supported"},
+    {HEAD(6) "m (float[2] x) => (float[2] y) { y = Add (x, x) }", "needs opset 7; this is opset 6"},
+    {HEAD(6) "m (float[2] x) => (float[2] y) { y = Relu <consumed_inputs = [0]> (x) }", "has no attribute 'consumed_inputs'"},
     {HEAD(13) "m (float[2] x) => (float[2] q) { y = Relu (x) }", "output q: nothing makes it"},
     {HEAD(13) "m (float[2] x, float[2] x) => (float[2] y) { y = Relu (x) }", "input 'x'"},
     {HEAD(13) "m (float[2] x) => (float[2] y) <float[1] c = {1}, float[1] c = {2}> { y = Relu (x) }", "initializer 'c'"},
