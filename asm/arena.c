@@ -5,7 +5,11 @@
 
 enum { BLOCK_BYTES = 256 * 1024 };
 
-struct arena_block { struct arena_block *next; size_t used, size; _Alignas(16) unsigned char bytes[]; };
+struct arena_block {
+    struct arena_block *next;
+    size_t used, size;
+    _Alignas(16) unsigned char bytes[];
+};
 
 static struct arena_block *block_create(struct arena *arena, size_t bytes)
 {

@@ -62,7 +62,8 @@ enum weft_status weft_asm_assemble(struct weft_program **out, const char *text, 
     return status;
 }
 
-enum weft_status weft_asm_assemble_file(struct weft_program **out, const char *path, const struct weft_machine *machine, struct weft_diag *diag)
+enum weft_status weft_asm_assemble_file(struct weft_program **out, const char *path, const struct weft_machine *machine,
+                                        struct weft_diag *diag)
 {
     char *text = NULL;
     size_t bytes = 0;

@@ -17,9 +17,15 @@ static struct expr *node(struct assembler *as, enum expr_kind kind, struct span 
     return e;
 }
 
-static unsigned digit(char c) { return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 32) - 'a' + 10); }
+static unsigned digit(char c)
+{
+    return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 32) - 'a' + 10);
+}
 
-static unsigned suffix_shift(char c) { return c == 'K' ? 10 : c == 'M' ? 20 : 30; }
+static unsigned suffix_shift(char c)
+{
+    return c == 'K' ? 10 : c == 'M' ? 20 : 30;
+}
 
 /* The scanner has seen to it that the characters are digits of the base, underscores, and perhaps Ki, Mi or Gi. */
 static bool parse_integer(const char *text, size_t length, uint64_t *out)
@@ -81,7 +87,10 @@ struct expr *build_real(struct assembler *as, struct span at)
     return e;
 }
 
-struct expr *build_word(struct assembler *as, enum expr_kind kind, struct span at) { return node(as, kind, at); }
+struct expr *build_word(struct assembler *as, enum expr_kind kind, struct span at)
+{
+    return node(as, kind, at);
+}
 
 struct expr *build_binary(struct assembler *as, enum expr_op op, struct span at, struct expr *left, struct expr *right)
 {
@@ -152,7 +161,10 @@ static struct statement *statement(struct assembler *as, enum statement_kind kin
     return st;
 }
 
-void build_label(struct assembler *as, struct span name) { (void)statement(as, STATEMENT_LABEL, name); }
+void build_label(struct assembler *as, struct span name)
+{
+    (void)statement(as, STATEMENT_LABEL, name);
+}
 
 static void operation(struct assembler *as, enum statement_kind kind, struct span name, struct expr_list args, struct expr_list place)
 {

@@ -65,7 +65,8 @@ static int put_word(FILE *out, const uint8_t *word)
     return width + fprintf(out, "\"");
 }
 
-static enum weft_status put_instruction(FILE *out, const struct weft_program *p, size_t i, const struct labels *labels, struct weft_diag *diag)
+static enum weft_status put_instruction(FILE *out, const struct weft_program *p, size_t i, const struct labels *labels,
+                                        struct weft_diag *diag)
 {
     struct weft_instr instr;
     char text[1024];

@@ -39,8 +39,10 @@ static uint64_t field_value(const struct weft_machine *m, const struct weft_mach
 
 static void put_formats(FILE *out, unsigned formats)
 {
-    static const struct { unsigned use; const char *name; } uses[] = {
-        {WEFT_USES_U8, "u8"}, {WEFT_USES_S8, "s8"}, {WEFT_USES_S16, "s16"}, {WEFT_USES_BF16, "bf16"}};
+    static const struct {
+        unsigned use;
+        const char *name;
+    } uses[] = {{WEFT_USES_U8, "u8"}, {WEFT_USES_S8, "s8"}, {WEFT_USES_S16, "s16"}, {WEFT_USES_BF16, "bf16"}};
     const char *separator = "";
     for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++)
         if (formats & uses[i].use) {

@@ -82,11 +82,23 @@ void emit_no_weights(struct assembler *as, struct statement *st)
         (void)only_number(as, st, "bytes", UINT64_MAX, &as->program->weights_bytes);
 }
 
-void emit_network(struct assembler *as, struct statement *st) { only_string(as, st, "name", &as->program->network); }
-void emit_format(struct assembler *as, struct statement *st) { only_string(as, st, "name", &as->program->format); }
-void emit_notes(struct assembler *as, struct statement *st) { only_string(as, st, "json", &as->program->notes); }
+void emit_network(struct assembler *as, struct statement *st)
+{
+    only_string(as, st, "name", &as->program->network);
+}
+void emit_format(struct assembler *as, struct statement *st)
+{
+    only_string(as, st, "name", &as->program->format);
+}
+void emit_notes(struct assembler *as, struct statement *st)
+{
+    only_string(as, st, "json", &as->program->notes);
+}
 
-void emit_batch(struct assembler *as, struct statement *st) { (void)only_number(as, st, "n", UINT64_MAX, &as->program->batch); }
+void emit_batch(struct assembler *as, struct statement *st)
+{
+    (void)only_number(as, st, "n", UINT64_MAX, &as->program->batch);
+}
 
 void emit_bounds(struct assembler *as, struct statement *st)
 {
@@ -173,7 +185,10 @@ static void emit_line(struct assembler *as, const struct statement *st)
     p->lines[st->address] = (struct weft_source_line){(uint32_t)file, (uint32_t)line};
 }
 
-static bool is_word(const struct statement *st) { return st->directive && st->directive->emit == emit_word; }
+static bool is_word(const struct statement *st)
+{
+    return st->directive && st->directive->emit == emit_word;
+}
 
 void emit_walk(struct assembler *as)
 {
@@ -202,7 +217,8 @@ static void labels_to_symbols(struct assembler *as)
             return;
         p->symbols = symbols;
         symbols[p->symbol_count - 1] = (struct weft_symbol){.name = table_string(as, message_word(as, st->head.begin, st->head.end)),
-                                                            .space = st->symbol->space, .value = st->symbol->value};
+                                                            .space = st->symbol->space,
+                                                            .value = st->symbol->value};
     }
 }
 

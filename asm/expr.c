@@ -2,7 +2,10 @@
 #include "asm.h"
 #include <string.h>
 
-static bool fits(__int128 v) { return v >= INT64_MIN && v <= (__int128)UINT64_MAX; }
+static bool fits(__int128 v)
+{
+    return v >= INT64_MIN && v <= (__int128)UINT64_MAX;
+}
 
 uint16_t float_to_bf16(float value)
 {
@@ -61,12 +64,14 @@ static bool name_value(struct assembler *as, const struct expr *e, struct value 
     }
     if (s->busy)
         return complain(as, e->at, "the constant is defined by itself");
-    s->busy = true;
-    size_t before = as->message_count;
-    bool good = expr_value(as, s->definition, out);
-    s->busy = false;
-    s->failed = !good && as->message_count > before && as->depth <= 1; /* said once */
-    return good;
+    if (!s->known) {
+        s->busy = true;
+        s->known = expr_value(as, s->definition, &s->worth);
+        s->failed = !s->known; /* said once */
+        s->busy = false;
+    }
+    *out = s->worth;
+    return s->known;
 }
 
 static bool real_binary(struct assembler *as, const struct expr *e, const struct value *a, const struct value *b, struct value *out)
@@ -74,11 +79,20 @@ static bool real_binary(struct assembler *as, const struct expr *e, const struct
     double x = as_real(a), y = as_real(b);
     out->kind = VALUE_REAL;
     switch (e->op) {
-    case OP_ADD: out->real = x + y; return true;
-    case OP_SUB: out->real = x - y; return true;
-    case OP_MUL: out->real = x * y; return true;
-    case OP_DIV: out->real = x / y; return y != 0 || complain(as, e->at, "division by zero");
-    default: return complain(as, e->at, "this operator takes integers only");
+    case OP_ADD:
+        out->real = x + y;
+        return true;
+    case OP_SUB:
+        out->real = x - y;
+        return true;
+    case OP_MUL:
+        out->real = x * y;
+        return true;
+    case OP_DIV:
+        out->real = x / y;
+        return y != 0 || complain(as, e->at, "division by zero");
+    default:
+        return complain(as, e->at, "this operator takes integers only");
     }
 }
 
@@ -93,14 +107,28 @@ static bool shift(struct assembler *as, const struct expr *e, __int128 a, __int1
 static bool integer_binary(struct assembler *as, const struct expr *e, __int128 a, __int128 b, __int128 *out)
 {
     switch (e->op) {
-    case OP_ADD: *out = a + b; return true;
-    case OP_SUB: *out = a - b; return true;
-    case OP_MUL: return !__builtin_mul_overflow(a, b, out) || complain(as, e->at, "the product does not fit 64 bits");
-    case OP_DIV: *out = b ? a / b : 0; return b || complain(as, e->at, "division by zero");
-    case OP_MOD: *out = b ? a % b : 0; return b || complain(as, e->at, "division by zero");
-    case OP_AND: *out = a & b; return true;
-    case OP_OR: *out = a | b; return true;
-    default: return shift(as, e, a, b, out);
+    case OP_ADD:
+        *out = a + b;
+        return true;
+    case OP_SUB:
+        *out = a - b;
+        return true;
+    case OP_MUL:
+        return !__builtin_mul_overflow(a, b, out) || complain(as, e->at, "the product does not fit 64 bits");
+    case OP_DIV:
+        *out = b ? a / b : 0;
+        return b || complain(as, e->at, "division by zero");
+    case OP_MOD:
+        *out = b ? a % b : 0;
+        return b || complain(as, e->at, "division by zero");
+    case OP_AND:
+        *out = a & b;
+        return true;
+    case OP_OR:
+        *out = a | b;
+        return true;
+    default:
+        return shift(as, e, a, b, out);
     }
 }
 
@@ -157,13 +185,22 @@ static bool call_value(struct assembler *as, const struct expr *e, struct value 
 static bool node_value(struct assembler *as, const struct expr *e, struct value *out)
 {
     switch ((enum expr_kind)e->kind) {
-    case EXPR_INTEGER: *out = (struct value){.integer = e->integer}; return true;
-    case EXPR_REAL: *out = (struct value){.kind = VALUE_REAL, .real = e->real}; return true;
-    case EXPR_NAME: return name_value(as, e, out);
-    case EXPR_UNARY: return unary_value(as, e, out);
-    case EXPR_BINARY: return binary_value(as, e, out);
-    case EXPR_CALL: return call_value(as, e, out);
-    default: return complain(as, e->at, "a number belongs here");
+    case EXPR_INTEGER:
+        *out = (struct value){.integer = e->integer};
+        return true;
+    case EXPR_REAL:
+        *out = (struct value){.kind = VALUE_REAL, .real = e->real};
+        return true;
+    case EXPR_NAME:
+        return name_value(as, e, out);
+    case EXPR_UNARY:
+        return unary_value(as, e, out);
+    case EXPR_BINARY:
+        return binary_value(as, e, out);
+    case EXPR_CALL:
+        return call_value(as, e, out);
+    default:
+        return complain(as, e->at, "a number belongs here");
     }
 }
 
@@ -243,17 +280,28 @@ static int hex_digit(char c)
 static size_t unescape(const char *text, size_t i, size_t end, char *out)
 {
     switch (text[i + 1]) {
-    case 'n': *out = '\n'; return i + 2;
-    case 't': *out = '\t'; return i + 2;
-    case 'r': *out = '\r'; return i + 2;
-    case '\\': case '"': case '\'': *out = text[i + 1]; return i + 2;
+    case 'n':
+        *out = '\n';
+        return i + 2;
+    case 't':
+        *out = '\t';
+        return i + 2;
+    case 'r':
+        *out = '\r';
+        return i + 2;
+    case '\\':
+    case '"':
+    case '\'':
+        *out = text[i + 1];
+        return i + 2;
     case 'x':
         if (i + 3 < end && hex_digit(text[i + 2]) >= 0 && hex_digit(text[i + 3]) >= 0) {
             *out = (char)(hex_digit(text[i + 2]) << 4 | hex_digit(text[i + 3]));
             return *out ? i + 4 : 0;
         }
         return 0;
-    default: return 0;
+    default:
+        return 0;
     }
 }
 
@@ -288,7 +336,10 @@ char *expr_string(struct assembler *as, const struct expr *e, const char *what)
     return out;
 }
 
-const char *expr_word(struct assembler *as, const struct expr *e) { return message_word(as, e->at.begin, e->at.end); }
+const char *expr_word(struct assembler *as, const struct expr *e)
+{
+    return message_word(as, e->at.begin, e->at.end);
+}
 
 bool expr_format(struct assembler *as, const struct expr *e, enum weft_format *out)
 {

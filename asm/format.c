@@ -15,8 +15,14 @@ static const char *const reduction_names[] = {
 };
 enum { FUNCTIONS = sizeof function_names / sizeof function_names[0], REDUCTIONS = sizeof reduction_names / sizeof reduction_names[0] };
 
-const char *function_name(unsigned number) { return number < FUNCTIONS ? function_names[number] : NULL; }
-const char *reduction_name(unsigned number) { return number < REDUCTIONS ? reduction_names[number] : NULL; }
+const char *function_name(unsigned number)
+{
+    return number < FUNCTIONS ? function_names[number] : NULL;
+}
+const char *reduction_name(unsigned number)
+{
+    return number < REDUCTIONS ? reduction_names[number] : NULL;
+}
 
 static bool find(unsigned *out, const char *name, const char *const *names, unsigned count)
 {
@@ -26,8 +32,14 @@ static bool find(unsigned *out, const char *name, const char *const *names, unsi
     return false;
 }
 
-bool function_find(unsigned *out, const char *name) { return find(out, name, function_names, FUNCTIONS); }
-bool reduction_find(unsigned *out, const char *name) { return find(out, name, reduction_names, REDUCTIONS); }
+bool function_find(unsigned *out, const char *name)
+{
+    return find(out, name, function_names, FUNCTIONS);
+}
+bool reduction_find(unsigned *out, const char *name)
+{
+    return find(out, name, reduction_names, REDUCTIONS);
+}
 
 bool format_is_name(const char *name)
 {
@@ -54,14 +66,17 @@ void format_float(char *out, size_t size, float value)
 }
 
 /* Where the text goes; what does not fit is cut. */
-struct line { char *out; size_t size, used; };
+struct line {
+    char *out;
+    size_t size, used;
+};
 
 __attribute__((format(printf, 2, 3))) static void put(struct line *line, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int n = vsnprintf(line->used < line->size ? line->out + line->used : NULL, line->used < line->size ? line->size - line->used : 0, format,
-                      arguments);
+    int n = vsnprintf(line->used < line->size ? line->out + line->used : NULL, line->used < line->size ? line->size - line->used : 0,
+                      format, arguments);
     va_end(arguments);
     line->used += n > 0 ? (size_t)n : 0;
 }
@@ -80,11 +95,19 @@ static char space_of(const char *operand)
     return !strcmp(operand, "ub") ? 'u' : !strcmp(operand, "host") ? 'h' : !strcmp(operand, "dram") ? 'w' : 0;
 }
 
+/* Registers whose first half is an address in the unified buffer. */
+static bool holds_address(const char *name)
+{
+    const char *dot = strchr(name, '.');
+    return dot && (!strcmp(dot, ".base") || !strcmp(dot, ".table") || !strcmp(dot, ".bias") || !strcmp(dot, ".scale"));
+}
+
 static bool put_half(struct line *line, const struct weft_register *reg, unsigned half, uint32_t value, struct naming naming)
 {
     char number[32];
     float real;
-    const char *name = NULL, *dot = strchr(reg->name, '.');
+    const char *name = NULL;
+    bool address = half == 0 && holds_address(reg->name);
     switch (reg->half[half]) {
     case WEFT_HALF_FLOAT:
         memcpy(&real, &value, sizeof real);
@@ -95,15 +118,16 @@ static bool put_half(struct line *line, const struct weft_register *reg, unsigne
         put(line, ", %d", (int32_t)value);
         return true;
     case WEFT_HALF_UINT:
-        if (half == 0 && dot && (!strcmp(dot, ".base") || !strcmp(dot, ".table") || !strcmp(dot, ".bias") || !strcmp(dot, ".scale")))
+        if (address)
             name = naming.find(naming.user, 'u', value);
         put(line, ", ");
         if (name)
             put(line, "%s", name);
         else
-            put_number(line, value, dot && !strcmp(dot, ".base"));
+            put_number(line, value, address);
         return true;
-    default: return false;
+    default:
+        return false;
     }
 }
 
@@ -122,11 +146,21 @@ static bool put_value(struct line *line, const struct weft_field *field, uint64_
 {
     const char *name = NULL;
     switch (field->kind) {
-    case WEFT_KIND_PATTERN: put(line, "p%u", (unsigned)value); return value < WEFT_PATTERNS;
-    case WEFT_KIND_FORMAT: name = value <= WEFT_FORMAT_f32 ? weft_format_name((enum weft_format)value) : NULL; break;
-    case WEFT_KIND_FUNCTION: name = function_name((unsigned)value); break;
-    case WEFT_KIND_REDUCE: name = reduction_name((unsigned)value); break;
-    case WEFT_KIND_RAW: put_number(line, value, true); return true;
+    case WEFT_KIND_PATTERN:
+        put(line, "p%u", (unsigned)value);
+        return value < WEFT_PATTERNS;
+    case WEFT_KIND_FORMAT:
+        name = value <= WEFT_FORMAT_f32 ? weft_format_name((enum weft_format)value) : NULL;
+        break;
+    case WEFT_KIND_FUNCTION:
+        name = function_name((unsigned)value);
+        break;
+    case WEFT_KIND_REDUCE:
+        name = reduction_name((unsigned)value);
+        break;
+    case WEFT_KIND_RAW:
+        put_number(line, value, true);
+        return true;
     default:
         if (space_of(field->name))
             name = naming.find(naming.user, space_of(field->name), value);
@@ -182,7 +216,6 @@ static const char *symbol_find(const void *user, char space, uint64_t value)
             return program->symbols[i].name;
     return NULL;
 }
-
 
 void weft_asm_format(char *out, size_t size, const struct weft_instr *instr, const struct weft_program *program)
 {

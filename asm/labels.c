@@ -6,7 +6,10 @@
 #include <string.h>
 
 /* Sections in the order in which the disassembler prints them; symbols elsewhere (the unified buffer) come last, as .equ. */
-static int order_of(char space) { return space == 'w' ? 0 : space == 'h' ? 1 : space == 't' ? 2 : 3; }
+static int order_of(char space)
+{
+    return space == 'w' ? 0 : space == 'h' ? 1 : space == 't' ? 2 : 3;
+}
 
 static int by_place(const void *a, const void *b)
 {
@@ -20,16 +23,23 @@ static int by_place(const void *a, const void *b)
     return (x->index > y->index) - (x->index < y->index);
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(a, b); }
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
 
 /* Can the address stand as `name:` in its section? */
 static bool is_placed(const struct weft_program *p, char space, uint64_t value)
 {
     switch (space) {
-    case 't': return value <= p->instructions;
-    case 'w': return p->weights && value <= p->weights_bytes;
-    case 'h': return p->data_bytes && value >= p->data_host && value - p->data_host <= p->data_bytes;
-    default: return false;
+    case 't':
+        return value <= p->instructions;
+    case 'w':
+        return p->weights && value <= p->weights_bytes;
+    case 'h':
+        return p->data_bytes && value >= p->data_host && value - p->data_host <= p->data_bytes;
+    default:
+        return false;
     }
 }
 
@@ -64,7 +74,10 @@ static bool is_natural(const struct labels *labels, const struct weft_program *p
     return true;
 }
 
-static void nothing(void *name) { (void)name; }
+static void nothing(void *name)
+{
+    (void)name;
+}
 
 enum weft_status labels_create(struct labels *out, const struct weft_program *program)
 {

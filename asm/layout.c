@@ -26,8 +26,14 @@ void layout_text(struct assembler *as, struct statement *st)
         message_add(as, st->args->at, ".text takes no argument: instructions lie in the order in which they are written");
 }
 
-void layout_weights(struct assembler *as, struct statement *st) { enter(as, st, SECTION_WEIGHTS); }
-void layout_data(struct assembler *as, struct statement *st) { enter(as, st, SECTION_DATA); }
+void layout_weights(struct assembler *as, struct statement *st)
+{
+    enter(as, st, SECTION_WEIGHTS);
+}
+void layout_data(struct assembler *as, struct statement *st)
+{
+    enter(as, st, SECTION_DATA);
+}
 
 void declare_equ(struct assembler *as, struct statement *st)
 {
@@ -48,7 +54,10 @@ void emit_equ(struct assembler *as, struct statement *st)
         (void)expr_value(as, st->args, &value); /* so that a bad constant is reported though nobody uses it */
 }
 
-void layout_symbol(struct assembler *as, struct statement *st) { as->symbols_given = true; }
+void layout_symbol(struct assembler *as, struct statement *st)
+{
+    as->symbols_given = true;
+}
 
 void layout_source(struct assembler *as, struct statement *st)
 {

@@ -31,11 +31,21 @@ static bool add_format(struct assembler *as, const struct expr *e, unsigned *for
     if (!expr_format(as, e, &format))
         return false;
     switch (format) {
-    case WEFT_FORMAT_u8: *formats |= WEFT_USES_U8; return true;
-    case WEFT_FORMAT_s8: *formats |= WEFT_USES_S8; return true;
-    case WEFT_FORMAT_s16: *formats |= WEFT_USES_S16; return true;
-    case WEFT_FORMAT_bf16: *formats |= WEFT_USES_BF16; return true;
-    default: message_add(as, e->at, "the array multiplies u8, s8, s16 and bf16"); return false;
+    case WEFT_FORMAT_u8:
+        *formats |= WEFT_USES_U8;
+        return true;
+    case WEFT_FORMAT_s8:
+        *formats |= WEFT_USES_S8;
+        return true;
+    case WEFT_FORMAT_s16:
+        *formats |= WEFT_USES_S16;
+        return true;
+    case WEFT_FORMAT_bf16:
+        *formats |= WEFT_USES_BF16;
+        return true;
+    default:
+        message_add(as, e->at, "the array multiplies u8, s8, s16 and bf16");
+        return false;
     }
 }
 

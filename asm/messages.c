@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-void message_no_memory(struct assembler *as) { as->no_memory = true; }
+void message_no_memory(struct assembler *as)
+{
+    as->no_memory = true;
+}
 
 const char *message_word(struct assembler *as, uint32_t begin, uint32_t end)
 {

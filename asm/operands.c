@@ -14,7 +14,10 @@ struct binding {
     bool good, register_wrong;
 };
 
-static void fail(struct binding *b) { b->good = false; }
+static void fail(struct binding *b)
+{
+    b->good = false;
+}
 
 static const char *suggest_mnemonic(struct assembler *as, const char *word)
 {
@@ -184,7 +187,8 @@ static bool layer_value(struct binding *b, const struct expr *e, uint64_t *out)
         }
     }
     if (name && matches != 1)
-        message_add(b->as, e->at, matches ? "more than one .layer has the name '%.100s': tag it by its number%s" : "no .layer has the name '%.100s'%s",
+        message_add(b->as, e->at,
+                    matches ? "more than one .layer has the name '%.100s': tag it by its number%s" : "no .layer has the name '%.100s'%s",
                     name, matches ? "" : message_suggest(b->as, name, names, used));
     return matches == 1;
 }
@@ -206,8 +210,8 @@ static bool number_value(struct binding *b, const struct expr *e, const struct w
     else if (v.integer < 0)
         message_add(b->as, e->at, "%s=%lld is negative: 0 to %llu is allowed", field->name, (long long)v.integer, (unsigned long long)high);
     else
-        message_add(b->as, e->at, "%s=%llu does not fit %u bits: 0 to %llu is allowed", field->name, (unsigned long long)v.integer, field->width,
-                    (unsigned long long)high);
+        message_add(b->as, e->at, "%s=%llu does not fit %u bits: 0 to %llu is allowed", field->name, (unsigned long long)v.integer,
+                    field->width, (unsigned long long)high);
     return false;
 }
 
@@ -240,9 +244,15 @@ static bool half_value(struct binding *b, const struct expr *e, const struct wef
     uint32_t bits = 0;
     bool good;
     switch (half < 2 ? reg->half[half] : WEFT_HALF_NONE) {
-    case WEFT_HALF_FLOAT: good = expr_float(b->as, e, reg->name, &bits); break;
-    case WEFT_HALF_SINT: good = expr_integer(b->as, e, reg->name, INT32_MIN, INT32_MAX, &integer); break;
-    case WEFT_HALF_UINT: good = expr_integer(b->as, e, reg->name, 0, UINT32_MAX, &integer); break;
+    case WEFT_HALF_FLOAT:
+        good = expr_float(b->as, e, reg->name, &bits);
+        break;
+    case WEFT_HALF_SINT:
+        good = expr_integer(b->as, e, reg->name, INT32_MIN, INT32_MAX, &integer);
+        break;
+    case WEFT_HALF_UINT:
+        good = expr_integer(b->as, e, reg->name, 0, UINT32_MAX, &integer);
+        break;
     default:
         good = false;
         message_add(b->as, e->at, "%s has one half only", reg->name);
@@ -291,17 +301,23 @@ static bool operand_value(struct binding *b, size_t i, uint64_t *out)
     enum weft_format format = WEFT_FORMAT_u8;
     bool good;
     switch (field->kind) {
-    case WEFT_KIND_PATTERN: return pattern_value(b, e, out);
-    case WEFT_KIND_REGISTER: return register_value(b, e, out);
+    case WEFT_KIND_PATTERN:
+        return pattern_value(b, e, out);
+    case WEFT_KIND_REGISTER:
+        return register_value(b, e, out);
     case WEFT_KIND_FUNCTION:
-    case WEFT_KIND_REDUCE: return choice_value(b, e, field, out);
-    case WEFT_KIND_FLAG: return flag_value(b, e, field, out);
-    case WEFT_KIND_RAW: return raw_value(b, e, i, out);
+    case WEFT_KIND_REDUCE:
+        return choice_value(b, e, field, out);
+    case WEFT_KIND_FLAG:
+        return flag_value(b, e, field, out);
+    case WEFT_KIND_RAW:
+        return raw_value(b, e, i, out);
     case WEFT_KIND_FORMAT:
         good = expr_format(b->as, e, &format);
         *out = format;
         return good;
-    default: return number_value(b, e, field, out);
+    default:
+        return number_value(b, e, field, out);
     }
 }
 

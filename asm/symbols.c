@@ -34,7 +34,10 @@ static struct symbol *insert(struct assembler *as, struct span at)
     return symbol;
 }
 
-void symbols_declare(struct assembler *as, struct statement *label) { label->symbol = insert(as, label->head); }
+void symbols_declare(struct assembler *as, struct statement *label)
+{
+    label->symbol = insert(as, label->head);
+}
 
 void symbols_define(struct assembler *as, const struct expr *name, const struct expr *definition)
 {
@@ -50,7 +53,10 @@ struct symbol *symbols_find(const struct assembler *as, const char *name, size_t
     return found ? *found : NULL;
 }
 
-static void nothing(void *symbol) { (void)symbol; }
+static void nothing(void *symbol)
+{
+    (void)symbol;
+}
 
 void symbols_free(struct assembler *as)
 {

@@ -18,8 +18,8 @@ static void number(struct assembler *as, const struct expr *e, const char *what,
 
 void layout_layer(struct assembler *as, struct statement *st)
 {
-    static const struct parameter parameters[] = {{"name"}, {"op"}, {"shape"}, {"wait", false, true}, {"macs", false, true},
-                                                  {"roofline", false, true}, {"mapping", false, true}};
+    static const struct parameter parameters[] = {
+        {"name"}, {"op"}, {"shape"}, {"wait", false, true}, {"macs", false, true}, {"roofline", false, true}, {"mapping", false, true}};
     const struct expr *bound[7];
     struct weft_program *p = as->program;
     if (!arguments_bind(as, st, parameters, 7, bound, NULL))

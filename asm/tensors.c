@@ -98,7 +98,7 @@ static bool read_scale(struct assembler *as, const struct expr *const *o, struct
 
 static const char *element_of(const struct weft_tensor *t)
 {
-    static const char *const names[] = {[WEFT_FORMAT_u8] = "uint8", [WEFT_FORMAT_s8] = "int8", [WEFT_FORMAT_s16] = "int16",
+    static const char *const names[] = {[WEFT_FORMAT_u8] = "uint8",  [WEFT_FORMAT_s8] = "int8",      [WEFT_FORMAT_s16] = "int16",
                                         [WEFT_FORMAT_s32] = "int32", [WEFT_FORMAT_bf16] = "float32", [WEFT_FORMAT_f32] = "float32"};
     return t->quantised ? "float32" : names[t->format];
 }
@@ -128,8 +128,12 @@ static bool read_tensor(struct assembler *as, const struct statement *st, const 
     return good && read_places(as, st, o, t);
 }
 
-#define OPTIONAL {"strides", false, true}, {"axes", false, true}, {"scale", false, true}, {"zero", false, true}, {"quantised", false, true}, \
-                 {"bytes", false, true}, {"element", false, true}
+#define OPTIONAL                                                                                                                           \
+    {"strides", false, true}, {"axes", false, true}, {"scale", false, true}, {"zero", false, true}, {"quantised", false, true},            \
+        {"bytes", false, true},                                                                                                            \
+    {                                                                                                                                      \
+        "element", false, true                                                                                                             \
+    }
 
 static void emit_tensor(struct assembler *as, struct statement *st, struct weft_tensor **tensors, size_t *count)
 {
@@ -149,12 +153,19 @@ static void emit_tensor(struct assembler *as, struct statement *st, struct weft_
     grown[*count - 1] = tensor;
 }
 
-void emit_input(struct assembler *as, struct statement *st) { emit_tensor(as, st, &as->program->inputs, &as->program->input_count); }
-void emit_output(struct assembler *as, struct statement *st) { emit_tensor(as, st, &as->program->outputs, &as->program->output_count); }
+void emit_input(struct assembler *as, struct statement *st)
+{
+    emit_tensor(as, st, &as->program->inputs, &as->program->input_count);
+}
+void emit_output(struct assembler *as, struct statement *st)
+{
+    emit_tensor(as, st, &as->program->outputs, &as->program->output_count);
+}
 
 void emit_probe(struct assembler *as, struct statement *st)
 {
-    static const struct parameter parameters[] = {{"layer", true}, {"after", true}, {"name", true}, {"ub", true}, {"format", true}, OPTIONAL};
+    static const struct parameter parameters[] = {{"layer", true}, {"after", true},  {"name", true},
+                                                  {"ub", true},    {"format", true}, OPTIONAL};
     const struct expr *bound[3 + OPTIONS], *rest;
     struct weft_program *p = as->program;
     struct weft_probe probe = {0};

@@ -111,8 +111,11 @@ static void test_format(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples_assemble), cmocka_unit_test(test_walk_is_the_example), cmocka_unit_test(test_every_directive_is_named),
-        cmocka_unit_test(test_walk_words),        cmocka_unit_test(test_format),
+        cmocka_unit_test(test_examples_assemble),
+        cmocka_unit_test(test_walk_is_the_example),
+        cmocka_unit_test(test_every_directive_is_named),
+        cmocka_unit_test(test_walk_words),
+        cmocka_unit_test(test_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,7 +37,11 @@ static char *section(const char *file, const char *name)
 }
 
 /* Messages without the folder, as the golden files have them. */
-struct said { char *text; size_t size; FILE *out; };
+struct said {
+    char *text;
+    size_t size;
+    FILE *out;
+};
 
 static void hear(void *user, const char *message)
 {
@@ -231,9 +235,9 @@ static void test_sizes_that_follow(void **state)
 /* What cannot be allocated is never tried: these need exabytes. */
 static void test_sizes(void **state)
 {
-    static const char *const texts[] = {".weights\n.fill 1<<60, 0\n", ".weights 0xffffffffff\n.u8 1\n", ".data\n.fill 1<<62, 0, f32\n",
-                                        ".data 0xffffffffff\n.u8 1\n.data 0\n.u8 1\n", ".data 0xffffffffff\n.u8 1\n.data 0\n",
-                                        ".weights\n.align 0xffffffff\n.u8 1\n.align 0xffffffff\n"};
+    static const char *const texts[] = {".weights\n.fill 1<<60, 0\n",           ".weights 0xffffffffff\n.u8 1\n",
+                                        ".data\n.fill 1<<62, 0, f32\n",         ".data 0xffffffffff\n.u8 1\n.data 0\n.u8 1\n",
+                                        ".data 0xffffffffff\n.u8 1\n.data 0\n", ".weights\n.align 0xffffffff\n.u8 1\n.align 0xffffffff\n"};
     struct weft_machine machine;
     assert_int_equal(weft_machine_load(&machine, "tiny", NULL), WEFT_OK);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -247,7 +251,8 @@ static void test_depth(void **state)
 {
     struct weft_machine machine;
     assert_int_equal(weft_machine_load(&machine, "tiny", NULL), WEFT_OK);
-    static const char *const heads[] = {".u8 ", ".u8 ", ".equ a, "}, *const parts[] = {"(", "1+", "-"}, *const tails[] = {"1", "1", "a\n.batch a"};
+    static const char *const heads[] = {".u8 ", ".u8 ", ".equ a, "}, *const parts[] = {"(", "1+", "-"},
+                             *const tails[] = {"1", "1", "a\n.batch a"};
     for (size_t i = 0; i < 3; i++) {
         char *text;
         size_t size;
@@ -263,10 +268,30 @@ static void test_depth(void **state)
     }
 }
 
+/* Each constant is twice the one before it: sixty of them, not 2^60 sums. */
+static void test_doubling(void **state)
+{
+    char *text;
+    size_t size;
+    struct weft_machine machine;
+    struct weft_program *p;
+    FILE *out = open_memstream(&text, &size);
+    assert_int_equal(weft_machine_load(&machine, "tiny", NULL), WEFT_OK);
+    fputs(".batch a60\n.equ a0, 1\n", out);
+    for (int i = 1; i <= 60; i++)
+        fprintf(out, ".equ a%d, a%d + a%d\n", i, i - 1, i - 1);
+    fclose(out);
+    assert_int_equal(weft_asm_assemble(&p, text, size, "t.s", &machine, NULL), WEFT_OK);
+    assert_int_equal(p->batch, UINT64_C(1) << 60);
+    weft_program_free(p);
+    free(text);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_golden), cmocka_unit_test(test_no_machine), cmocka_unit_test(test_npy),
-                                       cmocka_unit_test(test_sizes_that_follow), cmocka_unit_test(test_sizes),
-                                       cmocka_unit_test(test_depth)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_golden),  cmocka_unit_test(test_no_machine),
+                                       cmocka_unit_test(test_npy),     cmocka_unit_test(test_sizes_that_follow),
+                                       cmocka_unit_test(test_sizes),   cmocka_unit_test(test_depth),
+                                       cmocka_unit_test(test_doubling)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

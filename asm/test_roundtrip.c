@@ -17,10 +17,16 @@ static uint64_t next_random(uint64_t *state)
     *state ^= *state << 17;
     return *state;
 }
-static uint64_t below(uint64_t *state, uint64_t n) { return next_random(state) % n; }
+static uint64_t below(uint64_t *state, uint64_t n)
+{
+    return next_random(state) % n;
+}
 
 /* Small and large numbers alike. */
-static uint64_t any_number(uint64_t *s) { return next_random(s) >> below(s, 64); }
+static uint64_t any_number(uint64_t *s)
+{
+    return next_random(s) >> below(s, 64);
+}
 
 static float any_float(uint64_t *s)
 {
@@ -30,8 +36,9 @@ static float any_float(uint64_t *s)
     return f;
 }
 
-static const char *const odd_names[] = {"conv1", "conv1", "a b", "", "9lives", "x.2", "u8", "next", "p0", "\"q\\\n", "\x01\xff", "name/with:colon", "Ki",
-                                        "héhé", ".u8", "f32", "[1]", "; no comment", "end\\"};
+static const char *const odd_names[] = {
+    "conv1",    "conv1",           "a b", "",     "9lives", "x.2", "u8",  "next",         "p0",   "\"q\\\n",
+    "\x01\xff", "name/with:colon", "Ki",  "héhé", ".u8",    "f32", "[1]", "; no comment", "end\\"};
 static char *any_name(uint64_t *s)
 {
     char text[64];
@@ -40,7 +47,10 @@ static char *any_name(uint64_t *s)
     snprintf(text, sizeof text, "n%llu", (unsigned long long)below(s, 50));
     return strdup(text);
 }
-static char *maybe_name(uint64_t *s) { return below(s, 4) ? any_name(s) : NULL; }
+static char *maybe_name(uint64_t *s)
+{
+    return below(s, 4) ? any_name(s) : NULL;
+}
 
 static void random_word(uint64_t *s, uint8_t word[WEFT_WORD_BYTES], const struct weft_instr_info *info)
 {
@@ -50,7 +60,8 @@ static void random_word(uint64_t *s, uint8_t word[WEFT_WORD_BYTES], const struct
         for (size_t i = 0; i < info->field_count; i++) {
             const struct weft_field *f = &info->fields[i];
             if (f->dflt == WEFT_REQUIRED || below(s, 2))
-                weft_field_set(&instr, f, below(s, 4) ? any_number(s) & (~UINT64_C(0) >> (64 - f->width)) : ~UINT64_C(0) >> (64 - f->width));
+                weft_field_set(&instr, f,
+                               below(s, 4) ? any_number(s) & (~UINT64_C(0) >> (64 - f->width)) : ~UINT64_C(0) >> (64 - f->width));
         }
         if (info->op == WEFT_OP_SET && below(s, 4) == 0)
             instr.reg = below(s, 2) ? (uint32_t)below(s, 0x80) : 0x80 + (uint32_t)below(s, 10);
@@ -71,7 +82,11 @@ static void random_bytes(uint64_t *s, uint8_t *bytes, size_t size)
 
 static void random_tensor(uint64_t *s, struct weft_tensor *t)
 {
-    *t = (struct weft_tensor){.name = any_name(s), .format = (enum weft_format)below(s, 6), .scale = 1, .quantised = below(s, 2), .host = any_number(s),
+    *t = (struct weft_tensor){.name = any_name(s),
+                              .format = (enum weft_format)below(s, 6),
+                              .scale = 1,
+                              .quantised = below(s, 2),
+                              .host = any_number(s),
                               .bytes = any_number(s)};
     t->rank = (unsigned)below(s, 9);
     uint64_t stride = weft_format_bytes(t->format);
@@ -111,7 +126,8 @@ static void random_tables(uint64_t *s, struct weft_program *p)
     }
     p->layers = make(&p->layer_count, below(s, 6), sizeof *p->layers);
     for (size_t i = 0; i < p->layer_count; i++)
-        p->layers[i] = (struct weft_layer){maybe_name(s), maybe_name(s), maybe_name(s), maybe_name(s), any_number(s), any_number(s), any_number(s)};
+        p->layers[i] =
+            (struct weft_layer){maybe_name(s), maybe_name(s), maybe_name(s), maybe_name(s), any_number(s), any_number(s), any_number(s)};
 }
 
 static void random_symbols(uint64_t *s, struct weft_program *p)
@@ -368,8 +384,12 @@ static void mutate(uint64_t *s, char *text, size_t *size)
     for (uint64_t edits = 1 + below(s, 6); edits && *size > 1; edits--) {
         size_t at = below(s, *size), span = 1 + below(s, 12);
         switch (below(s, 4)) {
-        case 0: text[at] = alphabet[below(s, sizeof alphabet)]; break;
-        case 1: *size = below(s, 8) ? *size : at; break;
+        case 0:
+            text[at] = alphabet[below(s, sizeof alphabet)];
+            break;
+        case 1:
+            *size = below(s, 8) ? *size : at;
+            break;
         case 2:
             span = span < *size - at ? span : *size - at;
             memmove(text + at, text + at + span, *size - at - span);
@@ -382,7 +402,10 @@ static void mutate(uint64_t *s, char *text, size_t *size)
     }
 }
 
-static void silence(void *user, const char *message) { *(size_t *)user += strlen(message); }
+static void silence(void *user, const char *message)
+{
+    *(size_t *)user += strlen(message);
+}
 
 static void mutate_and_assemble(uint64_t *s, const char *source, size_t size, const struct weft_machine *machine)
 {
@@ -439,8 +462,8 @@ static void test_mutant_example(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_programs),    cmocka_unit_test(test_examples), cmocka_unit_test(test_labels_stay_labels),
-        cmocka_unit_test(test_mutants), cmocka_unit_test(test_mutant_example),
+        cmocka_unit_test(test_random_programs), cmocka_unit_test(test_examples),       cmocka_unit_test(test_labels_stay_labels),
+        cmocka_unit_test(test_mutants),         cmocka_unit_test(test_mutant_example),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,8 @@ typedef void walk_function(struct assembler *as, struct statement *st);
 /* layout.c */
 walk_function layout_text, layout_weights, layout_data, declare_equ, emit_equ, layout_symbol, layout_source;
 /* bytes.c */
-walk_function layout_numbers, emit_numbers, layout_hex, emit_hex, layout_fill, emit_fill, layout_align, layout_npy, emit_npy, layout_word, emit_word;
+walk_function layout_numbers, emit_numbers, layout_hex, emit_hex, layout_fill, emit_fill, layout_align, layout_npy, emit_npy, layout_word,
+    emit_word;
 /* emit.c */
 walk_function emit_dram, emit_host, emit_no_weights, emit_network, emit_format, emit_notes, emit_batch, emit_bounds;
 /* machine_text.c */

@@ -10,7 +10,8 @@
  * `machine` is used where the text has no .machine directive; NULL: the directive is required. */
 enum weft_status weft_asm_assemble(struct weft_program **out, const char *text, size_t bytes, const char *file,
                                    const struct weft_machine *machine, struct weft_diag *diag);
-enum weft_status weft_asm_assemble_file(struct weft_program **out, const char *path, const struct weft_machine *machine, struct weft_diag *diag);
+enum weft_status weft_asm_assemble_file(struct weft_program **out, const char *path, const struct weft_machine *machine,
+                                        struct weft_diag *diag);
 
 /* Writes assembly that assembles to the same bytes (every section of the program). */
 enum weft_status weft_asm_disassemble(FILE *out, const struct weft_program *program, struct weft_diag *diag);
