@@ -6,18 +6,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* dnnl_sgemm of oneAPI/dnnl/dnnl.h: row-major, 0 is success. */
-struct library { int (*sgemm)(char, char, int64_t, int64_t, int64_t, float, const float *, int64_t, const float *, int64_t, float, float *, int64_t); };
+/* dnnl_sgemm of oneAPI/dnnl/dnnl.h: row-major, 0 is success. The other two are those of the OpenMP that it stands on. */
+struct library {
+    int (*sgemm)(char, char, int64_t, int64_t, int64_t, float, const float *, int64_t, const float *, int64_t, float, float *, int64_t);
+    int (*get_threads)(void);
+    void (*set_threads)(int);
+};
+
+static void look_up(void *handle, const char *name, void *function, size_t size) {
+    void *symbol = dlsym(handle, name);
+    memcpy(function, &symbol, size); /* ISO C has no cast between the two */
+}
 
 /* Opened anew for each product (a look-up once it is loaded) and never unloaded: no state of ours. */
 static struct library library_open(void) {
-    struct library library = {NULL};
+    struct library library = {NULL, NULL, NULL};
     void *handle = dlopen("libdnnl.so.2", RTLD_LAZY | RTLD_NODELETE);
     if (!handle) return library;
-    void *symbol = dlsym(handle, "dnnl_sgemm");
-    memcpy(&library.sgemm, &symbol, sizeof symbol); /* ISO C has no cast between the two */
+    look_up(handle, "dnnl_sgemm", &library.sgemm, sizeof library.sgemm);
+    look_up(handle, "omp_get_max_threads", &library.get_threads, sizeof library.get_threads);
+    look_up(handle, "omp_set_num_threads", &library.set_threads, sizeof library.set_threads);
     dlclose(handle);
     return library;
+}
+
+/* On one thread, so that sums do not depend on how many cores the host has. */
+static bool library_sgemm(const struct library *library, const struct gemm *g, const float *a, const float *b, float *c) {
+    if (!library->sgemm) return false;
+    int threads = library->get_threads && library->set_threads ? library->get_threads() : 0;
+    if (threads > 1) library->set_threads(1);
+    int failed = library->sgemm(g->trans_a ? 'T' : 'N', g->trans_b ? 'T' : 'N', g->m, g->n, g->k, 1, a, g->lda, b, g->ldb, g->accumulate, c, g->ldc);
+    if (threads > 1) library->set_threads(threads);
+    return !failed;
 }
 
 static void plain_sgemm(const struct gemm *g, const float *a, const float *b, float *c) {
@@ -39,9 +59,10 @@ enum { SMALL_PRODUCT = 4096 }; /* below this, calling costs more than multiplyin
 void interp_sgemm(const struct gemm *g, const float *a, const float *b, float *c) {
     if (!g->m || !g->n) return;
     bool small = g->m * g->n <= SMALL_PRODUCT && g->m * g->n * g->k <= SMALL_PRODUCT;
-    struct library library = small || !g->k ? (struct library){NULL} : library_open();
-    if (library.sgemm && !library.sgemm(g->trans_a ? 'T' : 'N', g->trans_b ? 'T' : 'N', g->m, g->n, g->k, 1, a, g->lda, b, g->ldb, g->accumulate, c, g->ldc))
-        return;
+    if (!small && g->k) {
+        struct library library = library_open();
+        if (library_sgemm(&library, g, a, b, c)) return;
+    }
     plain_sgemm(g, a, b, c);
 }
 
