@@ -124,14 +124,28 @@ static cyaml_config_t make_config(struct log *log)
     return (cyaml_config_t){.log_fn = keep_log, .log_ctx = log, .mem_fn = cyaml_mem, .log_level = CYAML_LOG_ERROR, .flags = CYAML_CFG_NO_ALIAS};
 }
 
+/* libcyaml's words for what people get wrong, and ours. */
+static const struct {
+    const char *theirs, *ours;
+    bool suggest;
+} phrases[] = {{"Unexpected key: ", "unknown key ", true},
+               {"Missing required mapping field: ", "a required key is missing: ", false},
+               {"Mapping field already seen: ", "there is a second key ", false}};
+
 static enum weft_status say_shape(const struct log *log, cyaml_err_t error, const char *file, struct weft_diag *diag)
 {
-    static const char unexpected[] = "Unexpected key: ";
-    const char *near = strncmp(log->what, unexpected, sizeof unexpected - 1) ? NULL : machine_nearest(log->what + sizeof unexpected - 1);
+    unsigned long line = log->line ? log->line : 1;
     if (error == CYAML_ERR_OOM)
         return WEFT_NO_MEMORY;
-    return weft_error(diag, "%s:%lu: %s%s%s%s", file, log->line ? log->line : 1, *log->what ? log->what : cyaml_strerror(error),
-                      near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {
+        size_t length = strlen(phrases[i].theirs);
+        if (strncmp(log->what, phrases[i].theirs, length))
+            continue;
+        const char *key = log->what + length, *near = phrases[i].suggest ? machine_nearest(key) : NULL;
+        return weft_error(diag, "%s:%lu: %s%s%s%s%s", file, line, phrases[i].ours, key, near ? "; did you mean " : "", near ? near : "",
+                          near ? "?" : "");
+    }
+    return weft_error(diag, "%s:%lu: %s", file, line, *log->what ? log->what : cyaml_strerror(error));
 }
 
 /* What a machine file holds; the caller frees *out with free_file. */
