@@ -139,7 +139,7 @@ static void text_says_where_cycles_went(void **state)
     assert_says(text, "60.0% of its cells do useful work");
     assert_says(text, "100% over the mapping bound. It waits for\n    weights from DRAM                          300 cycles");
     assert_says(text, "in fc                                     300 cycles");
-    assert_says(text, "weights from DRAM; its weights");
+    assert_says(text, "weights from DRAM (planned: its weights)");
     assert_says(text, "DRAM is the roof");
     assert_says(text, "2.00 times the inferences/s of old.json");
     free(text);

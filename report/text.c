@@ -183,13 +183,13 @@ static void print_layers(FILE *out, const struct weft_report_input *in)
     if (costs && count)
         fprintf(out, "\n  %-24s%-12s%12s   share  /roofline  /mapping  bounded by\n", count > COSTLIEST ? "ten costliest layers" : "layers",
                 "operator", "cycles");
-    for (size_t r = 0; costs && r < count && r < COSTLIEST; r++) {
+    for (size_t r = 0; costs && r < count && r < COSTLIEST && costs[r].key; r++) { /* a layer that became part of another takes none */
         const struct weft_layer *l = &in->program->layers[costs[r].layer];
         struct weft_figures f;
         report_layer_figures(&f, in, costs[r].layer);
-        fprintf(out, "  %-23.23s %-11.11s %12s  %5.1f%%  %9s  %8s  %s%s%s\n", or_none(l->name), or_none(l->op), grouped(n, f.cycles),
+        fprintf(out, "  %-23.23s %-11.11s %12s  %5.1f%%  %9s  %8s  %s%s%s%s\n", or_none(l->name), or_none(l->op), grouped(n, f.cycles),
                 percent(f.cycles, in->run->cycles), multiple(a, f.roofline_ratio), multiple(b, f.mapping_ratio),
-                report_classes[largest(&f, 0)].waits, l->wait ? "; " : "", l->wait ? l->wait : "");
+                report_classes[largest(&f, 0)].waits, l->wait ? " (planned: " : "", l->wait ? l->wait : "", l->wait ? ")" : "");
     }
     free(costs);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void put(struct gzip *gzip, const char *text, size_t bytes)
@@ -13,9 +14,13 @@ static void put(struct gzip *gzip, const char *text, size_t bytes)
         gzip->failed = true;
 }
 
-/* A name beside the file, so that rename stays on one file system. */
+/* A name beside the file, so that rename stays on one file system. What is there and no regular file (a pipe, /dev/null) is written to,
+ * never replaced. */
 static int open_aside(struct gzip *gzip)
 {
+    struct stat there;
+    if (stat(gzip->path, &there) == 0 && !S_ISREG(there.st_mode))
+        return open(gzip->path, O_WRONLY | O_CLOEXEC);
     if (asprintf(&gzip->aside, "%s.%ld.part", gzip->path, (long)getpid()) < 0) {
         gzip->aside = NULL;
         return -1;
@@ -72,7 +77,7 @@ enum weft_status gzip_finish(struct gzip *gzip, struct weft_diag *diag)
     gzip->file = NULL;
     if (gzip->failed || !closed)
         return weft_error(diag, "%s: cannot be written: %s", gzip->path, errno ? strerror(errno) : "the trace is not whole");
-    if (rename(gzip->aside, gzip->path))
+    if (gzip->aside && rename(gzip->aside, gzip->path))
         return weft_error(diag, "%s: cannot be written: %s", gzip->path, strerror(errno));
     free(gzip->aside);
     gzip->aside = NULL;
