@@ -348,6 +348,35 @@ static void a_speed_up_is_stated_over_a_baseline(void **state)
     says(out, "1.00 times the inferences/s of base.json");
 }
 
+/* A network of two layers, small enough to see through: y = relu(x W) with W of ones; three inputs of 1, 2, 3 sum to 6. */
+static const char network[] = "<ir_version: 8, opset_import: [\"\" : 17]>\n"
+                              "small (float[1,3] x) => (float[1,2] y)\n"
+                              "<float[3,2] w = {1, 1, 1, 1, 1, 1}>\n"
+                              "{\n    s = MatMul(x, w)\n    y = Relu(s)\n}\n";
+
+static void a_network_runs_and_is_checked(void **state)
+{
+    (void)state;
+    write_text("small.onnxtxt", network);
+    float x[3] = {1, 2, 3};
+    char name[] = "";
+    struct weft_array array = {.name = name, .element = "float32", .rank = 2, .dims = {1, 3}, .bytes = x, .size = sizeof x};
+    struct weft_arrays arrays = {&array, 1};
+    assert_int_equal(weft_arrays_store(&arrays, "three.npy", NULL), WEFT_OK);
+    succeeds("run small.onnxtxt -m tiny --calibration three.npy -i three.npy --check -o small.npy");
+    says(out, "against the float network");
+    says(out, "every value compared is at 20 dB or better");
+    assert_int_equal(weft_arrays_load(&arrays, "small.npy", NULL), WEFT_OK);
+    assert_int_equal(arrays.items[0].size, 8);
+    assert_true(fabs(((float *)arrays.items[0].bytes)[1] - 6) < 0.1); /* within the steps of int8 */
+    weft_arrays_free(&arrays);
+    succeeds("compile small.onnxtxt -q -m tiny --calibration three.npy -o small.tpu");
+    succeeds("run small.tpu -i three.npy --check=small.onnxtxt");
+    says(out, "every value compared is at 20 dB or better");
+    refuses("run small.tpu -i three.npy --check", 1, "--check=NETWORK");
+    refuses("run small.onnxtxt -m tiny --check=small.onnxtxt", 1, "takes no other");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +392,7 @@ int main(void)
         cmocka_unit_test(wrong_usage_is_status_2),
         cmocka_unit_test(bad_files_are_status_1_and_leave_nothing),
         cmocka_unit_test(a_speed_up_is_stated_over_a_baseline),
+        cmocka_unit_test(a_network_runs_and_is_checked),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
