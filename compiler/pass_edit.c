@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-enum { LOOK_MAX = 1 << 16 }; /* elements of a constant that timing alone may make or read */
+enum { LOOK_MAX = 1 << 12 }; /* elements of a constant that timing alone may make or read */
 
 struct node *edit_producer(const struct graph *graph, int value) {
     if (value == GRAPH_NONE || graph->values[value].producer == GRAPH_NONE) return NULL;
