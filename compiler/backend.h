@@ -119,6 +119,8 @@ struct backend {
     uint8_t *weights; uint64_t weights_bytes, weights_room;
     uint8_t *constants; uint64_t constants_bytes, constants_room; int constants_buffer;
     struct host_read { uint64_t host, ub, bytes; int layer, value; } *reads; size_t read_count, read_room, reads_done; /* in order */
+    int64_t repeats;                   /* the graph holds one part of the batch; the program runs it this many times */
+    uint64_t too_big;                  /* bytes of unified buffer that were needed and not there, or 0 */
     int current;                       /* layer being emitted */
     uint64_t acc_next;                 /* ring of accumulator rows */
     float *low, *high;                 /* calibrated range by value id; low > high: none */

@@ -1,6 +1,8 @@
 /* compile.c: weft_compile: the backend's stages in order, and the bounds that the program is measured against. */
 #include "backend.h"
 #include "finish.h"
+#include "import.h"
+#include "passes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,9 +63,8 @@ static enum weft_status place_buffers(struct backend *b)
         return WEFT_NO_MEMORY;
     if (allocate_buffers(b->buffers, b->buffer_count, b->machine->ub_bytes, align, &peak))
         return WEFT_OK;
-    return weft_error(b->diag, "%s: its values need %llu bytes of unified buffer at batch %lld; machine %s has %llu; use a smaller --batch or "
-                      "--set unified_buffer.bytes=%llu", b->graph->name, (unsigned long long)peak, (long long)b->graph->batch, b->machine->name,
-                      (unsigned long long)b->machine->ub_bytes, (unsigned long long)peak);
+    b->too_big = peak;
+    return WEFT_ERROR;
 }
 
 static enum weft_status check_types(struct backend *b)
@@ -130,17 +131,87 @@ static enum weft_status run_stages(struct backend *b)
     return status;
 }
 
+static enum weft_status attempt(struct weft_program **out, struct backend *b)
+{
+    enum weft_status status = run_stages(b);
+    if (!status)
+        status = backend_finish(out, b);
+    if (status == WEFT_NO_MEMORY)
+        weft_error(b->diag, "%s: out of memory while compiling", b->graph->name);
+    return status;
+}
+
+static int64_t batch_of(const struct graph *graph)
+{
+    const struct shape *s = graph->input_count ? &graph->values[graph->inputs[0]].shape : NULL;
+    return s && s->rank > 0 ? s->dims[0] : 1;
+}
+
+static bool every_first_dimension_is(const struct graph *graph, int64_t batch)
+{
+    for (unsigned i = 0; i < graph->input_count; i++)
+        if (!graph->values[graph->inputs[i]].shape.rank || graph->values[graph->inputs[i]].shape.dims[0] != batch)
+            return false;
+    for (unsigned i = 0; i < graph->output_count; i++)
+        if (!graph->values[graph->outputs[i]].shape.rank || graph->values[graph->outputs[i]].shape.dims[0] != batch)
+            return false;
+    return true;
+}
+
+/* The same network for a part of the batch. */
+static enum weft_status reload(struct graph **out, const struct weft_network *network, const struct backend *b, int64_t batch)
+{
+    struct weft_compile_options options = *b->options;
+    options.batch = batch;
+    enum weft_status status = import_network(out, network->path, &options, b->diag);
+    if (!status)
+        status = passes_run(*out, NULL, NULL, b->diag);
+    if (!status && !every_first_dimension_is(*out, batch))
+        status = WEFT_ERROR;
+    return status;
+}
+
+static int64_t next_part(int64_t batch, int64_t below)
+{
+    for (int64_t part = below - 1; part > 0; part--)
+        if (batch % part == 0)
+            return part;
+    return 0;
+}
+
+/* A batch that does not fit the buffer runs as several smaller ones, one after the other, in one program. */
+static enum weft_status in_parts(struct weft_program **out, const struct weft_network *network, struct backend *whole)
+{
+    int64_t batch = batch_of(whole->graph), part = batch;
+    uint64_t needed = whole->too_big;
+    while (every_first_dimension_is(whole->graph, batch) && (part = next_part(batch, part)) > 0) {
+        if ((uint64_t)part > 2 * (uint64_t)batch * whole->machine->ub_bytes / needed)
+            continue; /* far from fitting */
+        struct backend b = {.machine = whole->machine, .options = whole->options, .diag = whole->diag, .repeats = batch / part};
+        enum weft_status status = reload(&b.graph, network, whole, part);
+        if (!status)
+            status = attempt(out, &b);
+        bool again = b.too_big != 0;
+        whole->too_big = again ? b.too_big : whole->too_big;
+        backend_free(&b);
+        graph_free(b.graph);
+        if (!again)
+            return status;
+    }
+    return weft_error(whole->diag, "%s: its values need %llu bytes of unified buffer for one inference; machine %s has %llu; try "
+                      "--set unified_buffer.bytes=%llu", whole->graph->name, (unsigned long long)whole->too_big, whole->machine->name,
+                      (unsigned long long)whole->machine->ub_bytes, (unsigned long long)whole->too_big);
+}
+
 enum weft_status weft_compile(struct weft_program **out, struct weft_network *network, const struct weft_machine *machine,
                               const struct weft_compile_options *options, struct weft_diag *diag)
 {
-    struct backend b = {.graph = network->graph, .machine = machine, .options = options, .diag = diag, .current = 0};
+    struct backend b = {.graph = network->graph, .machine = machine, .options = options, .diag = diag, .repeats = 1};
     if (options->format && strcmp(options->format, "int8"))
         return weft_error(diag, "format '%s': the compiler makes int8 programs", options->format);
-    enum weft_status status = run_stages(&b);
-    if (!status)
-        status = backend_finish(out, &b);
-    if (status == WEFT_NO_MEMORY)
-        weft_error(diag, "%s: out of memory while compiling", network->graph->name);
+    enum weft_status status = attempt(out, &b);
+    if (b.too_big)
+        status = in_parts(out, network, &b);
     backend_free(&b);
     return status;
 }

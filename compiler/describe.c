@@ -27,8 +27,9 @@ static void describe_tensor(struct weft_tensor *t, const struct backend *b, int 
         t->strides[d] = (uint64_t)strides[d];
         t->axes[d] = d;
     }
+    t->dims[0] *= t->rank ? (uint64_t)b->repeats : 1;
     t->host = address;
-    t->bytes = p->g.bytes - (uint64_t)p->g.origin;
+    t->bytes = (uint64_t)b->repeats * p->g.bytes - (uint64_t)p->g.origin;
     snprintf(t->element, sizeof t->element, "%s", element_name(v->element));
 }
 
@@ -104,8 +105,11 @@ static enum weft_status describe_layers(struct weft_program *p, const struct bac
     return status;
 }
 
+/* A batch in parts never has a whole value in the buffer: no probes then. */
 static enum weft_status describe_probes(struct weft_program *p, const struct backend *b, const size_t *done_at)
 {
+    if (b->repeats > 1)
+        return WEFT_OK;
     p->probes = calloc((size_t)b->layer_count + 1, sizeof *p->probes);
     if (!p->probes)
         return WEFT_NO_MEMORY;
@@ -134,7 +138,7 @@ static void describe_bounds(struct weft_program *p, const struct backend *b)
         const struct layer *l = &b->layers[i];
         const struct geometry *y = &b->places[l->y].g;
         p->mapping_cycles += l->mapping;
-        vector += l->kind == LAYER_ALIAS ? 0 : (uint64_t)(y->n * y->h * y->w * y->c);
+        vector += l->kind == LAYER_ALIAS ? 0 : (uint64_t)(b->repeats * y->n * y->h * y->w * y->c);
         if (l->kind != LAYER_MATRIX)
             continue;
         products += l->macs * weft_passes(b->places[l->x].g.format, l->m->w_format);
@@ -155,9 +159,9 @@ static void describe_bounds(struct weft_program *p, const struct backend *b)
 static uint64_t batch_of(const struct backend *b)
 {
     if (b->graph->batch > 1)
-        return (uint64_t)b->graph->batch;
+        return (uint64_t)(b->repeats * b->graph->batch);
     const struct shape *s = b->graph->input_count ? &b->graph->values[b->graph->inputs[0]].shape : NULL;
-    return s && s->rank > 1 && s->dims[0] > 0 ? (uint64_t)s->dims[0] : 1;
+    return (uint64_t)b->repeats * (s && s->rank > 1 && s->dims[0] > 0 ? (uint64_t)s->dims[0] : 1);
 }
 
 enum weft_status backend_describe(struct weft_program *p, struct backend *b, const uint64_t *input_host, const uint64_t *output_host, const size_t *done_at)

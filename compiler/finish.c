@@ -90,19 +90,26 @@ static void plan_input(struct backend *b, int value, uint64_t host)
     }
 }
 
+/* Where the host keeps a part of the batch. */
+static uint64_t host_of(const struct backend *b, int value, uint64_t host, int64_t part)
+{
+    return host + (uint64_t)(part * b->places[value].g.n * b->places[value].g.image);
+}
+
 /* Constants of a layer come before the inputs that it is the first to read, and a few layers ahead of their use. */
-static void plan_reads(struct backend *b, const uint64_t *input_host)
+static void plan_reads(struct backend *b, const uint64_t *input_host, int64_t part)
 {
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
-        add_read(b, l->constants_first, emit_constant_address(b, l->constants_first), l->constants_end - l->constants_first, i, GRAPH_NONE);
+        if (part == 0) /* they stay */
+            add_read(b, l->constants_first, emit_constant_address(b, l->constants_first), l->constants_end - l->constants_first, i, GRAPH_NONE);
         for (unsigned k = 0; k < b->graph->input_count; k++)
             if (b->places[b->graph->inputs[k]].placed && first_reader(b, b->graph->inputs[k]) == i)
-                plan_input(b, b->graph->inputs[k], input_host[k]);
+                plan_input(b, b->graph->inputs[k], host_of(b, b->graph->inputs[k], input_host[k], part));
     }
     for (unsigned k = 0; k < b->graph->input_count; k++)
         if (first_reader(b, b->graph->inputs[k]) == b->layer_count)
-            plan_input(b, b->graph->inputs[k], input_host[k]);
+            plan_input(b, b->graph->inputs[k], host_of(b, b->graph->inputs[k], input_host[k], part));
 }
 
 /* --- layers ------------------------------------------------------------------------------------------------------ */
@@ -162,16 +169,16 @@ static void write_output(struct backend *b, int value, uint64_t host)
     }
 }
 
-static void write_outputs(struct backend *b, int value, const uint64_t *host)
+static void write_outputs(struct backend *b, int value, const uint64_t *host, int64_t part)
 {
     for (unsigned i = 0; i < b->graph->output_count; i++)
         if (b->graph->outputs[i] == value)
-            write_output(b, value, host[i]);
+            write_output(b, value, host_of(b, value, host[i], part));
 }
 
-static void emit_all(struct backend *b, const uint64_t *input_host, const uint64_t *output_host)
+static void emit_part(struct backend *b, const uint64_t *input_host, const uint64_t *output_host, int64_t part)
 {
-    plan_reads(b, input_host);
+    plan_reads(b, input_host, part);
     for (unsigned i = 0; i < b->graph->input_count; i++)
         if (b->places[b->graph->inputs[i]].g.origin)
             emit_halo_before(b, b->graph->inputs[i]);
@@ -184,14 +191,22 @@ static void emit_all(struct backend *b, const uint64_t *input_host, const uint64
                 ahead = i;
         read_constants(b, ahead);
         emit_layer(b, l);
-        write_outputs(b, l->y, output_host);
+        write_outputs(b, l->y, output_host, part);
         l->done_at = b->instr_count;
+        l->halo_done = false;
+        l->emitted_lines = 0;
     }
     emit_reads(b, b->read_count);
     for (unsigned i = 0; i < b->graph->output_count; i++)
         for (unsigned k = 0; k < b->graph->input_count; k++)
             if (b->graph->outputs[i] == b->graph->inputs[k])
-                write_output(b, b->graph->outputs[i], output_host[i]);
+                write_output(b, b->graph->outputs[i], host_of(b, b->graph->outputs[i], output_host[i], part));
+}
+
+static void emit_all(struct backend *b, const uint64_t *input_host, const uint64_t *output_host)
+{
+    for (int64_t part = 0; part < b->repeats; part++)
+        emit_part(b, input_host, output_host, part);
     emit(b, WEFT_OP_HALT);
 }
 
@@ -279,11 +294,11 @@ static uint64_t lay_out_host(const struct backend *b, uint64_t *input_host, uint
     for (unsigned i = 0; i < b->graph->input_count; i++) {
         input_host[i] = at;
         if (b->places[b->graph->inputs[i]].placed)
-            at = align64(at + span(&b->places[b->graph->inputs[i]].g));
+            at = align64(host_of(b, b->graph->inputs[i], at, b->repeats - 1) + span(&b->places[b->graph->inputs[i]].g));
     }
     for (unsigned i = 0; i < b->graph->output_count; i++) {
         output_host[i] = at;
-        at = align64(at + span(&b->places[b->graph->outputs[i]].g));
+        at = align64(host_of(b, b->graph->outputs[i], at, b->repeats - 1) + span(&b->places[b->graph->outputs[i]].g));
     }
     return at;
 }

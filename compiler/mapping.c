@@ -205,7 +205,7 @@ static void map_layer(struct backend *b, struct layer *l)
         cut_for_pool(&best);
     m->map = best;
     set_blocks(b, &m->map);
-    l->mapping = best.product_cycles > best.fetch_cycles ? best.product_cycles : best.fetch_cycles;
+    l->mapping = (uint64_t)b->repeats * (best.product_cycles > best.fetch_cycles ? best.product_cycles : best.fetch_cycles);
 }
 
 static uint64_t largest(uint64_t a, uint64_t b)
@@ -218,7 +218,7 @@ static void bound_matrix(struct backend *b, struct layer *l)
 {
     const struct matrix *m = l->m;
     const struct geometry *y = &b->places[l->y].g;
-    uint64_t outputs = (uint64_t)(y->n * y->h * y->w * m->co), depth = (uint64_t)(m->kh * m->kw * m->cg);
+    uint64_t outputs = (uint64_t)(b->repeats * y->n * y->h * y->w * m->co), depth = (uint64_t)(m->kh * m->kw * m->cg);
     uint64_t pass = weft_passes(backend_format(b, l->x), m->w_format);
     l->macs = outputs * depth;
     uint64_t products = l->macs * pass / (b->machine->rows * b->machine->columns);

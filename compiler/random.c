@@ -6,10 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { LAYERS = 128 };
-
-/* Layer i of the ziggurat is x[i] wide; a point left of x[i] ratio[i] = x[i + 1] lies under the curve for certain. */
-struct ziggurat { double x[LAYERS + 1], ratio[LAYERS]; };
+enum { LAYERS = ZIGGURAT_LAYERS };
 
 static const double tail_start = 3.442619855899, layer_area = 9.91256303526217e-3;
 
@@ -33,11 +30,13 @@ static double power_of_two(int n) {
     return x;
 }
 
+static const double inverse[15] = {0, 1, 1.0 / 2, 1.0 / 3, 1.0 / 4, 1.0 / 5, 1.0 / 6, 1.0 / 7, 1.0 / 8, 1.0 / 9, 1.0 / 10, 1.0 / 11, 1.0 / 12, 1.0 / 13, 1.0 / 14};
+
 /* exp for -700 < x <= 0: Taylor's series of what is left after halves of ln 2. */
 static double series_exp(double x) {
     int n = (int)(x * 1.4426950408889634 - 0.5);
     double r = x - n * 0.6931471805599453, sum = 1;
-    for (int k = 14; k >= 1; k--) sum = 1 + sum * r / k;
+    for (int k = 14; k >= 1; k--) sum = 1 + sum * r * inverse[k];
     return sum * power_of_two(n);
 }
 
@@ -55,7 +54,7 @@ static double series_log(double x) {
     return 2 * s * sum + n * 0.6931471805599453;
 }
 
-static void ziggurat_init(struct ziggurat *z) {
+void ziggurat_init(struct ziggurat *z) {
     double f = series_exp(-0.5 * tail_start * tail_start);
     z->x[0] = layer_area / f; /* a rectangle of the area of the bottom layer with its tail */
     z->x[1] = tail_start;
@@ -101,15 +100,13 @@ static double slow_normal(const struct ziggurat *z, uint64_t bits) {
     }
 }
 
-void random_normal(double *out, int64_t first, int64_t count, uint64_t seed, double mean, double deviation) {
-    struct ziggurat z;
-    ziggurat_init(&z);
+void random_normal(double *out, const struct ziggurat *z, int64_t first, int64_t count, uint64_t seed, double mean, double deviation) {
     uint64_t state = random_hash(seed) + (uint64_t)first * 0x9e3779b97f4a7c15u;
     for (int64_t i = 0; i < count; i++) {
         uint64_t bits = next(&state);
         int layer = bits & (LAYERS - 1);
         double u = 2 * unit(bits) - 1;
-        out[i] = mean + deviation * (fabs(u) < z.ratio[layer] ? u * z.x[layer] : slow_normal(&z, bits));
+        out[i] = mean + deviation * (fabs(u) < z->ratio[layer] ? u * z->x[layer] : slow_normal(z, bits));
     }
 }
 

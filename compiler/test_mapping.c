@@ -36,7 +36,7 @@ static struct mapping map_conv(int64_t ci, int64_t co, int64_t kernel, int64_t s
         at->pad_begin[d] = at->pad_end[d] = kernel / 2;
     struct weft_machine machine = tpu();
     struct weft_compile_options options = {.timing_only = true};
-    struct backend b = {.graph = g, .machine = &machine, .options = &options};
+    struct backend b = {.graph = g, .machine = &machine, .options = &options, .repeats = 1};
     g->inputs = malloc(sizeof *g->inputs);
     g->outputs = malloc(sizeof *g->outputs);
     g->inputs[g->input_count++] = x;
