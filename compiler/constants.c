@@ -20,7 +20,7 @@ static void make_random(const struct value *value, void *bytes, int64_t count) {
     if (value->contents == CONTENTS_NORMAL) ziggurat_init(&z);
     for (int64_t first = 0; first < count; first += CHUNK) {
         int64_t here = count - first < CHUNK ? count - first : CHUNK;
-        if (value->contents == CONTENTS_NORMAL) random_normal(chunk, &z, first, here, value->seed, value->mean, value->deviation);
+        if (value->contents == CONTENTS_NORMAL) random_normal_by(chunk, &z, first, here, value->seed, value->mean, value->deviation);
         else random_uniform(chunk, first, here, value->seed, value->mean, value->deviation);
         if (value->element == ELEMENT_F32)
             for (int64_t i = 0; i < here; i++) ((float *)bytes)[first + i] = (float)chunk[i];

@@ -100,7 +100,7 @@ static double slow_normal(const struct ziggurat *z, uint64_t bits) {
     }
 }
 
-void random_normal(double *out, const struct ziggurat *z, int64_t first, int64_t count, uint64_t seed, double mean, double deviation) {
+void random_normal_by(double *out, const struct ziggurat *z, int64_t first, int64_t count, uint64_t seed, double mean, double deviation) {
     uint64_t state = random_hash(seed) + (uint64_t)first * 0x9e3779b97f4a7c15u;
     for (int64_t i = 0; i < count; i++) {
         uint64_t bits = next(&state);
@@ -108,6 +108,12 @@ void random_normal(double *out, const struct ziggurat *z, int64_t first, int64_t
         double u = 2 * unit(bits) - 1;
         out[i] = mean + deviation * (fabs(u) < z->ratio[layer] ? u * z->x[layer] : slow_normal(z, bits));
     }
+}
+
+void random_normal(double *out, int64_t first, int64_t count, uint64_t seed, double mean, double deviation) {
+    struct ziggurat z;
+    ziggurat_init(&z);
+    random_normal_by(out, &z, first, count, seed, mean, deviation);
 }
 
 void random_uniform(double *out, int64_t first, int64_t count, uint64_t seed, double low, double high) {
