@@ -196,7 +196,7 @@ static uint32_t checksum(const uint8_t *bytes, uint64_t size)
 
 static enum weft_status load_member(struct archive *a, struct weft_array *out, const struct member *m)
 {
-    const uint8_t *bytes;
+    const uint8_t *bytes = NULL;
     uint8_t *owned;
     enum weft_status status = extract(a, m, &bytes, &owned);
     if (status == WEFT_OK && checksum(bytes, m->size) != m->crc)
@@ -227,7 +227,7 @@ static enum weft_status take_member(struct archive *a, struct weft_array *out, c
 enum weft_status npz_load(struct weft_arrays *out, const uint8_t *bytes, size_t size, const char *path, struct weft_diag *diag)
 {
     struct archive a = {bytes, size, path, diag, 0};
-    struct directory directory;
+    struct directory directory = {0};
     enum weft_status status = find_directory(&a, &directory);
     if (status != WEFT_OK)
         return status;
