@@ -3,6 +3,7 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 PRESET ?= release
 BUILD = build/$(PRESET)
+MAKEFLAGS += --no-print-directory
 WEFT = $(BUILD)/cli/weft
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
@@ -14,7 +15,7 @@ all: packages
 
 demo: packages # ResNet-50 on the first TPU, from network to report
 	@cmake --preset $(PRESET) > /dev/null
-	@cmake --build $(BUILD) -j $(JOBS) --target weft -- --no-print-directory
+	@cmake --build $(BUILD) -j $(JOBS) --target weft
 	@tools/demo.sh $(WEFT)
 
 check: packages # every test; PRESET=asan or clang for the others
@@ -46,11 +47,11 @@ lint:
 
 bench: packages # prints; proves nothing
 	@cmake --preset $(PRESET) > /dev/null
-	@cmake --build $(BUILD) -j $(JOBS) -- --no-print-directory
+	@cmake --build $(BUILD) -j $(JOBS)
 	@tests/bench/bench.sh $(BUILD)
 
 docs: all # rewrites the pages that are made from tables
-	tools/docs.sh $(BUILD)
+	cmake --build $(BUILD) --target docs
 
 clean:
 	rm -rf build weft-demo
