@@ -45,6 +45,16 @@ static const uint8_t by_opcode[256] = {
 #include "isa.def"
 };
 
+#define MASK(lsb, width) ((((unsigned __int128)1 << (width)) - 1) << (lsb))
+
+/* By opcode: the bits that it or a field of its claims. */
+static const unsigned __int128 claimed[256] = {
+    [255] = 0
+#define WEFT_INSTR(ID, opcode, mnemonic, UNIT, summary) , [opcode] = MASK(0, 8)
+#define WEFT_FIELD(ID, operand, KIND, lsb, width, dflt, meaning) | MASK(lsb, width)
+#include "isa.def"
+};
+
 static const char *const unit_names[WEFT_UNITS] = {
     [WEFT_UNIT_CONTROL] = "control", [WEFT_UNIT_HOST_IN] = "host_in", [WEFT_UNIT_HOST_OUT] = "host_out", [WEFT_UNIT_FETCH] = "fetch",
     [WEFT_UNIT_DRAM] = "dram",       [WEFT_UNIT_MATRIX] = "matrix",   [WEFT_UNIT_VECTOR] = "vector",
@@ -122,34 +132,34 @@ static bool is_member(const struct weft_field *field, uint64_t value)
 /* A word as one number of 128 bits, whatever the host's byte order. */
 static unsigned __int128 load_word(const uint8_t word[WEFT_WORD_BYTES])
 {
-    unsigned __int128 bits = 0;
-    for (int i = WEFT_WORD_BYTES - 1; i >= 0; i--)
-        bits = bits << 8 | word[i];
-    return bits;
+    uint64_t half[2] = {0, 0};
+    for (unsigned i = 0; i < WEFT_WORD_BYTES; i++)
+        half[i / 8] |= (uint64_t)word[i] << i % 8 * 8;
+    return (unsigned __int128)half[1] << 64 | half[0];
 }
 
-static unsigned __int128 mask_at(const struct weft_field *field)
+/* The bits of a field, which are at most 40. */
+static uint64_t extract(uint64_t low, uint64_t high, const struct weft_field *field)
 {
-    return (((unsigned __int128)1 << field->width) - 1) << field->lsb;
+    uint64_t bits = field->lsb >= 64 ? high >> (field->lsb - 64) : field->lsb ? low >> field->lsb | high << (64 - field->lsb) : low;
+    return bits & ((UINT64_C(1) << field->width) - 1);
 }
 
 bool weft_decode(struct weft_instr *out, const uint8_t word[WEFT_WORD_BYTES])
 {
-    memset(out, 0, sizeof *out);
     const struct weft_instr_info *info = weft_instr_info((enum weft_opcode)word[0]);
-    if (!info)
+    memset(out, 0, sizeof *out);
+    unsigned __int128 bits = load_word(word);
+    if (!info || bits & ~claimed[word[0]])
         return false;
-    unsigned __int128 bits = load_word(word), left = bits & ~(unsigned __int128)0xff;
     out->op = info->op;
-    for (size_t i = 0; i < info->field_count; i++) {
-        const struct weft_field *field = &info->fields[i];
-        uint64_t value = (uint64_t)((bits & mask_at(field)) >> field->lsb);
+    for (const struct weft_field *field = info->fields, *end = field + info->field_count; field < end; field++) {
+        uint64_t value = extract((uint64_t)bits, (uint64_t)(bits >> 64), field);
         if (!is_member(field, value))
             return false;
         weft_field_set(out, field, value);
-        left &= ~mask_at(field);
     }
-    return left == 0;
+    return true;
 }
 
 bool weft_encode(uint8_t word[WEFT_WORD_BYTES], const struct weft_instr *instr)
