@@ -28,8 +28,10 @@ soak: packages # the long tests: random programs for hours
 	cmake --build $(BUILD) -j $(JOBS)
 	ctest --test-dir $(BUILD) -C soak -L soak --output-on-failure
 
-install: all # PREFIX=/usr/local
-	cmake --install $(BUILD) --prefix $(PREFIX)
+install: packages # PREFIX=/usr/local; the command remembers where its data lie
+	@cmake --preset $(PRESET) -DCMAKE_INSTALL_PREFIX=$(abspath $(PREFIX)) > /dev/null
+	@cmake --build $(BUILD) -j $(JOBS)
+	cmake --install $(BUILD)
 
 uninstall:
 	@test -f $(BUILD)/install_manifest.txt || { echo "nothing installed from $(BUILD)" >&2; exit 1; }
