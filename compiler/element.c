@@ -4,26 +4,34 @@
 #include <math.h>
 #include <string.h>
 
-float half_to_float(uint16_t half) {
+float half_to_float(uint16_t half)
+{
     int exponent = half >> 10 & 31;
     double mantissa = half & 1023;
-    double size = exponent == 31 ? (mantissa != 0 ? NAN : INFINITY) : exponent ? ldexp(mantissa + 1024, exponent - 25) : ldexp(mantissa, -24);
+    double size = exponent == 31 ? (mantissa != 0 ? NAN : INFINITY)
+                  : exponent     ? ldexp(mantissa + 1024, exponent - 25)
+                                 : ldexp(mantissa, -24);
     return (float)(half & 0x8000 ? -size : size);
 }
 
-uint16_t half_from_double(double value) {
+uint16_t half_from_double(double value)
+{
     uint16_t sign = signbit(value) ? 0x8000 : 0;
     double size = fabs(value);
-    if (isnan(value)) return sign | 0x7e00;
-    if (size >= 65520) return sign | 0x7c00; /* rounds to infinity */
+    if (isnan(value))
+        return sign | 0x7e00;
+    if (size >= 65520)
+        return sign | 0x7c00; /* rounds to infinity */
     int exponent;
     frexp(size, &exponent);
-    if (exponent < -13 || size == 0) exponent = -13; /* subnormals share the spacing of the least normal numbers */
+    if (exponent < -13 || size == 0)
+        exponent = -13;                                   /* subnormals share the spacing of the least normal numbers */
     double units = nearbyint(ldexp(size, 11 - exponent)); /* 1024 to 2048, or less for a subnormal */
     return sign | (uint16_t)((exponent + 13) * 1024 + (int)units);
 }
 
-static uint16_t bf16_from_double(double value) {
+static uint16_t bf16_from_double(double value)
+{
     float single = (float)value;
     uint8_t bytes[2];
     uint16_t bits;
@@ -32,48 +40,103 @@ static uint16_t bf16_from_double(double value) {
     return bits;
 }
 
-double element_load(const void *bytes, enum element element, int64_t index) {
+double element_load(const void *bytes, enum element element, int64_t index)
+{
     const char *at = (const char *)bytes + (size_t)index * element_bytes(element);
-#define LOAD(type) { type x; memcpy(&x, at, sizeof x); return (double)x; }
+#define LOAD(type)                                                                                                                         \
+    {                                                                                                                                      \
+        type x;                                                                                                                            \
+        memcpy(&x, at, sizeof x);                                                                                                          \
+        return (double)x;                                                                                                                  \
+    }
     switch (element) {
-    case ELEMENT_F32: LOAD(float)
-    case ELEMENT_F64: LOAD(double)
-    case ELEMENT_F16: { uint16_t x; memcpy(&x, at, sizeof x); return half_to_float(x); }
-    case ELEMENT_BF16: return weft_load_float(at, WEFT_FORMAT_bf16);
-    case ELEMENT_U8: case ELEMENT_BOOL: LOAD(uint8_t)
-    case ELEMENT_S8: LOAD(int8_t)
-    case ELEMENT_U16: LOAD(uint16_t)
-    case ELEMENT_S16: LOAD(int16_t)
-    case ELEMENT_S32: LOAD(int32_t)
-    case ELEMENT_U32: LOAD(uint32_t)
-    case ELEMENT_S64: LOAD(int64_t)
-    case ELEMENT_U64: LOAD(uint64_t)
+    case ELEMENT_F32:
+        LOAD(float)
+    case ELEMENT_F64:
+        LOAD(double)
+    case ELEMENT_F16: {
+        uint16_t x;
+        memcpy(&x, at, sizeof x);
+        return half_to_float(x);
+    }
+    case ELEMENT_BF16:
+        return weft_load_float(at, WEFT_FORMAT_bf16);
+    case ELEMENT_U8:
+    case ELEMENT_BOOL:
+        LOAD(uint8_t)
+    case ELEMENT_S8:
+        LOAD(int8_t)
+    case ELEMENT_U16:
+        LOAD(uint16_t)
+    case ELEMENT_S16:
+        LOAD(int16_t)
+    case ELEMENT_S32:
+        LOAD(int32_t)
+    case ELEMENT_U32:
+        LOAD(uint32_t)
+    case ELEMENT_S64:
+        LOAD(int64_t)
+    case ELEMENT_U64:
+        LOAD(uint64_t)
     }
 #undef LOAD
     return 0;
 }
 
-void element_store(void *bytes, enum element element, int64_t index, double value) {
+void element_store(void *bytes, enum element element, int64_t index, double value)
+{
     char *at = (char *)bytes + (size_t)index * element_bytes(element);
-#define STORE(type, low, high) { type x = value != value ? 0 : value <= (double)(low) ? (low) : value >= (double)(high) ? (high) : (type)value; memcpy(at, &x, sizeof x); return; }
+#define STORE(type, low, high)                                                                                                             \
+    {                                                                                                                                      \
+        type x = value != value ? 0 : value <= (double)(low) ? (low) : value >= (double)(high) ? (high) : (type)value;                     \
+        memcpy(at, &x, sizeof x);                                                                                                          \
+        return;                                                                                                                            \
+    }
     switch (element) {
-    case ELEMENT_F32: { float x = (float)value; memcpy(at, &x, sizeof x); return; }
-    case ELEMENT_F64: memcpy(at, &value, sizeof value); return;
-    case ELEMENT_F16: { uint16_t x = half_from_double(value); memcpy(at, &x, sizeof x); return; }
-    case ELEMENT_BF16: { uint16_t x = bf16_from_double(value); memcpy(at, &x, sizeof x); return; }
-    case ELEMENT_BOOL: { uint8_t x = value != 0; memcpy(at, &x, sizeof x); return; }
-    case ELEMENT_U8: STORE(uint8_t, 0, UINT8_MAX)
-    case ELEMENT_S8: STORE(int8_t, INT8_MIN, INT8_MAX)
-    case ELEMENT_U16: STORE(uint16_t, 0, UINT16_MAX)
-    case ELEMENT_S16: STORE(int16_t, INT16_MIN, INT16_MAX)
-    case ELEMENT_S32: STORE(int32_t, INT32_MIN, INT32_MAX)
-    case ELEMENT_U32: STORE(uint32_t, 0, UINT32_MAX)
-    case ELEMENT_S64: STORE(int64_t, INT64_MIN, INT64_MAX)
-    case ELEMENT_U64: STORE(uint64_t, 0, UINT64_MAX)
+    case ELEMENT_F32: {
+        float x = (float)value;
+        memcpy(at, &x, sizeof x);
+        return;
+    }
+    case ELEMENT_F64:
+        memcpy(at, &value, sizeof value);
+        return;
+    case ELEMENT_F16: {
+        uint16_t x = half_from_double(value);
+        memcpy(at, &x, sizeof x);
+        return;
+    }
+    case ELEMENT_BF16: {
+        uint16_t x = bf16_from_double(value);
+        memcpy(at, &x, sizeof x);
+        return;
+    }
+    case ELEMENT_BOOL: {
+        uint8_t x = value != 0;
+        memcpy(at, &x, sizeof x);
+        return;
+    }
+    case ELEMENT_U8:
+        STORE(uint8_t, 0, UINT8_MAX)
+    case ELEMENT_S8:
+        STORE(int8_t, INT8_MIN, INT8_MAX)
+    case ELEMENT_U16:
+        STORE(uint16_t, 0, UINT16_MAX)
+    case ELEMENT_S16:
+        STORE(int16_t, INT16_MIN, INT16_MAX)
+    case ELEMENT_S32:
+        STORE(int32_t, INT32_MIN, INT32_MAX)
+    case ELEMENT_U32:
+        STORE(uint32_t, 0, UINT32_MAX)
+    case ELEMENT_S64:
+        STORE(int64_t, INT64_MIN, INT64_MAX)
+    case ELEMENT_U64:
+        STORE(uint64_t, 0, UINT64_MAX)
     }
 #undef STORE
 }
 
-bool element_is_float(enum element element) {
+bool element_is_float(enum element element)
+{
     return element == ELEMENT_F32 || element == ELEMENT_F64 || element == ELEMENT_F16 || element == ELEMENT_BF16;
 }

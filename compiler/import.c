@@ -8,49 +8,62 @@
 
 #include "lower.h"
 
-static const char *text(const char *string) {
+static const char *text(const char *string)
+{
     return string ? string : "";
 }
 
 #define FAIL(...) (l->refusals++, weft_error(l->diag, __VA_ARGS__))
 
-static void release_model(void *model, size_t bytes) {
+static void release_model(void *model, size_t bytes)
+{
     model_free(model);
 }
 
 /* --- what the model says of itself --------------------------------------------------------------------------------------------- */
 
-static enum weft_status read_opset(struct lower *l, struct scope *scope) {
+static enum weft_status read_opset(struct lower *l, struct scope *scope)
+{
     const Onnx__ModelProto *model = l->model->proto;
     for (size_t i = 0; i < model->n_opset_import; i++) {
         const char *domain = text(model->opset_import[i]->domain);
         int64_t version = model->opset_import[i]->version;
-        if (*domain && strcmp(domain, "ai.onnx")) continue;
-        if (version < IMPORT_OPSET_FIRST || version > IMPORT_OPSET_LAST) return FAIL("%s: opset %lld; %d to %d are supported", l->path, (long long)version, IMPORT_OPSET_FIRST, IMPORT_OPSET_LAST);
+        if (*domain && strcmp(domain, "ai.onnx"))
+            continue;
+        if (version < IMPORT_OPSET_FIRST || version > IMPORT_OPSET_LAST)
+            return FAIL("%s: opset %lld; %d to %d are supported", l->path, (long long)version, IMPORT_OPSET_FIRST, IMPORT_OPSET_LAST);
         scope->opset = (int)version;
         return WEFT_OK;
     }
-    return FAIL("%s: imports no opset of ONNX; opset_import must name domain \"\" with a version from %d to %d", l->path, IMPORT_OPSET_FIRST, IMPORT_OPSET_LAST);
+    return FAIL("%s: imports no opset of ONNX; opset_import must name domain \"\" with a version from %d to %d", l->path,
+                IMPORT_OPSET_FIRST, IMPORT_OPSET_LAST);
 }
 
-static enum weft_status read_functions(struct lower *l) {
+static enum weft_status read_functions(struct lower *l)
+{
     int before;
     for (size_t i = 0; i < l->model->proto->n_functions; i++) {
         const Onnx__FunctionProto *function = l->model->proto->functions[i];
-        if (names_find(&l->functions, text(function->name), &before)) return FAIL("%s: function %s is defined twice", l->path, text(function->name));
-        if (function->base.n_unknown_fields) return FAIL("%s: function %s has fields that IR version 8 lacks (defaults of attributes, for example); they are not supported", l->path, text(function->name));
-        if (!names_set(&l->functions, text(function->name), (int)i)) return WEFT_NO_MEMORY;
+        if (names_find(&l->functions, text(function->name), &before))
+            return FAIL("%s: function %s is defined twice", l->path, text(function->name));
+        if (function->base.n_unknown_fields)
+            return FAIL("%s: function %s has fields that IR version 8 lacks (defaults of attributes, for example); they are not supported",
+                        l->path, text(function->name));
+        if (!names_set(&l->functions, text(function->name), (int)i))
+            return WEFT_NO_MEMORY;
     }
     return WEFT_OK;
 }
 
 /* --- initialisers ---------------------------------------------------------------------------------------------------------------- */
 
-static enum weft_status add_initialiser(struct lower *l, struct scope *scope, const Onnx__TensorProto *proto) {
+static enum weft_status add_initialiser(struct lower *l, struct scope *scope, const Onnx__TensorProto *proto)
+{
     struct contents_view view;
     const char *name = text(proto->name);
     int before;
-    if (!*name || names_find(&scope->values, name, &before)) return FAIL("%s: initializer '%s': a name must be given, and once", l->path, name);
+    if (!*name || names_find(&scope->values, name, &before))
+        return FAIL("%s: initializer '%s': a name must be given, and once", l->path, name);
     enum weft_status status = tensor_proto_view(&view, l->model, proto, name, l->diag);
     if (status) {
         l->refusals++;
@@ -58,7 +71,8 @@ static enum weft_status add_initialiser(struct lower *l, struct scope *scope, co
     }
     int id = graph_add_value(l->graph, name, view.element, &view.shape);
     if (id == GRAPH_NONE) {
-        if (!view.borrowed) free(view.bytes);
+        if (!view.borrowed)
+            free(view.bytes);
         return WEFT_NO_MEMORY;
     }
     struct value *value = &l->graph->values[id];
@@ -68,190 +82,262 @@ static enum weft_status add_initialiser(struct lower *l, struct scope *scope, co
     return names_set(&scope->values, name, id) ? WEFT_OK : WEFT_NO_MEMORY;
 }
 
-static enum weft_status add_initialisers(struct lower *l, struct scope *scope) {
+static enum weft_status add_initialisers(struct lower *l, struct scope *scope)
+{
     const Onnx__GraphProto *graph = l->model->proto->graph;
     enum weft_status status = WEFT_OK;
-    if (graph->n_sparse_initializer) return FAIL("%s: sparse initializers are not supported", l->path);
-    for (size_t i = 0; i < graph->n_initializer && !status; i++) status = add_initialiser(l, scope, graph->initializer[i]);
+    if (graph->n_sparse_initializer)
+        return FAIL("%s: sparse initializers are not supported", l->path);
+    for (size_t i = 0; i < graph->n_initializer && !status; i++)
+        status = add_initialiser(l, scope, graph->initializer[i]);
     return status;
 }
 
 /* --- inputs ---------------------------------------------------------------------------------------------------------------------- */
 
-static bool find_dim(const struct weft_compile_options *options, const char *name, int64_t *out) {
+static bool find_dim(const struct weft_compile_options *options, const char *name, int64_t *out)
+{
     for (size_t i = 0; i < options->dim_count; i++)
-        if (*name && !strcmp(options->dims[i].name, name)) return *out = options->dims[i].value, true;
+        if (*name && !strcmp(options->dims[i].name, name))
+            return *out = options->dims[i].value, true;
     return false;
 }
 
 /* The first dimension is the batch: --batch decides, then what the file says, then --dim, then 1. */
-static bool resolve_batch(struct lower *l, int64_t *dim, bool open, const char *name) {
+static bool resolve_batch(struct lower *l, int64_t *dim, bool open, const char *name)
+{
     int64_t given = 0;
     bool named = open && find_dim(l->options, name, &given);
-    if (!open) l->file_batch = *dim;
-    if (l->options->batch) *dim = l->options->batch;
-    else if (named) *dim = given;
-    else if (open) *dim = 1;
+    if (!open)
+        l->file_batch = *dim;
+    if (l->options->batch)
+        *dim = l->options->batch;
+    else if (named)
+        *dim = given;
+    else if (open)
+        *dim = 1;
     l->batch = *dim;
-    if (open) l->file_batch = *dim; /* reshape targets of such a file are open as well */
+    if (open)
+        l->file_batch = *dim; /* reshape targets of such a file are open as well */
     return true;
 }
 
-static bool resolve_dim(struct lower *l, const char *input, size_t axis, const Onnx__TensorShapeProto__Dimension *proto, int64_t *dim) {
+static bool resolve_dim(struct lower *l, const char *input, size_t axis, const Onnx__TensorShapeProto__Dimension *proto, int64_t *dim)
+{
     bool open = proto->value_case != ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
     const char *name = proto->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM ? text(proto->dim_param) : "";
     *dim = open ? 0 : proto->dim_value;
-    if (!axis) resolve_batch(l, dim, open, name);
+    if (!axis)
+        resolve_batch(l, dim, open, name);
     else if (open && !find_dim(l->options, name, dim)) {
-        if (*name) FAIL("%s: input %s: dimension %zu (%s) is open; give it with --dim %s=N", l->path, input, axis, name, name);
-        else FAIL("%s: input %s: dimension %zu is open and has no name; the file must give it a number, or a name for --dim", l->path, input, axis);
+        if (*name)
+            FAIL("%s: input %s: dimension %zu (%s) is open; give it with --dim %s=N", l->path, input, axis, name, name);
+        else
+            FAIL("%s: input %s: dimension %zu is open and has no name; the file must give it a number, or a name for --dim", l->path, input,
+                 axis);
         return false;
     }
-    if (*dim >= 1 || (*dim == 0 && lower_binding(l, input))) return true; /* an empty list of axes, bound, may be right */
+    if (*dim >= 1 || (*dim == 0 && lower_binding(l, input)))
+        return true; /* an empty list of axes, bound, may be right */
     FAIL("%s: input %s: dimension %zu is %lld; it must be at least 1", l->path, input, axis, (long long)*dim);
     return false;
 }
 
-static const char *type_kind(const Onnx__TypeProto *type) {
+static const char *type_kind(const Onnx__TypeProto *type)
+{
     switch (type ? type->value_case : ONNX__TYPE_PROTO__VALUE__NOT_SET) {
-    case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE: return "a sequence";
-    case ONNX__TYPE_PROTO__VALUE_MAP_TYPE: return "a map";
-    case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE: return "an optional";
-    case ONNX__TYPE_PROTO__VALUE_SPARSE_TENSOR_TYPE: return "a sparse tensor";
-    default: return "without a type";
+    case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE:
+        return "a sequence";
+    case ONNX__TYPE_PROTO__VALUE_MAP_TYPE:
+        return "a map";
+    case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE:
+        return "an optional";
+    case ONNX__TYPE_PROTO__VALUE_SPARSE_TENSOR_TYPE:
+        return "a sparse tensor";
+    default:
+        return "without a type";
     }
 }
 
-static bool resolve_type(struct lower *l, const char *name, const Onnx__TypeProto *type, enum element *element, struct shape *shape) {
+static bool resolve_type(struct lower *l, const char *name, const Onnx__TypeProto *type, enum element *element, struct shape *shape)
+{
     int64_t count;
     bool fine = true;
-    if (!type || type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) return FAIL("%s: input %s is %s; tensors are supported", l->path, name, type_kind(type)), false;
+    if (!type || type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
+        return FAIL("%s: input %s is %s; tensors are supported", l->path, name, type_kind(type)), false;
     const Onnx__TypeProto__Tensor *tensor = type->tensor_type;
-    if (!element_from_onnx(element, tensor->elem_type)) return FAIL("%s: input %s: element type %s (%d) is not supported", l->path, name, onnx_type_name(tensor->elem_type), tensor->elem_type), false;
-    if (!tensor->shape) return FAIL("%s: input %s has no shape; its count of dimensions must be known", l->path, name), false;
-    if (tensor->shape->n_dim > GRAPH_RANK_MAX) return FAIL("%s: input %s has %zu dimensions; at most %d are supported", l->path, name, tensor->shape->n_dim, GRAPH_RANK_MAX), false;
+    if (!element_from_onnx(element, tensor->elem_type))
+        return FAIL("%s: input %s: element type %s (%d) is not supported", l->path, name, onnx_type_name(tensor->elem_type),
+                    tensor->elem_type),
+               false;
+    if (!tensor->shape)
+        return FAIL("%s: input %s has no shape; its count of dimensions must be known", l->path, name), false;
+    if (tensor->shape->n_dim > GRAPH_RANK_MAX)
+        return FAIL("%s: input %s has %zu dimensions; at most %d are supported", l->path, name, tensor->shape->n_dim, GRAPH_RANK_MAX),
+               false;
     shape->rank = (unsigned)tensor->shape->n_dim;
-    for (unsigned i = 0; i < shape->rank; i++) fine &= resolve_dim(l, name, i, tensor->shape->dim[i], &shape->dims[i]);
-    if (fine && !shape_fits(shape, &count)) return FAIL("%s: input %s has too many elements", l->path, name), false;
+    for (unsigned i = 0; i < shape->rank; i++)
+        fine &= resolve_dim(l, name, i, tensor->shape->dim[i], &shape->dims[i]);
+    if (fine && !shape_fits(shape, &count))
+        return FAIL("%s: input %s has too many elements", l->path, name), false;
     return fine;
 }
 
-static enum weft_status add_input(struct lower *l, struct scope *scope, const Onnx__ValueInfoProto *info) {
+static enum weft_status add_input(struct lower *l, struct scope *scope, const Onnx__ValueInfoProto *info)
+{
     const char *name = text(info->name);
     struct shape shape = {0};
     enum element element = ELEMENT_F32;
     int id = LOWER_POISON, before;
-    if (names_find(&scope->values, name, &before) && (before == LOWER_POISON || value_is_constant(&l->graph->values[before]))) return WEFT_OK; /* an initialiser gives its value */
-    if (!*name || names_find(&scope->values, name, &before)) return FAIL("%s: input '%s': a name must be given, and once", l->path, name);
+    if (names_find(&scope->values, name, &before) && (before == LOWER_POISON || value_is_constant(&l->graph->values[before])))
+        return WEFT_OK; /* an initialiser gives its value */
+    if (!*name || names_find(&scope->values, name, &before))
+        return FAIL("%s: input '%s': a name must be given, and once", l->path, name);
     if (resolve_type(l, name, info->type, &element, &shape)) {
         id = graph_add_value(l->graph, name, element, &shape);
-        if (id == GRAPH_NONE) return WEFT_NO_MEMORY;
+        if (id == GRAPH_NONE)
+            return WEFT_NO_MEMORY;
         l->graph->inputs[l->graph->input_count++] = id;
     }
     return names_set(&scope->values, name, id) ? WEFT_OK : WEFT_NO_MEMORY;
 }
 
-static bool names_dimension(const Onnx__GraphProto *graph, const char *name) {
+static bool names_dimension(const Onnx__GraphProto *graph, const char *name)
+{
     for (size_t i = 0; i < graph->n_input; i++) {
         const Onnx__TypeProto *type = graph->input[i]->type;
-        const Onnx__TensorShapeProto *shape = type && type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE ? type->tensor_type->shape : NULL;
+        const Onnx__TensorShapeProto *shape =
+            type && type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE ? type->tensor_type->shape : NULL;
         for (size_t k = 0; shape && k < shape->n_dim; k++)
-            if (shape->dim[k]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && !strcmp(text(shape->dim[k]->dim_param), name)) return true;
+            if (shape->dim[k]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM &&
+                !strcmp(text(shape->dim[k]->dim_param), name))
+                return true;
     }
     return false;
 }
 
-static void check_dims(struct lower *l) {
+static void check_dims(struct lower *l)
+{
     for (size_t i = 0; i < l->options->dim_count; i++)
-        if (!names_dimension(l->model->proto->graph, l->options->dims[i].name)) FAIL("%s: no input has an open dimension named %s", l->path, l->options->dims[i].name);
+        if (!names_dimension(l->model->proto->graph, l->options->dims[i].name))
+            FAIL("%s: no input has an open dimension named %s", l->path, l->options->dims[i].name);
 }
 
-static enum weft_status add_inputs(struct lower *l, struct scope *scope) {
+static enum weft_status add_inputs(struct lower *l, struct scope *scope)
+{
     const Onnx__GraphProto *graph = l->model->proto->graph;
     l->graph->inputs = malloc((graph->n_input + 1) * sizeof *l->graph->inputs);
     enum weft_status status = l->graph->inputs ? WEFT_OK : WEFT_NO_MEMORY;
     check_dims(l);
     for (size_t i = 0; i < graph->n_input && status != WEFT_NO_MEMORY; i++)
-        if (add_input(l, scope, graph->input[i]) == WEFT_NO_MEMORY) status = WEFT_NO_MEMORY;
+        if (add_input(l, scope, graph->input[i]) == WEFT_NO_MEMORY)
+            status = WEFT_NO_MEMORY;
     return status;
 }
 
 /* --- outputs --------------------------------------------------------------------------------------------------------------------- */
 
-static bool is_output(const struct graph *graph, int value) {
+static bool is_output(const struct graph *graph, int value)
+{
     for (unsigned i = 0; i < graph->output_count; i++)
-        if (graph->outputs[i] == value) return true;
+        if (graph->outputs[i] == value)
+            return true;
     return false;
 }
 
-static enum weft_status rename_value(struct value *value, const char *name) {
+static enum weft_status rename_value(struct value *value, const char *name)
+{
     char *copy = strdup(name);
-    if (!copy) return WEFT_NO_MEMORY;
+    if (!copy)
+        return WEFT_NO_MEMORY;
     free(value->name);
     value->name = copy;
     return WEFT_OK;
 }
 
 /* An input, or what has another output's name already, is copied under the output's own name. */
-static int copy_value(struct graph *graph, int value, const char *name) {
+static int copy_value(struct graph *graph, int value, const char *name)
+{
     struct shape shape = graph->values[value].shape;
     int copy = graph_add_value(graph, name, graph->values[value].element, &shape);
     int node = copy == GRAPH_NONE ? GRAPH_NONE : graph_add_node(graph, CORE_RESHAPE, name, "Identity", &value, 1);
     return node == GRAPH_NONE ? GRAPH_NONE : graph_add_output(graph, node, copy);
 }
 
-static bool is_made(const struct graph *graph, int value) {
+static bool is_made(const struct graph *graph, int value)
+{
     return graph->values[value].producer != GRAPH_NONE || value_is_constant(&graph->values[value]);
 }
 
-static enum weft_status add_output(struct lower *l, struct scope *scope, const Onnx__ValueInfoProto *info) {
+static enum weft_status add_output(struct lower *l, struct scope *scope, const Onnx__ValueInfoProto *info)
+{
     const char *name = text(info->name);
     enum element element;
     int value;
-    if (!names_find(&scope->values, name, &value)) return FAIL("%s: output %s: nothing makes it", l->path, name);
-    if (value == LOWER_POISON) return WEFT_OK;
+    if (!names_find(&scope->values, name, &value))
+        return FAIL("%s: output %s: nothing makes it", l->path, name);
+    if (value == LOWER_POISON)
+        return WEFT_OK;
     const struct value *made = &l->graph->values[value];
-    if (info->type && info->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE && info->type->tensor_type->elem_type && (!element_from_onnx(&element, info->type->tensor_type->elem_type) || element != made->element))
-        return FAIL("%s: output %s is declared as %s and the network makes %s", l->path, name, onnx_type_name(info->type->tensor_type->elem_type), element_name(made->element));
-    if (is_output(l->graph, value) || !is_made(l->graph, value)) value = copy_value(l->graph, value, name);
-    else if (rename_value(&l->graph->values[value], name)) return WEFT_NO_MEMORY;
-    if (value == GRAPH_NONE) return WEFT_NO_MEMORY;
+    if (info->type && info->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE && info->type->tensor_type->elem_type &&
+        (!element_from_onnx(&element, info->type->tensor_type->elem_type) || element != made->element))
+        return FAIL("%s: output %s is declared as %s and the network makes %s", l->path, name,
+                    onnx_type_name(info->type->tensor_type->elem_type), element_name(made->element));
+    if (is_output(l->graph, value) || !is_made(l->graph, value))
+        value = copy_value(l->graph, value, name);
+    else if (rename_value(&l->graph->values[value], name))
+        return WEFT_NO_MEMORY;
+    if (value == GRAPH_NONE)
+        return WEFT_NO_MEMORY;
     l->graph->outputs[l->graph->output_count++] = value;
     return WEFT_OK;
 }
 
-static enum weft_status add_outputs(struct lower *l, struct scope *scope) {
+static enum weft_status add_outputs(struct lower *l, struct scope *scope)
+{
     const Onnx__GraphProto *graph = l->model->proto->graph;
     l->graph->outputs = malloc((graph->n_output + 1) * sizeof *l->graph->outputs);
-    if (!l->graph->outputs) return WEFT_NO_MEMORY;
-    if (!graph->n_output) FAIL("%s: the network has no output", l->path);
+    if (!l->graph->outputs)
+        return WEFT_NO_MEMORY;
+    if (!graph->n_output)
+        FAIL("%s: the network has no output", l->path);
     for (size_t i = 0; i < graph->n_output; i++)
-        if (add_output(l, scope, graph->output[i]) == WEFT_NO_MEMORY) return WEFT_NO_MEMORY;
+        if (add_output(l, scope, graph->output[i]) == WEFT_NO_MEMORY)
+            return WEFT_NO_MEMORY;
     return WEFT_OK;
 }
 
 /* --- the whole ------------------------------------------------------------------------------------------------------------------- */
 
-static enum weft_status import_graph(struct lower *l, struct scope *scope) {
+static enum weft_status import_graph(struct lower *l, struct scope *scope)
+{
     const Onnx__GraphProto *graph = l->model->proto->graph;
     enum weft_status status;
-    if (!graph) return FAIL("%s: the model has no graph", l->path);
-    if ((status = read_opset(l, scope)) || (status = read_functions(l)) || (status = add_initialisers(l, scope)) || (status = add_inputs(l, scope))) return status;
+    if (!graph)
+        return FAIL("%s: the model has no graph", l->path);
+    if ((status = read_opset(l, scope)) || (status = read_functions(l)) || (status = add_initialisers(l, scope)) ||
+        (status = add_inputs(l, scope)))
+        return status;
     for (size_t i = 0; i < graph->n_output; i++)
-        if (!names_set(&scope->reads, text(graph->output[i]->name), 1)) return WEFT_NO_MEMORY;
+        if (!names_set(&scope->reads, text(graph->output[i]->name), 1))
+            return WEFT_NO_MEMORY;
     Onnx__NodeProto whole = ONNX__NODE_PROTO__INIT; /* what a refusal of the graph as a whole names */
     whole.op_type = (char *)"graph";
     l->proto = &whole;
     l->name = text(graph->name);
-    if (!import_nodes(l, scope, graph->node, graph->n_node)) return l->no_memory ? WEFT_NO_MEMORY : WEFT_ERROR;
+    if (!import_nodes(l, scope, graph->node, graph->n_node))
+        return l->no_memory ? WEFT_NO_MEMORY : WEFT_ERROR;
     return add_outputs(l, scope);
 }
 
-static enum weft_status import_onnx(struct graph *graph, const char *path, const struct weft_compile_options *options, struct weft_diag *diag) {
+static enum weft_status import_onnx(struct graph *graph, const char *path, const struct weft_compile_options *options,
+                                    struct weft_diag *diag)
+{
     struct lower l = {.graph = graph, .options = options, .diag = diag, .path = path, .file_batch = 1, .batch = 1};
     struct scope scope = {.prefix = ""};
     enum weft_status status = model_load(&l.model, path, diag);
-    if (status) return status;
+    if (status)
+        return status;
     graph->file = l.model;
     graph->release = release_model;
     status = import_graph(&l, &scope);
@@ -262,24 +348,34 @@ static enum weft_status import_onnx(struct graph *graph, const char *path, const
     return status ? status : l.refusals ? WEFT_ERROR : WEFT_OK;
 }
 
-static bool is_csv(const char *path) {
+static bool is_csv(const char *path)
+{
     const char *dot = strrchr(path, '.');
     return dot && !strcasecmp(dot, ".csv");
 }
 
-enum weft_status import_network(struct graph **out, const char *path, const struct weft_compile_options *options, struct weft_diag *diag) {
+enum weft_status import_network(struct graph **out, const char *path, const struct weft_compile_options *options, struct weft_diag *diag)
+{
     static const struct weft_compile_options none = {0};
     struct graph *graph;
-    if (graph_create(&graph)) return WEFT_NO_MEMORY;
-    if (!options) options = &none;
+    if (graph_create(&graph))
+        return WEFT_NO_MEMORY;
+    if (!options)
+        options = &none;
     graph->timing_only = options->timing_only;
     const char *slash = strrchr(path, '/');
     graph->name = strdup(slash ? slash + 1 : path);
-    enum weft_status status = !graph->name ? WEFT_NO_MEMORY : is_csv(path) ? scalesim_load(graph, path, options, diag) : import_onnx(graph, path, options, diag);
-    if (!status) status = graph_sort(graph, diag);
-    if (!status) graph_sweep(graph);
-    if (!status) status = graph_verify(graph, diag);
-    if (status) graph_free(graph);
+    enum weft_status status = !graph->name   ? WEFT_NO_MEMORY
+                              : is_csv(path) ? scalesim_load(graph, path, options, diag)
+                                             : import_onnx(graph, path, options, diag);
+    if (!status)
+        status = graph_sort(graph, diag);
+    if (!status)
+        graph_sweep(graph);
+    if (!status)
+        status = graph_verify(graph, diag);
+    if (status)
+        graph_free(graph);
     *out = status ? NULL : graph;
     return status;
 }

@@ -12,33 +12,40 @@
 
 enum { REFUSALS_SHOWN = 200, FOLD_MAX = 65536 /* elements */ };
 
-bool lower_refuse(struct lower *l, const char *format, ...) {
+bool lower_refuse(struct lower *l, const char *format, ...)
+{
     char why[512];
     va_list list;
     va_start(list, format);
     vsnprintf(why, sizeof why, format, list);
     va_end(list);
     l->failed = true;
-    if (++l->refusals <= REFUSALS_SHOWN) weft_error(l->diag, "%s: %s (%s): %s", l->path, l->name, l->proto->op_type ? l->proto->op_type : "", why);
-    else if (l->refusals == REFUSALS_SHOWN + 1) weft_error(l->diag, "%s: more nodes are not supported; the first %d are named", l->path, REFUSALS_SHOWN);
+    if (++l->refusals <= REFUSALS_SHOWN)
+        weft_error(l->diag, "%s: %s (%s): %s", l->path, l->name, l->proto->op_type ? l->proto->op_type : "", why);
+    else if (l->refusals == REFUSALS_SHOWN + 1)
+        weft_error(l->diag, "%s: more nodes are not supported; the first %d are named", l->path, REFUSALS_SHOWN);
     return false;
 }
 
-bool lower_no_memory(struct lower *l) {
+bool lower_no_memory(struct lower *l)
+{
     l->no_memory = l->failed = true;
     return false;
 }
 
 /* --- attributes -------------------------------------------------------------------------------------------------------- */
 
-static const Onnx__AttributeProto *find_attribute(const Onnx__NodeProto *node, const char *name) {
+static const Onnx__AttributeProto *find_attribute(const Onnx__NodeProto *node, const char *name)
+{
     for (size_t i = 0; i < node->n_attribute; i++)
-        if (node->attribute[i]->name && !strcmp(node->attribute[i]->name, name)) return node->attribute[i];
+        if (node->attribute[i]->name && !strcmp(node->attribute[i]->name, name))
+            return node->attribute[i];
     return NULL;
 }
 
 /* A reference names an attribute of the call, which may itself be a reference of the function around it. */
-const Onnx__AttributeProto *lower_attribute(struct lower *l, const char *name) {
+const Onnx__AttributeProto *lower_attribute(struct lower *l, const char *name)
+{
     const struct scope *scope = l->scope;
     const Onnx__AttributeProto *attribute = find_attribute(l->proto, name);
     while (attribute && attribute->ref_attr_name && *attribute->ref_attr_name) {
@@ -52,176 +59,236 @@ const Onnx__AttributeProto *lower_attribute(struct lower *l, const char *name) {
     return attribute;
 }
 
-bool lower_has(struct lower *l, const char *name) {
+bool lower_has(struct lower *l, const char *name)
+{
     return lower_attribute(l, name);
 }
 
 /* Files of the oldest IR leave the type out. */
-static const Onnx__AttributeProto *typed(struct lower *l, const char *name, Onnx__AttributeProto__AttributeType type, const char *wanted) {
+static const Onnx__AttributeProto *typed(struct lower *l, const char *name, Onnx__AttributeProto__AttributeType type, const char *wanted)
+{
     const Onnx__AttributeProto *attribute = lower_attribute(l, name);
-    if (attribute && attribute->has_type && attribute->type != type && attribute->type != ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED) {
+    if (attribute && attribute->has_type && attribute->type != type &&
+        attribute->type != ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED) {
         lower_refuse(l, "attribute %s has the wrong type; it must be %s", name, wanted);
         return NULL;
     }
     return attribute;
 }
 
-int64_t lower_int(struct lower *l, const char *name, int64_t absent) {
+int64_t lower_int(struct lower *l, const char *name, int64_t absent)
+{
     const Onnx__AttributeProto *attribute = typed(l, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT, "an integer");
     return attribute ? attribute->i : absent;
 }
 
-float lower_float(struct lower *l, const char *name, float absent) {
+float lower_float(struct lower *l, const char *name, float absent)
+{
     const Onnx__AttributeProto *attribute = typed(l, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT, "a float (write 1.0, not 1)");
     return attribute ? attribute->f : absent;
 }
 
-void lower_string(struct lower *l, const char *name, const char *absent, char out[32]) {
+void lower_string(struct lower *l, const char *name, const char *absent, char out[32])
+{
     const Onnx__AttributeProto *attribute = typed(l, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING, "a string");
-    if (attribute) snprintf(out, 32, "%.*s", (int)(attribute->s.len < 31 ? attribute->s.len : 31), attribute->s.data ? (const char *)attribute->s.data : "");
-    else snprintf(out, 32, "%s", absent);
+    if (attribute)
+        snprintf(out, 32, "%.*s", (int)(attribute->s.len < 31 ? attribute->s.len : 31),
+                 attribute->s.data ? (const char *)attribute->s.data : "");
+    else
+        snprintf(out, 32, "%s", absent);
 }
 
-bool lower_ints(struct lower *l, const char *name, int64_t *out, unsigned *count, unsigned max) {
+bool lower_ints(struct lower *l, const char *name, int64_t *out, unsigned *count, unsigned max)
+{
     const Onnx__AttributeProto *attribute = typed(l, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS, "a list of integers");
-    if (!attribute) return false;
-    if (attribute->n_ints > max) return lower_refuse(l, "attribute %s has %zu numbers; at most %u are right", name, attribute->n_ints, max);
-    for (size_t i = 0; i < attribute->n_ints; i++) out[i] = attribute->ints[i];
+    if (!attribute)
+        return false;
+    if (attribute->n_ints > max)
+        return lower_refuse(l, "attribute %s has %zu numbers; at most %u are right", name, attribute->n_ints, max);
+    for (size_t i = 0; i < attribute->n_ints; i++)
+        out[i] = attribute->ints[i];
     *count = (unsigned)attribute->n_ints;
     return true;
 }
 
 /* --- inputs ------------------------------------------------------------------------------------------------------------ */
 
-bool lower_given(const struct lower *l, unsigned input) {
+bool lower_given(const struct lower *l, unsigned input)
+{
     return input < l->in_count && l->in[input] != GRAPH_NONE;
 }
 
-struct value *lower_value(struct lower *l, unsigned input) {
+struct value *lower_value(struct lower *l, unsigned input)
+{
     return lower_given(l, input) ? &l->graph->values[l->in[input]] : NULL;
 }
 
-struct shape lower_shape(struct lower *l, unsigned input) {
+struct shape lower_shape(struct lower *l, unsigned input)
+{
     return l->graph->values[l->in[input]].shape;
 }
 
-const struct weft_array *lower_binding(const struct lower *l, const char *name) {
+const struct weft_array *lower_binding(const struct lower *l, const char *name)
+{
     const struct weft_arrays *bindings = l->options->bindings;
     for (size_t i = 0; bindings && i < bindings->count; i++)
-        if (!strcmp(bindings->items[i].name, name)) return &bindings->items[i];
+        if (!strcmp(bindings->items[i].name, name))
+            return &bindings->items[i];
     return NULL;
 }
 
-static bool is_network_input(const struct graph *graph, int value, unsigned *slot) {
+static bool is_network_input(const struct graph *graph, int value, unsigned *slot)
+{
     for (*slot = 0; *slot < graph->input_count; ++*slot)
-        if (graph->inputs[*slot] == value) return true;
+        if (graph->inputs[*slot] == value)
+            return true;
     return false;
 }
 
 /* --batch may have changed the first dimension of an input that turns out to be a parameter: its array says what is right. */
-static bool adopt_shape(struct lower *l, int id, const struct weft_array *array) {
+static bool adopt_shape(struct lower *l, int id, const struct weft_array *array)
+{
     struct value *value = &l->graph->values[id];
     struct shape shape = {.rank = array->rank};
     int64_t count;
-    for (unsigned i = 0; i < array->rank; i++) shape.dims[i] = (int64_t)array->dims[i];
-    if (strcmp(array->element, element_name(value->element))) return lower_refuse(l, "input %s is %s and the array given for it %s", value->name, element_name(value->element), array->element);
-    if (!shape_fits(&shape, &count) || (uint64_t)count * element_bytes(value->element) != array->size) return lower_refuse(l, "the array given for input %s has %llu bytes, which its shape does not ask for", value->name, (unsigned long long)array->size);
+    for (unsigned i = 0; i < array->rank; i++)
+        shape.dims[i] = (int64_t)array->dims[i];
+    if (strcmp(array->element, element_name(value->element)))
+        return lower_refuse(l, "input %s is %s and the array given for it %s", value->name, element_name(value->element), array->element);
+    if (!shape_fits(&shape, &count) || (uint64_t)count * element_bytes(value->element) != array->size)
+        return lower_refuse(l, "the array given for input %s has %llu bytes, which its shape does not ask for", value->name,
+                            (unsigned long long)array->size);
     bool same = shape_equal(&shape, &value->shape), alike = shape.rank == value->shape.rank && !graph_uses(l->graph, id);
-    for (unsigned i = 1; alike && i < shape.rank; i++) alike = shape.dims[i] == value->shape.dims[i];
-    if (!same && !alike) return lower_refuse(l, "the array given for input %s has another shape than the network's", value->name);
+    for (unsigned i = 1; alike && i < shape.rank; i++)
+        alike = shape.dims[i] == value->shape.dims[i];
+    if (!same && !alike)
+        return lower_refuse(l, "the array given for input %s has another shape than the network's", value->name);
     value->shape = shape;
     return true;
 }
 
-bool lower_parameter(struct lower *l, unsigned input) {
+bool lower_parameter(struct lower *l, unsigned input)
+{
     unsigned slot;
-    if (!lower_given(l, input) || !is_network_input(l->graph, l->in[input], &slot)) return true;
+    if (!lower_given(l, input) || !is_network_input(l->graph, l->in[input], &slot))
+        return true;
     struct value *value = lower_value(l, input);
     const struct weft_array *array = lower_binding(l, value->name);
-    if (!array) return true;
-    if (!adopt_shape(l, l->in[input], array)) return false;
+    if (!array)
+        return true;
+    if (!adopt_shape(l, l->in[input], array))
+        return false;
     value->bytes = malloc(array->size ? array->size : 1);
-    if (!value->bytes) return lower_no_memory(l);
-    if (array->size) memcpy(value->bytes, array->bytes, array->size);
+    if (!value->bytes)
+        return lower_no_memory(l);
+    if (array->size)
+        memcpy(value->bytes, array->bytes, array->size);
     value->contents = CONTENTS_BYTES;
     l->graph->input_count--;
     memmove(&l->graph->inputs[slot], &l->graph->inputs[slot + 1], (l->graph->input_count - slot) * sizeof *l->graph->inputs);
     return true;
 }
 
-bool lower_parameters(struct lower *l, unsigned first, unsigned last) {
+bool lower_parameters(struct lower *l, unsigned first, unsigned last)
+{
     bool fine = true;
-    for (unsigned i = first; i <= last; i++) fine &= lower_parameter(l, i);
+    for (unsigned i = first; i <= last; i++)
+        fine &= lower_parameter(l, i);
     return fine;
 }
 
-bool lower_constant_ints(struct lower *l, unsigned input, const char *what, int64_t *out, unsigned *count, unsigned max) {
-    if (!lower_parameter(l, input)) return false;
+bool lower_constant_ints(struct lower *l, unsigned input, const char *what, int64_t *out, unsigned *count, unsigned max)
+{
+    if (!lower_parameter(l, input))
+        return false;
     const struct value *value = lower_value(l, input);
     int64_t n = shape_count(&value->shape);
-    if (!value_is_constant(value)) return lower_refuse(l, "%s comes from %s, which is computed at run time; it must be constant", what, value->name);
-    if (value->element != ELEMENT_S64 && value->element != ELEMENT_S32) return lower_refuse(l, "%s is %s; it must be int64 or int32", what, element_name(value->element));
-    if (value->shape.rank > 1 || n > max) return lower_refuse(l, "%s has %lld numbers in %u dimensions; at most %u in one are right", what, (long long)n, value->shape.rank, max);
+    if (!value_is_constant(value))
+        return lower_refuse(l, "%s comes from %s, which is computed at run time; it must be constant", what, value->name);
+    if (value->element != ELEMENT_S64 && value->element != ELEMENT_S32)
+        return lower_refuse(l, "%s is %s; it must be int64 or int32", what, element_name(value->element));
+    if (value->shape.rank > 1 || n > max)
+        return lower_refuse(l, "%s has %lld numbers in %u dimensions; at most %u in one are right", what, (long long)n, value->shape.rank,
+                            max);
     const void *bytes = value_bytes(l->graph, l->in[input]);
-    if (!bytes) return lower_no_memory(l);
-    for (int64_t i = 0; i < n; i++) out[i] = value->element == ELEMENT_S64 ? ((const int64_t *)bytes)[i] : ((const int32_t *)bytes)[i];
+    if (!bytes)
+        return lower_no_memory(l);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = value->element == ELEMENT_S64 ? ((const int64_t *)bytes)[i] : ((const int32_t *)bytes)[i];
     *count = (unsigned)n;
     return true;
 }
 
-bool lower_constant_number(struct lower *l, unsigned input, const char *what, double *out) {
-    if (!lower_parameter(l, input)) return false;
+bool lower_constant_number(struct lower *l, unsigned input, const char *what, double *out)
+{
+    if (!lower_parameter(l, input))
+        return false;
     const struct value *value = lower_value(l, input);
-    if (!value_is_constant(value)) return lower_refuse(l, "%s comes from %s, which is computed at run time; it must be constant", what, value->name);
-    if (shape_count(&value->shape) != 1) return lower_refuse(l, "%s has %lld elements; it must be one number", what, (long long)shape_count(&value->shape));
+    if (!value_is_constant(value))
+        return lower_refuse(l, "%s comes from %s, which is computed at run time; it must be constant", what, value->name);
+    if (shape_count(&value->shape) != 1)
+        return lower_refuse(l, "%s has %lld elements; it must be one number", what, (long long)shape_count(&value->shape));
     return value_at(l->graph, l->in[input], 0, out) || lower_no_memory(l);
 }
 
-bool lower_want_float(struct lower *l, unsigned input) {
+bool lower_want_float(struct lower *l, unsigned input)
+{
     enum element element = lower_value(l, input)->element;
     return element_is_float(element) || lower_refuse(l, "input %u is %s; floating point is supported", input + 1, element_name(element));
 }
 
-bool lower_axis(struct lower *l, int64_t *axis, unsigned rank) {
-    if (*axis < -(int64_t)rank || *axis >= (int64_t)rank) return lower_refuse(l, "axis %lld; the input has %u dimensions", (long long)*axis, rank);
-    if (*axis < 0) *axis += rank;
+bool lower_axis(struct lower *l, int64_t *axis, unsigned rank)
+{
+    if (*axis < -(int64_t)rank || *axis >= (int64_t)rank)
+        return lower_refuse(l, "axis %lld; the input has %u dimensions", (long long)*axis, rank);
+    if (*axis < 0)
+        *axis += rank;
     return true;
 }
 
 /* --- shapes ------------------------------------------------------------------------------------------------------------ */
 
-bool shape_fits(const struct shape *shape, int64_t *count) {
+bool shape_fits(const struct shape *shape, int64_t *count)
+{
     *count = 1;
     for (unsigned i = 0; i < shape->rank; i++)
-        if (shape->dims[i] < 0 || __builtin_mul_overflow(*count, shape->dims[i], count) || *count > (int64_t)1 << 40) return false;
+        if (shape->dims[i] < 0 || __builtin_mul_overflow(*count, shape->dims[i], count) || *count > (int64_t)1 << 40)
+            return false;
     return true;
 }
 
-bool shape_broadcast(struct shape *out, const struct shape *a, const struct shape *b) {
+bool shape_broadcast(struct shape *out, const struct shape *a, const struct shape *b)
+{
     struct shape r = {.rank = a->rank > b->rank ? a->rank : b->rank};
     for (unsigned i = 0; i < r.rank; i++) {
         int64_t x = i < a->rank ? a->dims[a->rank - 1 - i] : 1, y = i < b->rank ? b->dims[b->rank - 1 - i] : 1;
-        if (x != y && x != 1 && y != 1) return false;
+        if (x != y && x != 1 && y != 1)
+            return false;
         r.dims[r.rank - 1 - i] = x == 1 ? y : x;
     }
     *out = r;
     return true;
 }
 
-bool shape_equal(const struct shape *a, const struct shape *b) {
+bool shape_equal(const struct shape *a, const struct shape *b)
+{
     return a->rank == b->rank && !memcmp(a->dims, b->dims, a->rank * sizeof a->dims[0]);
 }
 
-const char *shape_text(const struct shape *shape, char out[160]) {
+const char *shape_text(const struct shape *shape, char out[160])
+{
     int at = snprintf(out, 160, "[");
-    for (unsigned i = 0; i < shape->rank && at < 150; i++) at += snprintf(out + at, 160 - (size_t)at, i ? ", %lld" : "%lld", (long long)shape->dims[i]);
-    if (at < 158) strcpy(out + at, "]");
+    for (unsigned i = 0; i < shape->rank && at < 150; i++)
+        at += snprintf(out + at, 160 - (size_t)at, i ? ", %lld" : "%lld", (long long)shape->dims[i]);
+    if (at < 158)
+        strcpy(out + at, "]");
     return out;
 }
 
 /* --- outputs ----------------------------------------------------------------------------------------------------------- */
 
-static int add_value(struct lower *l, enum element element, const struct shape *shape) {
+static int add_value(struct lower *l, enum element element, const struct shape *shape)
+{
     char name[512];
     int64_t count;
     if (!shape_fits(shape, &count)) {
@@ -231,40 +298,51 @@ static int add_value(struct lower *l, enum element element, const struct shape *
     snprintf(name, sizeof name, l->made ? "%s/%u" : "%s", l->name, l->made);
     l->made++;
     int id = graph_add_value(l->graph, name, element, shape);
-    if (id == GRAPH_NONE) lower_no_memory(l);
+    if (id == GRAPH_NONE)
+        lower_no_memory(l);
     return id == GRAPH_NONE ? LOWER_POISON : id;
 }
 
 /* Small constants are folded at once, because shapes and axes are made of them; the rest is left to the pass. */
-static bool foldable(struct lower *l, const int *inputs, unsigned count, const struct shape *shape) {
-    if (shape_count(shape) > FOLD_MAX) return false;
+static bool foldable(struct lower *l, const int *inputs, unsigned count, const struct shape *shape)
+{
+    if (shape_count(shape) > FOLD_MAX)
+        return false;
     for (unsigned i = 0; i < count; i++) {
-        if (inputs[i] == GRAPH_NONE) continue;
+        if (inputs[i] == GRAPH_NONE)
+            continue;
         const struct value *value = &l->graph->values[inputs[i]];
-        if (!value_is_constant(value) || value->contents == CONTENTS_ABSENT || shape_count(&value->shape) > FOLD_MAX) return false;
+        if (!value_is_constant(value) || value->contents == CONTENTS_ABSENT || shape_count(&value->shape) > FOLD_MAX)
+            return false;
     }
     return true;
 }
 
-static bool view_inputs(struct lower *l, const struct node *node, struct tensor *views, const struct tensor **inputs) {
+static bool view_inputs(struct lower *l, const struct node *node, struct tensor *views, const struct tensor **inputs)
+{
     for (unsigned i = 0; i < node->input_count; i++) {
         inputs[i] = NULL;
-        if (node->inputs[i] == GRAPH_NONE) continue;
+        if (node->inputs[i] == GRAPH_NONE)
+            continue;
         const struct value *value = &l->graph->values[node->inputs[i]];
         views[i] = (struct tensor){value->element, value->shape, (void *)value_bytes(l->graph, node->inputs[i])};
-        if (!views[i].bytes) return lower_no_memory(l);
+        if (!views[i].bytes)
+            return lower_no_memory(l);
         inputs[i] = &views[i];
     }
     return true;
 }
 
-static int fold(struct lower *l, const struct node *node, enum element element, const struct shape *shape) {
+static int fold(struct lower *l, const struct node *node, enum element element, const struct shape *shape)
+{
     struct tensor views[NODE_INPUTS_MAX], out = {element, *shape, NULL}, *outputs[] = {&out};
     const struct tensor *inputs[NODE_INPUTS_MAX];
-    if (!view_inputs(l, node, views, inputs)) return LOWER_POISON;
+    if (!view_inputs(l, node, views, inputs))
+        return LOWER_POISON;
     out.bytes = calloc((size_t)shape_count(shape) + 1, element_bytes(element));
     int id = out.bytes ? add_value(l, element, shape) : LOWER_POISON;
-    if (!out.bytes) lower_no_memory(l);
+    if (!out.bytes)
+        lower_no_memory(l);
     if (id >= 0 && interp_node(node, inputs, outputs, l->diag)) {
         lower_refuse(l, "cannot be computed from its constants");
         id = LOWER_POISON;
@@ -278,53 +356,72 @@ static int fold(struct lower *l, const struct node *node, enum element element, 
     return id;
 }
 
-int lower_emit(struct lower *l, enum core_op op, const int *inputs, unsigned count, const struct attributes *at, enum element element, const struct shape *shape) {
+int lower_emit(struct lower *l, enum core_op op, const int *inputs, unsigned count, const struct attributes *at, enum element element,
+               const struct shape *shape)
+{
     static const struct attributes none = {0};
     int64_t elements;
     for (unsigned i = 0; i < count; i++)
-        if (inputs[i] == LOWER_POISON) return LOWER_POISON;
-    if (!at) at = &none;
-    if (shape_fits(shape, &elements) && foldable(l, inputs, count, shape)) {
-        struct node node = {.op = op, .name = (char *)l->name, .onnx_type = l->proto->op_type, .inputs = (int *)inputs, .input_count = count, .output_count = 1, .at = *at};
+        if (inputs[i] == LOWER_POISON)
+            return LOWER_POISON;
+    if (!at)
+        at = &none;
+    if (op != CORE_DEQUANTIZE && shape_fits(shape, &elements) && foldable(l, inputs, count, shape)) { /* pass_qdq reads scales from those */
+        struct node node = {.op = op,
+                            .name = (char *)l->name,
+                            .onnx_type = l->proto->op_type,
+                            .inputs = (int *)inputs,
+                            .input_count = count,
+                            .output_count = 1,
+                            .at = *at};
         return fold(l, &node, element, shape);
     }
     int value = add_value(l, element, shape);
     int node = value < 0 ? GRAPH_NONE : graph_add_node(l->graph, op, l->name, l->proto->op_type, inputs, count);
     if (node == GRAPH_NONE) {
-        if (value >= 0) lower_no_memory(l);
+        if (value >= 0)
+            lower_no_memory(l);
         return LOWER_POISON;
     }
     l->graph->nodes[node].at = *at;
     return graph_add_output(l->graph, node, value);
 }
 
-int lower_constant(struct lower *l, enum element element, const struct shape *shape, const void *bytes) {
+int lower_constant(struct lower *l, enum element element, const struct shape *shape, const void *bytes)
+{
     char name[512];
     snprintf(name, sizeof name, l->made ? "%s/%u" : "%s", l->name, l->made);
     l->made++;
     int id = graph_add_constant(l->graph, name, element, shape, bytes);
-    if (id == GRAPH_NONE) lower_no_memory(l);
+    if (id == GRAPH_NONE)
+        lower_no_memory(l);
     return id == GRAPH_NONE ? LOWER_POISON : id;
 }
 
-int lower_scalar(struct lower *l, enum element element, double number) {
+int lower_scalar(struct lower *l, enum element element, double number)
+{
     uint64_t bytes = 0;
     element_store(&bytes, element, 0, number);
     return lower_constant(l, element, &(struct shape){0}, &bytes);
 }
 
-int lower_rule(struct lower *l, enum contents rule, enum element element, const struct shape *shape) {
+int lower_rule(struct lower *l, enum contents rule, enum element element, const struct shape *shape)
+{
     int id = add_value(l, element, shape);
-    if (id >= 0) l->graph->values[id].contents = rule;
+    if (id >= 0)
+        l->graph->values[id].contents = rule;
     return id;
 }
 
-int lower_reshape(struct lower *l, int value, const struct shape *shape) {
-    if (value == LOWER_POISON || shape_equal(&l->graph->values[value].shape, shape)) return value;
+int lower_reshape(struct lower *l, int value, const struct shape *shape)
+{
+    if (value == LOWER_POISON || shape_equal(&l->graph->values[value].shape, shape))
+        return value;
     return lower_emit(l, CORE_RESHAPE, &value, 1, NULL, l->graph->values[value].element, shape);
 }
 
-bool lower_done(struct lower *l, int value) {
+bool lower_done(struct lower *l, int value)
+{
     l->out[0] = value;
     l->out_count = 1;
     return value != LOWER_POISON;

@@ -15,10 +15,10 @@ enum { LOWER_POISON = -2, LOWER_SPLITS_MAX = 64, IMPORT_OPSET_FIRST = 1, IMPORT_
 
 struct scope { /* the graph, or one call of a function */
     const struct scope *caller;
-    const Onnx__NodeProto *call;           /* where attribute references lead; NULL in the graph */
-    const char *prefix;                    /* of names inside; "" in the graph */
-    struct names values;                   /* ONNX name to value id or LOWER_POISON */
-    struct names reads;                    /* names that a node reads or that leave the scope */
+    const Onnx__NodeProto *call; /* where attribute references lead; NULL in the graph */
+    const char *prefix;          /* of names inside; "" in the graph */
+    struct names values;         /* ONNX name to value id or LOWER_POISON */
+    struct names reads;          /* names that a node reads or that leave the scope */
     int opset;
     unsigned depth;
 };
@@ -29,29 +29,31 @@ struct lower {
     const struct weft_compile_options *options;
     struct weft_diag *diag;
     const char *path;
-    unsigned refusals;                     /* of the whole network */
+    unsigned refusals; /* of the whole network */
     bool no_memory;
-    int64_t file_batch, batch;             /* what the file says and what --batch made of it; equal: nothing to adapt */
-    struct names functions;                /* of the model: name to index */
-    size_t nodes;                          /* after inlining */
+    int64_t file_batch, batch; /* what the file says and what --batch made of it; equal: nothing to adapt */
+    struct names functions;    /* of the model: name to index */
+    size_t nodes;              /* after inlining */
     /* the node at work */
     const Onnx__NodeProto *proto;
     struct scope *scope;
-    const char *name;                      /* with the prefix of its scope */
-    int opset;                             /* of its scope */
-    bool failed;                           /* refused */
-    int in[NODE_INPUTS_MAX]; unsigned in_count;
-    int out[LOWER_SPLITS_MAX]; unsigned out_count;
-    unsigned made;                         /* values of this node so far: their names count */
+    const char *name; /* with the prefix of its scope */
+    int opset;        /* of its scope */
+    bool failed;      /* refused */
+    int in[NODE_INPUTS_MAX];
+    unsigned in_count;
+    int out[LOWER_SPLITS_MAX];
+    unsigned out_count;
+    unsigned made; /* values of this node so far: their names count */
 };
 
 struct onnx_op {
     const char *name;
     int first_opset;
     bool (*lower)(struct lower *l, const struct onnx_op *op);
-    int core;                              /* core operator, where the function serves several */
+    int core; /* core operator, where the function serves several */
     unsigned min_inputs, max_inputs, outputs;
-    const char *attributes;                /* names that some opset has, between spaces */
+    const char *attributes; /* names that some opset has, between spaces */
     const char *remark;
 };
 const struct onnx_op *onnx_op_find(const char *name); /* NULL: not in the table */
@@ -66,31 +68,36 @@ float lower_float(struct lower *l, const char *name, float absent);
 void lower_string(struct lower *l, const char *name, const char *absent, char out[32]);
 bool lower_ints(struct lower *l, const char *name, int64_t *out, unsigned *count, unsigned max); /* false: absent, or refused */
 
-struct value *lower_value(struct lower *l, unsigned input);      /* NULL: left out */
+struct value *lower_value(struct lower *l, unsigned input); /* NULL: left out */
 struct shape lower_shape(struct lower *l, unsigned input);
 bool lower_given(const struct lower *l, unsigned input);
 const struct weft_array *lower_binding(const struct lower *l, const char *name); /* what the caller gives for a network input; or NULL */
-bool lower_parameter(struct lower *l, unsigned input);           /* a network input that is bound becomes a constant: weights, scales, shapes */
+bool lower_parameter(struct lower *l, unsigned input); /* a network input that is bound becomes a constant: weights, scales, shapes */
 bool lower_parameters(struct lower *l, unsigned first, unsigned last);
 bool lower_constant_ints(struct lower *l, unsigned input, const char *what, int64_t *out, unsigned *count, unsigned max);
 bool lower_constant_number(struct lower *l, unsigned input, const char *what, double *out);
 bool lower_want_float(struct lower *l, unsigned input);
-bool lower_axis(struct lower *l, int64_t *axis, unsigned rank);  /* negative from the back; checked */
+bool lower_axis(struct lower *l, int64_t *axis, unsigned rank); /* negative from the back; checked */
 
 /* A core node with one output; its value's id, a folded constant's, or LOWER_POISON. */
-int lower_emit(struct lower *l, enum core_op op, const int *inputs, unsigned count, const struct attributes *at, enum element element, const struct shape *shape);
+int lower_emit(struct lower *l, enum core_op op, const int *inputs, unsigned count, const struct attributes *at, enum element element,
+               const struct shape *shape);
 int lower_constant(struct lower *l, enum element element, const struct shape *shape, const void *bytes); /* copied */
 int lower_scalar(struct lower *l, enum element element, double number);
-int lower_rule(struct lower *l, enum contents rule, enum element element, const struct shape *shape);     /* FILL, NORMAL, UNIFORM: fields to be set */
-bool lower_done(struct lower *l, int value);                     /* the only output; false where it is LOWER_POISON */
+int lower_rule(struct lower *l, enum contents rule, enum element element,
+               const struct shape *shape);   /* FILL, NORMAL, UNIFORM: fields to be set */
+bool lower_done(struct lower *l, int value); /* the only output; false where it is LOWER_POISON */
 int lower_reshape(struct lower *l, int value, const struct shape *shape);
-bool shape_fits(const struct shape *shape, int64_t *count);      /* false: more than 2^40 elements */
+bool shape_fits(const struct shape *shape, int64_t *count); /* false: more than 2^40 elements */
 bool shape_broadcast(struct shape *out, const struct shape *a, const struct shape *b);
 bool shape_equal(const struct shape *a, const struct shape *b);
 const char *shape_text(const struct shape *shape, char out[160]);
 
 /* window.c: spatial attributes of convolutions and pools, with padding resolved */
-struct window { int64_t in[3], out[3]; int64_t extra[3]; /* zeros behind pad_end that ceil_mode adds */ };
+struct window {
+    int64_t in[3], out[3];
+    int64_t extra[3]; /* zeros behind pad_end that ceil_mode adds */
+};
 bool lower_window(struct lower *l, const struct shape *x, const struct shape *kernel, struct attributes *at, struct window *window);
 
 /* import_nodes.c */

@@ -6,13 +6,23 @@
 #include "onnx.pb-c.h"
 
 /* Memory that is freed all together: a model from text lies in one. */
-struct onnx_arena { struct onnx_chunk { struct onnx_chunk *next; } *chunks; char *at; size_t left; };
+struct onnx_arena {
+    struct onnx_chunk {
+        struct onnx_chunk *next;
+    } * chunks;
+    char *at;
+    size_t left;
+};
 
 struct model {
     Onnx__ModelProto *proto;
-    struct onnx_arena arena;           /* of a model from text; else protobuf-c allocated it */
-    char *path, *directory;            /* external data lies in or below the directory */
-    struct mapped { char *path; void *bytes; size_t size; } *maps;
+    struct onnx_arena arena; /* of a model from text; else protobuf-c allocated it */
+    char *path, *directory;  /* external data lies in or below the directory */
+    struct mapped {
+        char *path;
+        void *bytes;
+        size_t size;
+    } * maps;
     size_t map_count;
 };
 
@@ -30,10 +40,16 @@ const struct mapped *model_map(struct model *model, const char *tensor, const ch
 
 /* The tensor's type, shape and bytes. *bytes may be borrowed from the model (*borrowed) or belong to the caller. `tensor`
  * in messages: "FILE: tensor NAME: ...". */
-struct contents_view { enum element element; struct shape shape; void *bytes; bool borrowed; };
-enum weft_status tensor_proto_view(struct contents_view *out, struct model *model, const Onnx__TensorProto *proto, const char *name, struct weft_diag *diag);
+struct contents_view {
+    enum element element;
+    struct shape shape;
+    void *bytes;
+    bool borrowed;
+};
+enum weft_status tensor_proto_view(struct contents_view *out, struct model *model, const Onnx__TensorProto *proto, const char *name,
+                                   struct weft_diag *diag);
 bool element_from_onnx(enum element *out, int32_t data_type);
 const char *onnx_type_name(int32_t data_type); /* for messages */
-int32_t onnx_type_find(const char *name);       /* as ONNX text names it; 0: no such type */
+int32_t onnx_type_find(const char *name);      /* as ONNX text names it; 0: no such type */
 
 #endif

@@ -6,40 +6,52 @@
 
 #include "random.h"
 
-static struct name_slot *slot_of(const struct names *names, const char *name) {
+static struct name_slot *slot_of(const struct names *names, const char *name)
+{
     size_t at = random_hash_text(name) & (names->room - 1);
-    while (names->slots[at].name && strcmp(names->slots[at].name, name)) at = (at + 1) & (names->room - 1);
+    while (names->slots[at].name && strcmp(names->slots[at].name, name))
+        at = (at + 1) & (names->room - 1);
     return &names->slots[at];
 }
 
-static bool grow(struct names *names) {
+static bool grow(struct names *names)
+{
     struct names grown = {.room = names->room ? names->room * 2 : 64, .count = names->count};
     grown.slots = calloc(grown.room, sizeof *grown.slots);
-    if (!grown.slots) return false;
+    if (!grown.slots)
+        return false;
     for (size_t i = 0; i < names->room; i++)
-        if (names->slots[i].name) *slot_of(&grown, names->slots[i].name) = names->slots[i];
+        if (names->slots[i].name)
+            *slot_of(&grown, names->slots[i].name) = names->slots[i];
     free(names->slots);
     *names = grown;
     return true;
 }
 
-bool names_set(struct names *names, const char *name, int number) {
-    if (names->count * 2 >= names->room && !grow(names)) return false;
+bool names_set(struct names *names, const char *name, int number)
+{
+    if (names->count * 2 >= names->room && !grow(names))
+        return false;
     struct name_slot *slot = slot_of(names, name);
     names->count += !slot->name;
-    if (!slot->name) slot->name = name;
+    if (!slot->name)
+        slot->name = name;
     slot->number = number;
     return true;
 }
 
-bool names_find(const struct names *names, const char *name, int *out) {
-    if (!names->room) return false;
+bool names_find(const struct names *names, const char *name, int *out)
+{
+    if (!names->room)
+        return false;
     const struct name_slot *slot = slot_of(names, name);
-    if (slot->name) *out = slot->number;
+    if (slot->name)
+        *out = slot->number;
     return slot->name;
 }
 
-void names_clear(struct names *names) {
+void names_clear(struct names *names)
+{
     free(names->slots);
     *names = (struct names){0};
 }

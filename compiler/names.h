@@ -6,7 +6,10 @@
 #include <stddef.h>
 
 struct names { /* all zero: empty */
-    struct name_slot { const char *name; int number; } *slots;
+    struct name_slot {
+        const char *name;
+        int number;
+    } * slots;
     size_t room, count;
 };
 

@@ -7,61 +7,84 @@
 #include "import.h"
 #include "passes.h"
 
-enum weft_status weft_network_load(struct weft_network **out, const char *path, const struct weft_compile_options *options, struct weft_diag *diag) {
+enum weft_status weft_network_load(struct weft_network **out, const char *path, const struct weft_compile_options *options,
+                                   struct weft_diag *diag)
+{
     struct weft_network *network = calloc(1, sizeof *network);
     enum weft_status status = network ? WEFT_OK : WEFT_NO_MEMORY;
     *out = NULL;
-    if (network && !(network->path = strdup(path))) status = WEFT_NO_MEMORY;
-    if (!status) status = import_network(&network->graph, path, options, diag);
-    if (!status) status = passes_run(network->graph, options ? options->dump_after : NULL, options ? options->dump : NULL, diag);
-    if (status) weft_network_free(network);
-    else *out = network;
+    if (network && !(network->path = strdup(path)))
+        status = WEFT_NO_MEMORY;
+    if (!status)
+        status = import_network(&network->graph, path, options, diag);
+    if (!status)
+        status = passes_run(network->graph, options ? options->dump_after : NULL, options ? options->dump : NULL, diag);
+    if (status)
+        weft_network_free(network);
+    else
+        *out = network;
     return status;
 }
 
-void weft_network_free(struct weft_network *network) {
-    if (!network) return;
-    for (int i = 0; network->floats && i < network->run.count; i++) free(network->floats[i]);
+void weft_network_free(struct weft_network *network)
+{
+    if (!network)
+        return;
+    for (int i = 0; network->floats && i < network->run.count; i++)
+        free(network->floats[i]);
     free(network->floats);
-    if (network->interpreted) interp_free(&network->run);
+    if (network->interpreted)
+        interp_free(&network->run);
     graph_free(network->graph);
     free(network->path);
     free(network);
 }
 
 /* Products that the operator's definition asks for: one weight times one input, padding included. */
-static uint64_t node_macs(const struct graph *graph, const struct node *node) {
+static uint64_t node_macs(const struct graph *graph, const struct node *node)
+{
     const struct shape *out = &graph->values[node->outputs[0]].shape;
     uint64_t results = (uint64_t)shape_count(out);
     const struct shape *a = node->input_count ? &graph->values[node->inputs[0]].shape : NULL;
     switch (node->op) {
-    case CORE_CONV: case CORE_CONV_INTEGER: case CORE_QCONV: {
+    case CORE_CONV:
+    case CORE_CONV_INTEGER:
+    case CORE_QCONV: {
         const struct shape *w = &graph->values[node->inputs[node->op == CORE_QCONV ? 3 : 1]].shape;
         return w->dims[0] ? results * ((uint64_t)shape_count(w) / (uint64_t)w->dims[0]) : 0;
     }
-    case CORE_GEMM: return results * (uint64_t)a->dims[node->at.trans_a ? 0 : 1];
-    case CORE_MATMUL: case CORE_MATMUL_INTEGER: case CORE_QMATMUL: return results * (uint64_t)a->dims[a->rank - 1];
-    default: return 0;
+    case CORE_GEMM:
+        return results * (uint64_t)a->dims[node->at.trans_a ? 0 : 1];
+    case CORE_MATMUL:
+    case CORE_MATMUL_INTEGER:
+    case CORE_QMATMUL:
+        return results * (uint64_t)a->dims[a->rank - 1];
+    default:
+        return 0;
     }
 }
 
-static uint64_t node_weights(const struct graph *graph, const struct node *node, bool *counted) {
+static uint64_t node_weights(const struct graph *graph, const struct node *node, bool *counted)
+{
     uint64_t weights = 0;
     for (unsigned k = 0; k < node->input_count; k++) {
         int id = node->inputs[k];
-        if (id == GRAPH_NONE || counted[id] || !value_is_constant(&graph->values[id])) continue;
+        if (id == GRAPH_NONE || counted[id] || !value_is_constant(&graph->values[id]))
+            continue;
         counted[id] = true;
         weights += (uint64_t)shape_count(&graph->values[id].shape);
     }
     return weights;
 }
 
-struct weft_network_summary weft_network_summary(const struct weft_network *network) {
+struct weft_network_summary weft_network_summary(const struct weft_network *network)
+{
     const struct graph *graph = network->graph;
     struct weft_network_summary summary = {0};
     bool *counted = calloc((size_t)graph->value_count + 1, sizeof *counted);
     for (int i = 0; i < graph->node_count && counted; i++) {
-        if (graph->nodes[i].dead) continue;
+        if (graph->nodes[i].dead)
+            continue;
         summary.nodes++;
         summary.macs += node_macs(graph, &graph->nodes[i]);
         summary.weights += node_weights(graph, &graph->nodes[i], counted);
@@ -70,11 +93,13 @@ struct weft_network_summary weft_network_summary(const struct weft_network *netw
     return summary;
 }
 
-size_t weft_network_node(const struct weft_network *network, size_t index, char *out, size_t size) {
+size_t weft_network_node(const struct weft_network *network, size_t index, char *out, size_t size)
+{
     const struct graph *graph = network->graph;
     if (index < (size_t)graph->node_count) {
         const struct node *node = &graph->nodes[index];
         snprintf(out, size, "%s %s -> %s", node->name, node->onnx_type, core_op_name(node->op));
-    } else if (size) *out = 0;
+    } else if (size)
+        *out = 0;
     return (size_t)graph->node_count;
 }

@@ -9,8 +9,9 @@
 struct weft_network {
     struct graph *graph;
     char *path;
-    struct interp_run run; bool interpreted; /* of weft_network_interpret: the values that weft_network_value lends */
-    float **floats;                          /* by value id: what weft_network_value made; NULL until asked for */
+    struct interp_run run;
+    bool interpreted; /* of weft_network_interpret: the values that weft_network_value lends */
+    float **floats;   /* by value id: what weft_network_value made; NULL until asked for */
 };
 
 #endif

@@ -10,10 +10,21 @@
 void *onnx_arena_take(struct onnx_arena *arena, size_t bytes); /* zeroed; NULL: no memory */
 void onnx_arena_free(struct onnx_arena *arena);                /* the chunks, not the struct */
 
-struct span { uint32_t begin, end; }; /* bytes of the text */
-struct place { struct span span; uint32_t line, column; };
-struct list { void **items; size_t count, room; };            /* pointers */
-struct spans { struct span *items; size_t count, room; };     /* constants of a tensor */
+struct span {
+    uint32_t begin, end;
+}; /* bytes of the text */
+struct place {
+    struct span span;
+    uint32_t line, column;
+};
+struct list {
+    void **items;
+    size_t count, room;
+}; /* pointers */
+struct spans {
+    struct span *items;
+    size_t count, room;
+}; /* constants of a tensor */
 
 struct text_parser {
     struct onnx_arena *arena;
@@ -29,7 +40,13 @@ void onnx_text_error(struct text_parser *p, struct place place, const char *form
 
 /* The builders of onnx_build.c: one a production. Each takes and gives what lies in the arena. */
 typedef Onnx__AttributeProto__AttributeType attribute_type;
-char *onnx_build_text(struct text_parser *p, struct place place);   /* a word, or a string without its quotes and escapes */
+/* Zeroed memory of the arena, and a message in it. NULL: the run ends with "no memory". */
+void *onnx_build_take(struct text_parser *p, size_t bytes);
+void *onnx_build_make(struct text_parser *p, const void *blank, size_t bytes);
+#define MAKE(p, type, ...) ((type *)onnx_build_make(p, &(const type)__VA_ARGS__, sizeof(type)))
+bool onnx_read_integer(const struct text_parser *p, struct span span, int64_t *out);
+bool onnx_read_real(const struct text_parser *p, struct span span, double *out); /* decimal, inf, infinity, nan, with a sign */
+char *onnx_build_text(struct text_parser *p, struct place place);                /* a word, or a string without its quotes and escapes */
 void onnx_build_push(struct text_parser *p, struct list *list, void *item);
 void onnx_build_span(struct text_parser *p, struct spans *spans, struct place place);
 int64_t onnx_build_integer(struct text_parser *p, struct place place);
@@ -39,9 +56,12 @@ Onnx__TypeProto *onnx_build_tensor_type(struct text_parser *p, struct place name
 Onnx__TypeProto *onnx_build_container_type(struct text_parser *p, struct place name, Onnx__TypeProto *inner);
 Onnx__TensorShapeProto__Dimension *onnx_build_dimension(struct text_parser *p, int64_t value, char *name);
 Onnx__ValueInfoProto *onnx_build_info(struct text_parser *p, Onnx__TypeProto *type, char *name);
-Onnx__TensorProto *onnx_build_tensor(struct text_parser *p, struct place place, Onnx__TypeProto *type, char *name, struct spans data, struct list external);
+Onnx__TensorProto *onnx_build_tensor(struct text_parser *p, struct place place, Onnx__TypeProto *type, char *name, struct spans data,
+                                     struct list external);
 
-struct items { struct list infos, tensors; };                  /* of input and initialiser lists */
+struct items {
+    struct list infos, tensors;
+}; /* of input and initialiser lists */
 void onnx_build_item(struct text_parser *p, struct items *items, Onnx__ValueInfoProto *info, Onnx__TensorProto *tensor, bool input);
 
 Onnx__AttributeProto *onnx_build_number(struct text_parser *p, struct place place);
@@ -53,10 +73,18 @@ Onnx__AttributeProto *onnx_build_type_value(struct text_parser *p, Onnx__TypePro
 Onnx__AttributeProto *onnx_build_values(struct text_parser *p, struct place place, struct list values);
 Onnx__AttributeProto *onnx_build_attribute(struct text_parser *p, struct place place, char *name, char *type, Onnx__AttributeProto *value);
 
-Onnx__NodeProto *onnx_build_node(struct text_parser *p, char *label, struct list outputs, struct list words, struct list attributes, struct list inputs);
-Onnx__GraphProto *onnx_build_graph(struct text_parser *p, char *name, struct items inputs, struct list outputs, struct items initialisers, struct list nodes);
-void onnx_build_function(struct text_parser *p, struct list header, char *name, struct list attributes, struct list inputs, struct list outputs, struct list nodes);
-struct header_entry { char *key; struct place place; char *text; struct list pairs; };
+Onnx__NodeProto *onnx_build_node(struct text_parser *p, char *label, struct list outputs, struct list words, struct list attributes,
+                                 struct list inputs);
+Onnx__GraphProto *onnx_build_graph(struct text_parser *p, char *name, struct items inputs, struct list outputs, struct items initialisers,
+                                   struct list nodes);
+void onnx_build_function(struct text_parser *p, struct list header, char *name, struct list attributes, struct list inputs,
+                         struct list outputs, struct list nodes);
+struct header_entry {
+    char *key;
+    struct place place;
+    char *text;
+    struct list pairs;
+};
 struct header_entry *onnx_build_entry(struct text_parser *p, struct place key, char *text, struct list pairs);
 void onnx_build_model(struct text_parser *p, struct list header, Onnx__GraphProto *graph);
 

@@ -5,7 +5,8 @@
 #include "lower.h"
 
 static const struct onnx_op table[] = {
-#define ONNX_OP(NAME, first, function, core, low, high, outputs, attributes, remark) {#NAME, first, function, core, low, high, outputs, attributes, remark},
+#define ONNX_OP(NAME, first, function, core, low, high, outputs, attributes, remark)                                                       \
+    {#NAME, first, function, core, low, high, outputs, attributes, remark},
 #include "onnx_ops.def"
 };
 
@@ -14,15 +15,18 @@ static const struct weft_operator operators[] = {
 #include "onnx_ops.def"
 };
 
-static int compare(const void *name, const void *op) {
+static int compare(const void *name, const void *op)
+{
     return strcmp(name, ((const struct onnx_op *)op)->name);
 }
 
-const struct onnx_op *onnx_op_find(const char *name) {
+const struct onnx_op *onnx_op_find(const char *name)
+{
     return bsearch(name, table, sizeof table / sizeof table[0], sizeof table[0], compare); /* the table stands in strcmp's order: tested */
 }
 
-const struct weft_operator *weft_operators(size_t *count) {
+const struct weft_operator *weft_operators(size_t *count)
+{
     *count = sizeof operators / sizeof operators[0];
     return operators;
 }

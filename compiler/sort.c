@@ -12,29 +12,39 @@ struct sort {
     int *order, placed;
 };
 
-static bool in_order(const struct graph *graph) {
+static bool in_order(const struct graph *graph)
+{
     for (int i = 0; i < graph->node_count; i++)
         for (unsigned k = 0; k < graph->nodes[i].input_count; k++) {
             int value = graph->nodes[i].inputs[k];
-            if (value != GRAPH_NONE && graph->values[value].producer >= i) return false;
+            if (value != GRAPH_NONE && graph->values[value].producer >= i)
+                return false;
         }
     return true;
 }
 
-static size_t slot_count(const struct graph *graph) {
+static size_t slot_count(const struct graph *graph)
+{
     size_t slots = 0;
-    for (int i = 0; i < graph->node_count; i++) slots += graph->nodes[i].input_count;
+    for (int i = 0; i < graph->node_count; i++)
+        slots += graph->nodes[i].input_count;
     return slots;
 }
 
-static bool sort_init(struct sort *s, struct graph *graph) {
+static bool sort_init(struct sort *s, struct graph *graph)
+{
     size_t nodes = (size_t)graph->node_count, values = (size_t)graph->value_count, slots = slot_count(graph) + 1;
-    *s = (struct sort){.graph = graph, .waits = calloc(nodes + 1, sizeof(int)), .first = malloc((values + 1) * sizeof(int)),
-                       .next = malloc(slots * sizeof(int)), .user = malloc(slots * sizeof(int)), .order = malloc((nodes + 1) * sizeof(int))};
+    *s = (struct sort){.graph = graph,
+                       .waits = calloc(nodes + 1, sizeof(int)),
+                       .first = malloc((values + 1) * sizeof(int)),
+                       .next = malloc(slots * sizeof(int)),
+                       .user = malloc(slots * sizeof(int)),
+                       .order = malloc((nodes + 1) * sizeof(int))};
     return s->waits && s->first && s->next && s->user && s->order;
 }
 
-static void sort_clear(struct sort *s) {
+static void sort_clear(struct sort *s)
+{
     free(s->waits);
     free(s->first);
     free(s->next);
@@ -42,14 +52,17 @@ static void sort_clear(struct sort *s) {
     free(s->order);
 }
 
-static void list_uses(struct sort *s) {
+static void list_uses(struct sort *s)
+{
     const struct graph *graph = s->graph;
     int use = 0;
-    for (int i = 0; i < graph->value_count; i++) s->first[i] = GRAPH_NONE;
+    for (int i = 0; i < graph->value_count; i++)
+        s->first[i] = GRAPH_NONE;
     for (int i = graph->node_count - 1; i >= 0; i--)
         for (unsigned k = 0; k < graph->nodes[i].input_count; k++) {
             int value = graph->nodes[i].inputs[k];
-            if (value == GRAPH_NONE || graph->values[value].producer == GRAPH_NONE) continue;
+            if (value == GRAPH_NONE || graph->values[value].producer == GRAPH_NONE)
+                continue;
             s->waits[i]++;
             s->user[use] = i;
             s->next[use] = s->first[value];
@@ -57,38 +70,49 @@ static void list_uses(struct sort *s) {
         }
 }
 
-static void place(struct sort *s) {
+static void place(struct sort *s)
+{
     for (int i = 0; i < s->graph->node_count; i++)
-        if (!s->waits[i]) s->order[s->placed++] = i;
+        if (!s->waits[i])
+            s->order[s->placed++] = i;
     for (int done = 0; done < s->placed; done++) {
         const struct node *node = &s->graph->nodes[s->order[done]];
         for (unsigned k = 0; k < node->output_count; k++)
             for (int use = s->first[node->outputs[k]]; use != GRAPH_NONE; use = s->next[use])
-                if (--s->waits[s->user[use]] == 0) s->order[s->placed++] = s->user[use];
+                if (--s->waits[s->user[use]] == 0)
+                    s->order[s->placed++] = s->user[use];
     }
 }
 
-static enum weft_status apply_order(struct sort *s) {
+static enum weft_status apply_order(struct sort *s)
+{
     struct graph *graph = s->graph;
     struct node *sorted = malloc(((size_t)graph->node_room + 1) * sizeof *sorted);
-    if (!sorted) return WEFT_NO_MEMORY;
-    for (int i = 0; i < graph->node_count; i++) sorted[i] = graph->nodes[s->order[i]];
+    if (!sorted)
+        return WEFT_NO_MEMORY;
+    for (int i = 0; i < graph->node_count; i++)
+        sorted[i] = graph->nodes[s->order[i]];
     free(graph->nodes);
     graph->nodes = sorted;
     for (int i = 0; i < graph->node_count; i++)
-        for (unsigned k = 0; k < sorted[i].output_count; k++) graph->values[sorted[i].outputs[k]].producer = i;
+        for (unsigned k = 0; k < sorted[i].output_count; k++)
+            graph->values[sorted[i].outputs[k]].producer = i;
     return WEFT_OK;
 }
 
-static enum weft_status cycle_error(const struct sort *s, struct weft_diag *diag) {
+static enum weft_status cycle_error(const struct sort *s, struct weft_diag *diag)
+{
     int node = 0;
-    while (!s->waits[node]) node++;
-    return weft_error(diag, "%s: node %s (%s) waits for its own result; a network must have no cycle", s->graph->name ? s->graph->name : "graph",
-                      s->graph->nodes[node].name, s->graph->nodes[node].onnx_type);
+    while (!s->waits[node])
+        node++;
+    return weft_error(diag, "%s: node %s (%s) waits for its own result; a network must have no cycle",
+                      s->graph->name ? s->graph->name : "graph", s->graph->nodes[node].name, s->graph->nodes[node].onnx_type);
 }
 
-enum weft_status graph_sort(struct graph *graph, struct weft_diag *diag) {
-    if (in_order(graph)) return WEFT_OK;
+enum weft_status graph_sort(struct graph *graph, struct weft_diag *diag)
+{
+    if (in_order(graph))
+        return WEFT_OK;
     struct sort s;
     enum weft_status status = WEFT_NO_MEMORY;
     if (sort_init(&s, graph)) {

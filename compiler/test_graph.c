@@ -3,12 +3,14 @@
 
 static const struct shape two = {.rank = 1, .dims = {2}};
 
-static int add_made(struct graph *g, const char *name, enum core_op op, int a, int b) {
+static int add_made(struct graph *g, const char *name, enum core_op op, int a, int b)
+{
     int inputs[] = {a, b}, value = graph_add_value(g, name, ELEMENT_F32, &two);
     return graph_add_output(g, graph_add_node(g, op, name, NULL, inputs, b == GRAPH_NONE ? 1 : 2), value);
 }
 
-static struct graph *make_graph(int *x) {
+static struct graph *make_graph(int *x)
+{
     struct graph *g;
     assert_int_equal(graph_create(&g), WEFT_OK);
     g->inputs = malloc(sizeof *g->inputs);
@@ -18,7 +20,8 @@ static struct graph *make_graph(int *x) {
     return g;
 }
 
-static void sorting(void **state) {
+static void sorting(void **state)
+{
     int x;
     struct graph *g = make_graph(&x);
     int late = graph_add_value(g, "late", ELEMENT_F32, &two), sum = add_made(g, "sum", CORE_ADD, x, late);
@@ -32,7 +35,8 @@ static void sorting(void **state) {
     graph_free(g);
 }
 
-static void a_cycle(void **state) {
+static void a_cycle(void **state)
+{
     struct caught caught = {0};
     struct weft_diag diag = {catch_message, &caught, 0};
     int x;
@@ -44,10 +48,12 @@ static void a_cycle(void **state) {
     graph_free(g);
 }
 
-static void sweeping(void **state) {
+static void sweeping(void **state)
+{
     int x;
     struct graph *g = make_graph(&x);
-    int unread = add_made(g, "unread", CORE_NEG, x, GRAPH_NONE), kept = add_made(g, "kept", CORE_RELU, x, GRAPH_NONE), dead = add_made(g, "dead", CORE_EXP, kept, GRAPH_NONE);
+    int unread = add_made(g, "unread", CORE_NEG, x, GRAPH_NONE), kept = add_made(g, "kept", CORE_RELU, x, GRAPH_NONE),
+        dead = add_made(g, "dead", CORE_EXP, kept, GRAPH_NONE);
     add_made(g, "follows", CORE_ABS, unread, GRAPH_NONE);
     float numbers[] = {1, 2};
     int constant = graph_add_constant(g, "constant", ELEMENT_F32, &two, numbers);
@@ -66,7 +72,8 @@ static void sweeping(void **state) {
     graph_free(g);
 }
 
-static void what_the_verifier_finds(void **state) {
+static void what_the_verifier_finds(void **state)
+{
     int x;
     struct graph *g = make_graph(&x);
     int y = add_made(g, "y", CORE_RELU, x, GRAPH_NONE);
@@ -88,7 +95,9 @@ static void what_the_verifier_finds(void **state) {
     graph_free(g);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sorting), cmocka_unit_test(a_cycle), cmocka_unit_test(sweeping), cmocka_unit_test(what_the_verifier_finds)};
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sorting), cmocka_unit_test(a_cycle), cmocka_unit_test(sweeping),
+                                       cmocka_unit_test(what_the_verifier_finds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,8 @@
 
 static const char data[] = "/usr/share/libonnx-testdata/data/node";
 
-static char *read_whole(const char *path, size_t *size) {
+static char *read_whole(const char *path, size_t *size)
+{
     struct weft_diag silent = {0};
     char *bytes;
     assert_int_equal(weft_file_read(&bytes, size, path, 1 << 26, &silent), WEFT_OK);
@@ -14,32 +15,41 @@ static char *read_whole(const char *path, size_t *size) {
 }
 
 /* Taken or refused, and a refusal says why. */
-static void try_bytes(const void *bytes, size_t size, const char *ending) {
+static void try_bytes(const void *bytes, size_t size, const char *ending)
+{
     struct caught caught;
     struct graph *graph;
-    if (!import_bytes(&graph, bytes, size, ending, NULL, &caught)) graph_free(graph);
-    else assert_true(caught.count > 0 && caught.length > 0);
+    if (!import_bytes(&graph, bytes, size, ending, NULL, &caught))
+        graph_free(graph);
+    else
+        assert_true(caught.count > 0 && caught.length > 0);
 }
 
-static uint32_t next(uint32_t *state) {
+static uint32_t next(uint32_t *state)
+{
     *state = *state * 1664525u + 1013904223u;
     return *state >> 8;
 }
 
-static void mutate(const char *bytes, size_t size, const char *ending, unsigned rounds) {
+static void mutate(const char *bytes, size_t size, const char *ending, unsigned rounds)
+{
     uint32_t state = 1;
     char *copy = malloc(size);
     for (unsigned round = 0; round < rounds; round++) {
         memcpy(copy, bytes, size);
-        for (unsigned change = 0; change < 1 + round % 4; change++) copy[next(&state) % size] = (char)next(&state);
+        for (unsigned change = 0; change < 1 + round % 4; change++)
+            copy[next(&state) % size] = (char)next(&state);
         try_bytes(copy, size, ending);
     }
-    for (size_t cut = 0; cut < size; cut += size / 40 + 1) try_bytes(bytes, cut, ending);
+    for (size_t cut = 0; cut < size; cut += size / 40 + 1)
+        try_bytes(bytes, cut, ending);
     free(copy);
 }
 
-static void mutated_files(void **state) {
-    static const char *const names[] = {"test_basic_conv_with_padding", "test_constant_pad", "test_qlinearconv", "test_bernoulli_expanded", "test_lstm_defaults"};
+static void mutated_files(void **state)
+{
+    static const char *const names[] = {"test_basic_conv_with_padding", "test_constant_pad", "test_qlinearconv", "test_bernoulli_expanded",
+                                        "test_lstm_defaults"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[512];
         size_t size;
@@ -50,7 +60,8 @@ static void mutated_files(void **state) {
     }
 }
 
-static void mutated_text(void **state) {
+static void mutated_text(void **state)
+{
     size_t size;
     char *bytes = read_whole(SOURCE_DIR "/models/cifar10-lenet.onnxtxt", &size);
     mutate(bytes, size, ".onnxtxt", 400);
@@ -58,7 +69,8 @@ static void mutated_text(void **state) {
 }
 
 /* Every model of ONNX's own node tests is taken or refused by name. */
-static void all_node_tests(void **state) {
+static void all_node_tests(void **state)
+{
     DIR *folder = opendir(data);
     unsigned count = 0;
     assert_non_null(folder);
@@ -67,10 +79,13 @@ static void all_node_tests(void **state) {
         struct caught caught = {0};
         struct weft_diag diag = {catch_message, &caught, 0};
         struct graph *graph;
-        if (*entry->d_name == '.') continue;
+        if (*entry->d_name == '.')
+            continue;
         snprintf(path, sizeof path, "%s/%s/model.onnx", data, entry->d_name);
-        if (!import_network(&graph, path, NULL, &diag)) graph_free(graph);
-        else assert_true(caught.count > 0);
+        if (!import_network(&graph, path, NULL, &diag))
+            graph_free(graph);
+        else
+            assert_true(caught.count > 0);
         assert_null(strstr(caught.text, "internal"));
         count++;
     }
@@ -78,15 +93,18 @@ static void all_node_tests(void **state) {
     assert_true(count > 900);
 }
 
-static void refused(const void *bytes, size_t size, const char *ending, const char *message) {
+static void refused(const void *bytes, size_t size, const char *ending, const char *message)
+{
     struct caught caught;
     struct graph *graph;
     assert_int_equal(import_bytes(&graph, bytes, size, ending, NULL, &caught), WEFT_ERROR);
-    if (!strstr(caught.text, message)) fail_msg("says: %s", caught.text);
+    if (!strstr(caught.text, message))
+        fail_msg("says: %s", caught.text);
 }
 
 /* Field 7 of a model is its graph, 1 of a graph a node, 5 of a node an attribute, 6 of an attribute a graph. */
-static void deep_nesting(void **state) {
+static void deep_nesting(void **state)
+{
     static const unsigned char tags[] = {0x0a, 0x2a, 0x32};
     unsigned char bytes[4096];
     size_t at = sizeof bytes, level = 0;
@@ -103,9 +121,12 @@ static void deep_nesting(void **state) {
     refused(bytes + at, sizeof bytes - at, ".onnx", "nested too deeply");
 }
 
-static void other_files(void **state) {
+static void other_files(void **state)
+{
     refused("", 0, ".onnx", "the file is empty");
-    refused("\x7f" "ELF\0\0\0\0", 8, ".onnx", "is no ONNX model");
+    refused("\x7f"
+            "ELF\0\0\0\0",
+            8, ".onnx", "is no ONNX model");
     refused("\0\0\0\0", 4, ".csv", "is no text");
     struct weft_diag silent = {0};
     struct graph *graph;
@@ -114,38 +135,56 @@ static void other_files(void **state) {
 }
 
 /* Thirty functions that each call the next twice would make 2^30 nodes. */
-static void exponential_functions(void **state) {
+static void exponential_functions(void **state)
+{
     char text[16384];
     size_t at = (size_t)sprintf(text, "<ir_version: 8, opset_import: [\"\" : 13]> m (float[1] x) => (float[1] y) { y = f.f0 (x) }\n");
-    for (int i = 0; i < 30; i++) at += (size_t)sprintf(text + at, "<domain: \"f\"> f%d (x) => (y) { a = f.f%d (x) y = f.f%d (a) }\n", i, i + 1, i + 1);
+    for (int i = 0; i < 30; i++)
+        at += (size_t)sprintf(text + at, "<domain: \"f\"> f%d (x) => (y) { a = f.f%d (x) y = f.f%d (a) }\n", i, i + 1, i + 1);
     at += (size_t)sprintf(text + at, "<domain: \"f\"> f30 (x) => (y) { y = Relu (x) }\n");
     refused(text, at, ".onnxtxt", "more than 50000 nodes");
 }
 
-static void external_data(void **state) {
+static void external_data(void **state)
+{
     float numbers[4] = {1, 2, 3, 4};
     char *weights = make_file(numbers, sizeof numbers, ".bin"), text[1024];
     const char *name = strrchr(weights, '/') + 1;
     struct caught caught;
     struct graph *graph;
-    snprintf(text, sizeof text, "<ir_version: 8, opset_import: [\"\" : 13]> m (float[2] x) => (float[2] y) <float[2] w = [\"location\" : \"%s\", \"offset\" : \"8\", \"length\" : \"8\"]> { y = Add (x, w) }", name);
+    snprintf(text, sizeof text,
+             "<ir_version: 8, opset_import: [\"\" : 13]> m (float[2] x) => (float[2] y) <float[2] w = [\"location\" : \"%s\", \"offset\" : "
+             "\"8\", \"length\" : \"8\"]> { y = Add (x, w) }",
+             name);
     assert_int_equal(import_bytes(&graph, text, strlen(text), ".onnxtxt", NULL, &caught), WEFT_OK);
     const float *w = value_bytes(graph, graph->nodes[0].inputs[1]);
     assert_true(w[0] == 3 && w[1] == 4);
     assert_true(graph->values[graph->nodes[0].inputs[1]].borrowed);
     graph_free(graph);
-    snprintf(text, sizeof text, "<ir_version: 8, opset_import: [\"\" : 13]> m (float[2] x) => (float[2] y) <float[2] w = [\"location\" : \"%s\", \"offset\" : \"12\"]> { y = Add (x, w) }", name);
+    snprintf(text, sizeof text,
+             "<ir_version: 8, opset_import: [\"\" : 13]> m (float[2] x) => (float[2] y) <float[2] w = [\"location\" : \"%s\", \"offset\" : "
+             "\"12\"]> { y = Add (x, w) }",
+             name);
     refused(text, strlen(text), ".onnxtxt", "bytes 12 to 20 of");
-    snprintf(text, sizeof text, "<ir_version: 8, opset_import: [\"\" : 13]> m (float[2] x) => (float[2] y) <float[2] w = [\"location\" : \"%s\", \"offset\" : \"-1\"]> { y = Add (x, w) }", name);
+    snprintf(text, sizeof text,
+             "<ir_version: 8, opset_import: [\"\" : 13]> m (float[2] x) => (float[2] y) <float[2] w = [\"location\" : \"%s\", \"offset\" : "
+             "\"-1\"]> { y = Add (x, w) }",
+             name);
     refused(text, strlen(text), ".onnxtxt", "offset is '-1'");
-    snprintf(text, sizeof text, "<ir_version: 8, opset_import: [\"\" : 13]> m (float[2] x) => (float[2] y) <float[2] w = [\"location\" : \"%s\", \"length\" : \"4\"]> { y = Add (x, w) }", name);
+    snprintf(text, sizeof text,
+             "<ir_version: 8, opset_import: [\"\" : 13]> m (float[2] x) => (float[2] y) <float[2] w = [\"location\" : \"%s\", \"length\" : "
+             "\"4\"]> { y = Add (x, w) }",
+             name);
     refused(text, strlen(text), ".onnxtxt", "length 4; type and shape ask for 8 bytes");
     unlink(weights);
     free(weights);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mutated_files), cmocka_unit_test(mutated_text), cmocka_unit_test(all_node_tests), cmocka_unit_test(deep_nesting),
-                                       cmocka_unit_test(other_files), cmocka_unit_test(exponential_functions), cmocka_unit_test(external_data)};
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mutated_files),  cmocka_unit_test(mutated_text),
+                                       cmocka_unit_test(all_node_tests), cmocka_unit_test(deep_nesting),
+                                       cmocka_unit_test(other_files),    cmocka_unit_test(exponential_functions),
+                                       cmocka_unit_test(external_data)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,50 +3,60 @@
 
 #define HEAD(opset) "<ir_version: 8, opset_import: [\"\" : " #opset "]>\n"
 
-static struct graph *import_with(const char *text, const struct weft_compile_options *options) {
+static struct graph *import_with(const char *text, const struct weft_compile_options *options)
+{
     struct caught caught;
     struct graph *graph;
-    if (import_bytes(&graph, text, strlen(text), ".onnxtxt", options, &caught)) fail_msg("%s", caught.text);
+    if (import_bytes(&graph, text, strlen(text), ".onnxtxt", options, &caught))
+        fail_msg("%s", caught.text);
     return graph;
 }
 
-static struct graph *import_text(const char *text) {
+static struct graph *import_text(const char *text)
+{
     return import_with(text, NULL);
 }
 
-static const struct node *only_node(const struct graph *graph, enum core_op op) {
+static const struct node *only_node(const struct graph *graph, enum core_op op)
+{
     assert_int_equal(graph->node_count, 1);
     assert_int_equal(graph->nodes[0].op, op);
     return &graph->nodes[0];
 }
 
-static void has_shape(const struct graph *graph, int value, unsigned rank, const int64_t *dims) {
+static void has_shape(const struct graph *graph, int value, unsigned rank, const int64_t *dims)
+{
     assert_int_equal(graph->values[value].shape.rank, rank);
-    for (unsigned i = 0; i < rank; i++) assert_int_equal(graph->values[value].shape.dims[i], dims[i]);
+    for (unsigned i = 0; i < rank; i++)
+        assert_int_equal(graph->values[value].shape.dims[i], dims[i]);
 }
 #define HAS_SHAPE(graph, value, ...) has_shape(graph, value, sizeof((int64_t[]){__VA_ARGS__}) / 8, (int64_t[]){__VA_ARGS__})
 
-static double number(struct graph *graph, int value, int64_t index) {
+static double number(struct graph *graph, int value, int64_t index)
+{
     double out;
     assert_true(value_at(graph, value, index, &out));
     return out;
 }
 
-static int find_value(const struct graph *graph, const char *name) {
+static int find_value(const struct graph *graph, const char *name)
+{
     for (int i = 0; i < graph->value_count; i++)
-        if (!strcmp(graph->values[i].name, name)) return i;
+        if (!strcmp(graph->values[i].name, name))
+            return i;
     fail_msg("no value %s", name);
     return GRAPH_NONE;
 }
 
 /* --- the syntax ---------------------------------------------------------------------------------------------------------- */
 
-static void syntax(void **state) {
-    struct graph *g = import_text("# a comment\n" HEAD(13)
-        "main (float[2, 3] x, float[3] d = {1, -2.5, 3e2}) => (float[2, 3] \"a result\", float[2,3] z)\n"
-        "<float[1] c = {inf}, float[2, 3] unused_info>\n"
-        "{ [named] y = Add (x, d)\n  t = Constant <value = float[3] {0.5, 1, -0.25}> ()\n"
-        "  u = Mul (y, t) \"a result\" = Relu (u)\n z = LeakyRelu (u) <alpha : float = 2> }");
+static void syntax(void **state)
+{
+    struct graph *g = import_text(
+        "# a comment\n" HEAD(13) "main (float[2, 3] x, float[3] d = {1, -2.5, 3e2}) => (float[2, 3] \"a result\", float[2,3] z)\n"
+                                 "<float[1] c = {inf}, float[2, 3] unused_info>\n"
+                                 "{ [named] y = Add (x, d)\n  t = Constant <value = float[3] {0.5, 1, -0.25}> ()\n"
+                                 "  u = Mul (y, t) \"a result\" = Relu (u)\n z = LeakyRelu (u) <alpha : float = 2> }");
     assert_int_equal(g->input_count, 1);
     assert_int_equal(g->output_count, 2);
     assert_int_equal(g->node_count, 4);
@@ -58,25 +68,35 @@ static void syntax(void **state) {
     graph_free(g);
 }
 
-static void element_types(void **state) {
-    struct graph *g = import_text(HEAD(13) "m (float x) => (uint8[2] a, int8[2] b, int64[1] c, uint64[1] d, bool[2] e, double[1] f, float16[1] h, bfloat16[1] i, uint32[1] j)\n"
-        "<uint8[2] a = {0, 255}, int8[2] b = {-128, 127}, int64[1] c = {-9000000000}, uint64[1] d = {18446744073709551615}, bool[2] e = {1, 0},"
-        " double[1] f = {0.1}, float16[1] h = {15360}, bfloat16[1] i = {16256}, uint32[1] j = {4294967295}> { }");
-    assert_true(number(g, find_value(g, "a"), 1) == 255 && number(g, find_value(g, "b"), 0) == -128 && number(g, find_value(g, "c"), 0) == -9e9);
-    assert_true(number(g, find_value(g, "d"), 0) == 0x1p64 && number(g, find_value(g, "e"), 0) == 1 && number(g, find_value(g, "f"), 0) == 0.1);
-    assert_true(number(g, find_value(g, "h"), 0) == 1 && number(g, find_value(g, "i"), 0) == 1 && number(g, find_value(g, "j"), 0) == 4294967295.0);
+static void element_types(void **state)
+{
+    struct graph *g =
+        import_text(HEAD(13) "m (float x) => (uint8[2] a, int8[2] b, int64[1] c, uint64[1] d, bool[2] e, double[1] f, float16[1] h, "
+                             "bfloat16[1] i, uint32[1] j)\n"
+                             "<uint8[2] a = {0, 255}, int8[2] b = {-128, 127}, int64[1] c = {-9000000000}, uint64[1] d = "
+                             "{18446744073709551615}, bool[2] e = {1, 0},"
+                             " double[1] f = {0.1}, float16[1] h = {15360}, bfloat16[1] i = {16256}, uint32[1] j = {4294967295}> { }");
+    assert_true(number(g, find_value(g, "a"), 1) == 255 && number(g, find_value(g, "b"), 0) == -128 &&
+                number(g, find_value(g, "c"), 0) == -9e9);
+    assert_true(number(g, find_value(g, "d"), 0) == 0x1p64 && number(g, find_value(g, "e"), 0) == 1 &&
+                number(g, find_value(g, "f"), 0) == 0.1);
+    assert_true(number(g, find_value(g, "h"), 0) == 1 && number(g, find_value(g, "i"), 0) == 1 &&
+                number(g, find_value(g, "j"), 0) == 4294967295.0);
     graph_free(g);
 }
 
-static const char functions[] = HEAD(13)
-    "m (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y) { a = local.outer <k = [3, 3], pad = [1, 1, 1, 1], slope = 0.5> (x)\n"
-    "  y = local.outer <k = [1, 1], pad = [0, 0, 0, 0], slope = 0.25> (a) }\n"
-    "<domain: \"local\", opset_import: [\"\" : 13]> outer <k, pad, slope> (x) => (y) { y = local.inner <kernel : ints = @k, pads : ints = @pad, alpha : float = @slope> (x) }\n"
-    "<domain: \"local\", opset_import: [\"\" : 13]> inner <kernel, pads, alpha> (x) => (y) {\n"
-    "  w = RandomNormal <shape = [4, 4, 3, 3], seed = 1.0> ()\n c = MaxPool <kernel_shape = @kernel, pads = @pads> (x)  y = LeakyRelu <alpha = @alpha> (c) }\n";
+static const char functions[] =
+    HEAD(13) "m (float[1, 4, 8, 8] x) => (float[1, 4, 8, 8] y) { a = local.outer <k = [3, 3], pad = [1, 1, 1, 1], slope = 0.5> (x)\n"
+             "  y = local.outer <k = [1, 1], pad = [0, 0, 0, 0], slope = 0.25> (a) }\n"
+             "<domain: \"local\", opset_import: [\"\" : 13]> outer <k, pad, slope> (x) => (y) { y = local.inner <kernel : ints = @k, pads "
+             ": ints = @pad, alpha : float = @slope> (x) }\n"
+             "<domain: \"local\", opset_import: [\"\" : 13]> inner <kernel, pads, alpha> (x) => (y) {\n"
+             "  w = RandomNormal <shape = [4, 4, 3, 3], seed = 1.0> ()\n c = MaxPool <kernel_shape = @kernel, pads = @pads> (x)  y = "
+             "LeakyRelu <alpha = @alpha> (c) }\n";
 
 /* An attribute reference leads through two calls, and each call has names of its own. */
-static void nested_functions(void **state) {
+static void nested_functions(void **state)
+{
     struct graph *g = import_text(functions);
     assert_int_equal(g->node_count, 4);
     assert_int_equal(g->nodes[0].at.kernel[0], 3);
@@ -91,9 +111,11 @@ static void nested_functions(void **state) {
 
 /* --- windows ------------------------------------------------------------------------------------------------------------- */
 
-#define CONV(height, attributes) HEAD(13) "m (float[1, 2, " height ", 7] x, float[4, 2, 3, 3] w) => (float[a, b, c, d] y) { y = Conv <" attributes "> (x, w) }"
+#define CONV(height, attributes)                                                                                                           \
+    HEAD(13) "m (float[1, 2, " height ", 7] x, float[4, 2, 3, 3] w) => (float[a, b, c, d] y) { y = Conv <" attributes "> (x, w) }"
 
-static void check_conv(const char *text, int64_t rows, int64_t begin, int64_t end) {
+static void check_conv(const char *text, int64_t rows, int64_t begin, int64_t end)
+{
     struct graph *g = import_text(text);
     const struct node *node = only_node(g, CORE_CONV);
     assert_int_equal(g->values[node->outputs[0]].shape.dims[2], rows);
@@ -102,20 +124,24 @@ static void check_conv(const char *text, int64_t rows, int64_t begin, int64_t en
     graph_free(g);
 }
 
-static void convolution_windows(void **state) {
-    check_conv(CONV("6", "strides = [1, 1]"), 4, 0, 0);                          /* 6 - 3 + 1 */
-    check_conv(CONV("6", "strides = [2, 2], pads = [1, 1, 0, 0]"), 3, 1, 0);     /* (7 - 3) / 2 + 1 */
-    check_conv(CONV("6", "strides = [2, 2], auto_pad = \"SAME_UPPER\""), 3, 0, 1); /* 3 outputs need 2 x 2 + 3 = 7 rows: one more, at the end */
+static void convolution_windows(void **state)
+{
+    check_conv(CONV("6", "strides = [1, 1]"), 4, 0, 0);                      /* 6 - 3 + 1 */
+    check_conv(CONV("6", "strides = [2, 2], pads = [1, 1, 0, 0]"), 3, 1, 0); /* (7 - 3) / 2 + 1 */
+    check_conv(CONV("6", "strides = [2, 2], auto_pad = \"SAME_UPPER\""), 3, 0,
+               1); /* 3 outputs need 2 x 2 + 3 = 7 rows: one more, at the end */
     check_conv(CONV("6", "strides = [2, 2], auto_pad = \"SAME_LOWER\""), 3, 1, 0);
     check_conv(CONV("5", "strides = [2, 2], auto_pad = \"SAME_UPPER\""), 3, 1, 1); /* 7 rows of 5 */
     check_conv(CONV("6", "strides = [2, 2], auto_pad = \"VALID\""), 2, 0, 0);
-    check_conv(CONV("6", "dilations = [2, 1]"), 2, 0, 0);                        /* the window spans 5 */
+    check_conv(CONV("6", "dilations = [2, 1]"), 2, 0, 0); /* the window spans 5 */
 }
 
-#define POOL(op, height, attributes) HEAD(13) "m (float[1, 2, " height "] x) => (float[a, b, c] y) { y = " op " <kernel_shape = [3], " attributes "> (x) }"
+#define POOL(op, height, attributes)                                                                                                       \
+    HEAD(13) "m (float[1, 2, " height "] x) => (float[a, b, c] y) { y = " op " <kernel_shape = [3], " attributes "> (x) }"
 
 /* ceil_mode: 4 elements, windows of 3 by 2: the second window reaches one beyond the end. */
-static void pools_that_round_up(void **state) {
+static void pools_that_round_up(void **state)
+{
     struct graph *g = import_text(POOL("MaxPool", "4", "strides = [2], ceil_mode = 1"));
     HAS_SHAPE(g, g->outputs[0], 1, 2, 2);
     assert_int_equal(only_node(g, CORE_MAXPOOL)->at.pad_end[0], 1);
@@ -133,12 +159,19 @@ static void pools_that_round_up(void **state) {
 
 /* --- opsets -------------------------------------------------------------------------------------------------------------- */
 
-static void attribute_and_input_forms(void **state) {
-    static const struct { const char *text; enum core_op op; int64_t first_dim; } forms[] = {
+static void attribute_and_input_forms(void **state)
+{
+    static const struct {
+        const char *text;
+        enum core_op op;
+        int64_t first_dim;
+    } forms[] = {
         {HEAD(10) "m (float[4, 6] x) => (float[a, b] y) { y = Clip <min = -1.0, max = 2.0> (x) }", CORE_CLIP, 4},
         {HEAD(11) "m (float[4, 6] x) => (float[a, b] y) <float l = {-1}, float h = {2}> { y = Clip (x, l, h) }", CORE_CLIP, 4},
         {HEAD(9) "m (float[4, 6] x) => (float[a, b] y) { y = Slice <starts = [1], ends = [9]> (x) }", CORE_SLICE, 3},
-        {HEAD(10) "m (float[4, 6] x) => (float[a, b] y) <int64[1] s = {-1}, int64[1] e = {-9}, int64[1] a = {0}, int64[1] t = {-2}> { y = Slice (x, s, e, a, t) }", CORE_SLICE, 2},
+        {HEAD(10) "m (float[4, 6] x) => (float[a, b] y) <int64[1] s = {-1}, int64[1] e = {-9}, int64[1] a = {0}, int64[1] t = {-2}> { y = "
+                  "Slice (x, s, e, a, t) }",
+         CORE_SLICE, 2},
         {HEAD(10) "m (float[4, 6] x) => (float[a, b] y) { y = Pad <pads = [1, 0, 2, 0]> (x) }", CORE_PAD, 7},
         {HEAD(18) "m (float[4, 6] x) => (float[a, b] y) <int64[2] p = {1, 2}, int64[1] a = {-2}> { y = Pad (x, p, , a) }", CORE_PAD, 7},
         {HEAD(12) "m (float[4, 1, 6] x) => (float[a, b] y) { y = Squeeze <axes = [1]> (x) }", CORE_RESHAPE, 4},
@@ -152,13 +185,15 @@ static void attribute_and_input_forms(void **state) {
         struct graph *g = import_text(forms[i].text);
         const struct node *node = only_node(g, forms[i].op);
         assert_int_equal(g->values[node->outputs[0]].shape.dims[0], forms[i].first_dim);
-        if (node->op == CORE_CLIP) assert_true(node->at.alpha == -1 && node->at.beta == 2);
+        if (node->op == CORE_CLIP)
+            assert_true(node->at.alpha == -1 && node->at.beta == 2);
         graph_free(g);
     }
 }
 
 /* Opset 12 and before: axis 1 of [2, 3, 4] means the 12 elements behind the first dimension. */
-static void softmax_before_and_after(void **state) {
+static void softmax_before_and_after(void **state)
+{
     struct graph *g = import_text(HEAD(12) "m (float[2, 3, 4] x) => (float[2, 3, 4] y) { y = Softmax (x) }");
     assert_int_equal(g->node_count, 3);
     assert_int_equal(g->nodes[1].op, CORE_SOFTMAX);
@@ -172,16 +207,20 @@ static void softmax_before_and_after(void **state) {
 
 /* --- folding and open dimensions ----------------------------------------------------------------------------------------- */
 
-static void shape_arithmetic(void **state) {
-    struct graph *g = import_text(HEAD(13) "m (float[N, 2, 3, 4] x) => (float[N, 24] y) <int64 zero = {0}, int64[1] axis = {0}, int64[1] rest = {-1}> {\n"
-        " s = Shape (x) n = Gather (s, zero) n1 = Unsqueeze (n, axis) t = Concat <axis = 0> (n1, rest) y = Reshape (x, t) }");
+static void shape_arithmetic(void **state)
+{
+    struct graph *g = import_text(
+        HEAD(13) "m (float[N, 2, 3, 4] x) => (float[N, 24] y) <int64 zero = {0}, int64[1] axis = {0}, int64[1] rest = {-1}> {\n"
+                 " s = Shape (x) n = Gather (s, zero) n1 = Unsqueeze (n, axis) t = Concat <axis = 0> (n1, rest) y = Reshape (x, t) }");
     only_node(g, CORE_RESHAPE);
     HAS_SHAPE(g, g->outputs[0], 1, 24);
     graph_free(g);
 }
 
-static void rules_stay_rules(void **state) {
-    struct graph *g = import_text(HEAD(13) "m (float[1, 4000] x) => (float[1, 3000] y) <int64[2] s = {4000, 3000}> { w = ConstantOfShape <value = float[1] {0.5}> (s) y = MatMul (x, w) }");
+static void rules_stay_rules(void **state)
+{
+    struct graph *g = import_text(HEAD(13) "m (float[1, 4000] x) => (float[1, 3000] y) <int64[2] s = {4000, 3000}> { w = ConstantOfShape "
+                                           "<value = float[1] {0.5}> (s) y = MatMul (x, w) }");
     const struct value *w = &g->values[only_node(g, CORE_MATMUL)->inputs[1]];
     assert_int_equal(w->contents, CONTENTS_FILL);
     assert_null(w->bytes);
@@ -189,7 +228,8 @@ static void rules_stay_rules(void **state) {
     graph_free(g);
 }
 
-static void open_dimensions(void **state) {
+static void open_dimensions(void **state)
+{
     static const char text[] = HEAD(13) "m (float[N, seq] x) => (float[N, seq] y) { y = Relu (x) }";
     struct weft_dim dims[] = {{"seq", 5}};
     struct weft_compile_options options = {.dims = dims, .dim_count = 1, .batch = 3};
@@ -204,14 +244,17 @@ static void open_dimensions(void **state) {
 }
 
 /* A batch written into the file, and into a reshape target, gives way to --batch. */
-static void batch_over_the_file(void **state) {
+static void batch_over_the_file(void **state)
+{
     struct weft_compile_options options = {.batch = 8};
-    struct graph *g = import_with(HEAD(13) "m (float[1, 6] x) => (float[1, 2, 3] y) <int64[3] t = {1, 2, 3}> { y = Reshape (x, t) }", &options);
+    struct graph *g =
+        import_with(HEAD(13) "m (float[1, 6] x) => (float[1, 2, 3] y) <int64[3] t = {1, 2, 3}> { y = Reshape (x, t) }", &options);
     HAS_SHAPE(g, g->outputs[0], 8, 2, 3);
     graph_free(g);
 }
 
-static void bound_inputs(void **state) {
+static void bound_inputs(void **state)
+{
     int64_t target[] = {3, 2};
     struct weft_array item = {.name = (char *)"t", .element = "int64", .rank = 1, .dims = {2}, .bytes = target, .size = sizeof target};
     struct weft_arrays arrays = {&item, 1};
@@ -222,7 +265,8 @@ static void bound_inputs(void **state) {
     graph_free(g);
 }
 
-static void nodes_out_of_order(void **state) {
+static void nodes_out_of_order(void **state)
+{
     struct graph *g = import_text(HEAD(13) "m (float[2] x) => (float[2] z) { z = Relu (y) y = Neg (x) }");
     assert_int_equal(g->nodes[0].op, CORE_NEG);
     assert_int_equal(g->nodes[1].op, CORE_RELU);
@@ -230,8 +274,10 @@ static void nodes_out_of_order(void **state) {
 }
 
 /* Two outputs of one value, an output that is an input, and one that is constant each keep their name. */
-static void aliases(void **state) {
-    struct graph *g = import_text(HEAD(13) "m (float[2] x) => (float[2] a, float[2] b, float[2] c) { r = Relu (x) a = Identity (r) b = Dropout (r) c = Identity (x) }");
+static void aliases(void **state)
+{
+    struct graph *g = import_text(HEAD(
+        13) "m (float[2] x) => (float[2] a, float[2] b, float[2] c) { r = Relu (x) a = Identity (r) b = Dropout (r) c = Identity (x) }");
     assert_string_equal(g->values[g->outputs[0]].name, "a");
     assert_string_equal(g->values[g->outputs[1]].name, "b");
     assert_string_equal(g->values[g->outputs[2]].name, "c");
@@ -239,11 +285,21 @@ static void aliases(void **state) {
     graph_free(g);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(syntax), cmocka_unit_test(element_types), cmocka_unit_test(nested_functions), cmocka_unit_test(convolution_windows),
-        cmocka_unit_test(pools_that_round_up), cmocka_unit_test(attribute_and_input_forms), cmocka_unit_test(softmax_before_and_after),
-        cmocka_unit_test(shape_arithmetic), cmocka_unit_test(rules_stay_rules), cmocka_unit_test(open_dimensions),
-        cmocka_unit_test(batch_over_the_file), cmocka_unit_test(bound_inputs), cmocka_unit_test(nodes_out_of_order), cmocka_unit_test(aliases)};
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(syntax),
+                                       cmocka_unit_test(element_types),
+                                       cmocka_unit_test(nested_functions),
+                                       cmocka_unit_test(convolution_windows),
+                                       cmocka_unit_test(pools_that_round_up),
+                                       cmocka_unit_test(attribute_and_input_forms),
+                                       cmocka_unit_test(softmax_before_and_after),
+                                       cmocka_unit_test(shape_arithmetic),
+                                       cmocka_unit_test(rules_stay_rules),
+                                       cmocka_unit_test(open_dimensions),
+                                       cmocka_unit_test(batch_over_the_file),
+                                       cmocka_unit_test(bound_inputs),
+                                       cmocka_unit_test(nodes_out_of_order),
+                                       cmocka_unit_test(aliases)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,16 +5,24 @@
 
 #include "lower.h"
 
-static void print_page(FILE *file) {
+static void print_page(FILE *file)
+{
     size_t count;
     const struct weft_operator *operators = weft_operators(&count);
-    fprintf(file, "# ONNX operators\n\nWeft reads ONNX models of opsets %d to %d. Operators that are not in this table are refused by name, with their node, before\n"
-                  "anything else is done; so are attributes that an operator does not have, and outputs beyond the first where they are used. Functions of the\n"
-                  "model are inlined. Made from compiler/onnx_ops.def.\n\n| operator | opsets | remarks |\n|---|---|---|\n", IMPORT_OPSET_FIRST, IMPORT_OPSET_LAST);
-    for (size_t i = 0; i < count; i++) fprintf(file, "| %s | %d to %d | %s |\n", operators[i].name, operators[i].first_opset, operators[i].last_opset, operators[i].remark);
+    fprintf(file,
+            "# ONNX operators\n\nWeft reads ONNX models of opsets %d to %d. Operators that are not in this table are refused by name, with "
+            "their node, before\n"
+            "anything else is done; so are attributes that an operator does not have, and outputs beyond the first where they are used. "
+            "Functions of the\n"
+            "model are inlined. Made from compiler/onnx_ops.def.\n\n| operator | opsets | remarks |\n|---|---|---|\n",
+            IMPORT_OPSET_FIRST, IMPORT_OPSET_LAST);
+    for (size_t i = 0; i < count; i++)
+        fprintf(file, "| %s | %d to %d | %s |\n", operators[i].name, operators[i].first_opset, operators[i].last_opset,
+                operators[i].remark);
 }
 
-static void fresh_page(void **state) {
+static void fresh_page(void **state)
+{
     char *made = NULL, *stored;
     size_t made_size, stored_size;
     struct weft_diag diag = {weft_diag_stderr, NULL, 0};
@@ -22,29 +30,35 @@ static void fresh_page(void **state) {
     print_page(file);
     fclose(file);
     assert_int_equal(weft_file_read(&stored, &stored_size, SOURCE_DIR "/docs/operators.md", 1 << 20, &diag), WEFT_OK);
-    if (stored_size != made_size || memcmp(made, stored, made_size)) fail_msg("docs/operators.md is stale; run compiler_test_operators --write docs/operators.md");
+    if (stored_size != made_size || memcmp(made, stored, made_size))
+        fail_msg("docs/operators.md is stale; run compiler_test_operators --write docs/operators.md");
     free(made);
     free(stored);
 }
 
-static void order_and_ranges(void **state) {
+static void order_and_ranges(void **state)
+{
     size_t count;
     const struct weft_operator *operators = weft_operators(&count);
     for (size_t i = 0; i < count; i++) {
         const struct onnx_op *op = onnx_op_find(operators[i].name);
-        if (!op) fail_msg("%s is not found: the table must stand in order", operators[i].name);
+        if (!op)
+            fail_msg("%s is not found: the table must stand in order", operators[i].name);
         assert_true(i == 0 || strcmp(operators[i - 1].name, operators[i].name) < 0);
-        assert_true(op->min_inputs <= op->max_inputs && op->max_inputs <= NODE_INPUTS_MAX && op->outputs >= 1 && op->outputs <= LOWER_SPLITS_MAX);
+        assert_true(op->min_inputs <= op->max_inputs && op->max_inputs <= NODE_INPUTS_MAX && op->outputs >= 1 &&
+                    op->outputs <= LOWER_SPLITS_MAX);
         assert_true(op->first_opset >= IMPORT_OPSET_FIRST && op->first_opset <= IMPORT_OPSET_LAST);
     }
     assert_null(onnx_op_find("Einsum"));
     assert_null(onnx_op_find(""));
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc == 3 && !strcmp(argv[1], "--write")) {
         FILE *file = fopen(argv[2], "w");
-        if (!file) return 1;
+        if (!file)
+            return 1;
         print_page(file);
         return fclose(file) != 0;
     }

@@ -16,12 +16,14 @@ enum { COUNT = 1 << 20 };
 
 /* Moments of the normal distribution, 0 1 0 3, and its probabilities within 1 and beyond 3.5 deviations, each within four
  * standard errors of 2^20 numbers. */
-static void normal_distribution(void **state) {
+static void normal_distribution(void **state)
+{
     double *x = malloc(COUNT * sizeof *x), m[5] = {0}, within = 0, beyond = 0;
     random_normal(x, 0, COUNT, 7, 2, 3);
     for (int i = 0; i < COUNT; i++) {
         double t = (x[i] - 2) / 3, power = 1;
-        for (int k = 1; k < 5; k++) m[k] += (power *= t) / COUNT;
+        for (int k = 1; k < 5; k++)
+            m[k] += (power *= t) / COUNT;
         within += fabs(t) < 1;
         beyond += fabs(t) > 3.5;
     }
@@ -34,7 +36,8 @@ static void normal_distribution(void **state) {
     free(x);
 }
 
-static void uniform_distribution(void **state) {
+static void uniform_distribution(void **state)
+{
     double *x = malloc(COUNT * sizeof *x), sum = 0;
     random_uniform(x, 0, COUNT, 9, -1, 3);
     for (int i = 0; i < COUNT; i++) {
@@ -45,7 +48,8 @@ static void uniform_distribution(void **state) {
     free(x);
 }
 
-static void parts_of_a_stream(void **state) {
+static void parts_of_a_stream(void **state)
+{
     double whole[1000], part[10];
     random_normal(whole, 0, 1000, 5, 0, 1);
     random_normal(part, 990, 10, 5, 0, 1);
@@ -55,11 +59,13 @@ static void parts_of_a_stream(void **state) {
 }
 
 /* SplitMix64's first output for seed 0 is published as 0xe220a8397b1dcdaf: the finaliser of its first state. */
-static void the_mixer(void **state) {
+static void the_mixer(void **state)
+{
     assert_true(random_hash(0x9e3779b97f4a7c15u) == 0xe220a8397b1dcdafu);
 }
 
-static void rules_make_bytes(void **state) {
+static void rules_make_bytes(void **state)
+{
     struct graph *g;
     struct shape shape = {.rank = 2, .dims = {3, 1000}};
     assert_int_equal(graph_create(&g), WEFT_OK);
@@ -69,7 +75,8 @@ static void rules_make_bytes(void **state) {
     g->values[normal].contents = CONTENTS_NORMAL;
     g->values[normal].deviation = 1;
     const int16_t *filled = value_bytes(g, fill);
-    for (int i = 0; i < 3000; i++) assert_int_equal(filled[i], -7);
+    for (int i = 0; i < 3000; i++)
+        assert_int_equal(filled[i], -7);
     double one, expected[1];
     random_normal(expected, 2999, 1, 0, 0, 1);
     assert_true(value_at(g, normal, 2999, &one));
@@ -78,18 +85,23 @@ static void rules_make_bytes(void **state) {
 }
 
 /* Halves and back, all 65536 of them; the values of a few from IEEE 754's table. */
-static void halves(void **state) {
-    assert_true(half_to_float(0x3c00) == 1 && half_to_float(0x7bff) == 65504 && half_to_float(0x0001) == 0x1p-24f && half_to_float(0xc000) == -2);
+static void halves(void **state)
+{
+    assert_true(half_to_float(0x3c00) == 1 && half_to_float(0x7bff) == 65504 && half_to_float(0x0001) == 0x1p-24f &&
+                half_to_float(0xc000) == -2);
     assert_int_equal(half_from_double(65519.9), 0x7bff);
     assert_int_equal(half_from_double(65520), 0x7c00);
-    assert_int_equal(half_from_double(1 + 0x1p-11), 0x3c00);          /* a tie goes to even */
+    assert_int_equal(half_from_double(1 + 0x1p-11), 0x3c00);           /* a tie goes to even */
     assert_int_equal(half_from_double(1 + 0x1p-11 + 0x1p-40), 0x3c01); /* and is rounded once */
     for (unsigned half = 0; half < 65536; half++)
-        if ((half & 0x7fff) <= 0x7c00) assert_int_equal(half_from_double(half_to_float((uint16_t)half)), half);
+        if ((half & 0x7fff) <= 0x7c00)
+            assert_int_equal(half_from_double(half_to_float((uint16_t)half)), half);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(normal_distribution), cmocka_unit_test(uniform_distribution), cmocka_unit_test(parts_of_a_stream),
-                                       cmocka_unit_test(the_mixer), cmocka_unit_test(rules_make_bytes), cmocka_unit_test(halves)};
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(normal_distribution), cmocka_unit_test(uniform_distribution),
+                                       cmocka_unit_test(parts_of_a_stream),   cmocka_unit_test(the_mixer),
+                                       cmocka_unit_test(rules_make_bytes),    cmocka_unit_test(halves)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

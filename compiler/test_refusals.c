@@ -4,7 +4,9 @@
 #define HEAD(opset) "<ir_version: 8, opset_import: [\"\" : " #opset "]>\n"
 #define ONE(body) HEAD(13) "m (float[2, 3] x) => (float[2, 3] y) { " body " }"
 
-static const struct { const char *text, *message; } cases[] = {
+static const struct {
+    const char *text, *message;
+} cases[] = {
     /* the text itself */
     {HEAD(13) "m (float[2] x) => (float[2] y) {\n  y = Relu x)\n}", ":3:12: syntax error, unexpected name"},
     {HEAD(13) "m (float[2] x) => (float[2] y) { y = Relu (x) ", "end of text"},
@@ -24,10 +26,13 @@ static const struct { const char *text, *message; } cases[] = {
     {HEAD(13) "m (float[2] x) => (float[2] q) { y = Relu (x) }", "output q: nothing makes it"},
     {HEAD(13) "m (float[2] x, float[2] x) => (float[2] y) { y = Relu (x) }", "input 'x'"},
     {HEAD(13) "m (float[2] x) => (float[2] y) <float[1] c = {1}, float[1] c = {2}> { y = Relu (x) }", "initializer 'c'"},
-    {HEAD(13) "m (float[2] x) => (float[2] y) <float[3] c = {1}> { y = Add (x, c) }", "tensor c: float_data has 1 elements; the shape asks for 3"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) <float[3] c = {1}> { y = Add (x, c) }",
+     "tensor c: float_data has 1 elements; the shape asks for 3"},
     {HEAD(13) "m (float[2] x) => (float[2] y) <float[1099511627776, 1099511627776] c = {1}> { y = Relu (x) }", "too many elements"},
-    {HEAD(13) "m (float[2] x) => (float[2] y) <float[1] c = [\"location\" : \"../c\"]> { y = Add (x, c) }", "in or below the model's directory"},
-    {HEAD(13) "m (float[2] x) => (float[2] y) <float[1] c = [\"location\" : \"/etc/passwd\"]> { y = Add (x, c) }", "in or below the model's directory"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) <float[1] c = [\"location\" : \"../c\"]> { y = Add (x, c) }",
+     "in or below the model's directory"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) <float[1] c = [\"location\" : \"/etc/passwd\"]> { y = Add (x, c) }",
+     "in or below the model's directory"},
     {HEAD(13) "m (seq(float[2]) x) => (float[2] y) { y = Relu (x) }", "input x is a sequence"},
     {HEAD(13) "m (string[2] x) => (float[2] y) { y = Relu (x) }", "element type string"},
     {HEAD(13) "m (float[] x) => (float[2] y) { y = Relu (x) }", "input x has no shape"},
@@ -56,7 +61,8 @@ static const struct { const char *text, *message; } cases[] = {
     {ONE("y = RandomNormal <shape = [-1, 3]> ()"), "negative dimension"},
     {ONE("s = Neg (x) y = Reshape (x, s)"), "computed at run time; it must be constant"},
     {ONE("i = Constant <value = int64[1] {2}> () y = Gather (x, i)"), "index 2; dimension 0 has 2 elements"},
-    {HEAD(13) "m (float[1, 1, 4] x) => (float[1] y) { y = MaxPool <kernel_shape = [9]> (x) }", "the window spans 9 and the padded input only 4"},
+    {HEAD(13) "m (float[1, 1, 4] x) => (float[1] y) { y = MaxPool <kernel_shape = [9]> (x) }",
+     "the window spans 9 and the padded input only 4"},
     {HEAD(13) "m (float[1, 1, 4] x) => (float[1] y) { y = MaxPool <kernel_shape = [2], strides = [0]> (x) }", "it must be at least 1"},
     {HEAD(13) "m (float[1, 1, 4] x) => (float[1] y) { y = MaxPool <kernel_shape = [2], auto_pad = \"SAME\"> (x) }", "auto_pad SAME;"},
     {HEAD(13) "m (float[1, 3, 4] x) => (float[1] y) <float[2, 1, 1] w = {1, 2}> { y = Conv <group = 2> (x, w) }", "do not fit"},
@@ -65,22 +71,27 @@ static const struct { const char *text, *message; } cases[] = {
     {ONE("y = f.g <b = 1> (x)") "<domain: \"f\"> g <a> (x) => (y) { y = Relu (x) }", "the function has no attribute 'b'"},
     {ONE("y = f.g (x)") "<domain: \"f\"> g (x) => (z) { y = Relu (x) }", "never makes its output z"},
     {ONE("y = f.g (x)") "<domain: \"f\"> g (x) => (y) { y = Einsum (x) }", "y/y (Einsum)"},
-    {ONE("y = f.g (x)") "<domain: \"f\"> g (x) => (y) { y = Relu (x) } <domain: \"f\"> g (x) => (y) { y = Neg (x) }", "function g is defined twice"},
+    {ONE("y = f.g (x)") "<domain: \"f\"> g (x) => (y) { y = Relu (x) } <domain: \"f\"> g (x) => (y) { y = Neg (x) }",
+     "function g is defined twice"},
     {ONE("y = LeakyRelu <alpha = @a> (x)"), "refers to @a outside of any function"},
 };
 
-static void each_is_named(void **state) {
+static void each_is_named(void **state)
+{
     struct caught caught;
     struct graph *graph;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        if (!import_bytes(&graph, cases[i].text, strlen(cases[i].text), ".onnxtxt", NULL, &caught)) fail_msg("accepted: %s", cases[i].text);
+        if (!import_bytes(&graph, cases[i].text, strlen(cases[i].text), ".onnxtxt", NULL, &caught))
+            fail_msg("accepted: %s", cases[i].text);
         assert_null(graph);
-        if (!strstr(caught.text, cases[i].message)) fail_msg("%s\nsays: %sand not: %s", cases[i].text, caught.text, cases[i].message);
+        if (!strstr(caught.text, cases[i].message))
+            fail_msg("%s\nsays: %sand not: %s", cases[i].text, caught.text, cases[i].message);
     }
 }
 
 /* Three nodes are refused by name; what reads them is not blamed. */
-static void all_at_once(void **state) {
+static void all_at_once(void **state)
+{
     static const char text[] = ONE("a = Einsum (x) b = Relu (a) c = Hardmax (x) d = Add (b, c) y = Transpose <perm = [5]> (x)");
     struct caught caught;
     struct graph *graph;
@@ -91,7 +102,8 @@ static void all_at_once(void **state) {
     assert_non_null(strstr(caught.text, "y (Transpose)"));
 }
 
-static void unknown_dimension(void **state) {
+static void unknown_dimension(void **state)
+{
     struct weft_dim dims[] = {{"sequence", 5}};
     struct weft_compile_options options = {.dims = dims, .dim_count = 1};
     static const char text[] = ONE("y = Relu (x)");
@@ -102,7 +114,8 @@ static void unknown_dimension(void **state) {
 }
 
 /* The caret stands below the word that is wrong. */
-static void carets(void **state) {
+static void carets(void **state)
+{
     static const char text[] = HEAD(13) "m (float[2] x) => (float[2] y)\n{ y = Relu <alpha 2> (x) }";
     struct caught caught;
     struct graph *graph;
@@ -111,7 +124,9 @@ static void carets(void **state) {
     assert_non_null(strstr(caught.text, "\n    { y = Relu <alpha 2> (x) }\n                      ^"));
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_is_named), cmocka_unit_test(all_at_once), cmocka_unit_test(unknown_dimension), cmocka_unit_test(carets)};
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_is_named), cmocka_unit_test(all_at_once), cmocka_unit_test(unknown_dimension),
+                                       cmocka_unit_test(carets)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
