@@ -1,4 +1,4 @@
-/* Proves effects.c: one case a fault, and what each instruction touches. The machine is tiny: 8 x 8, 4 MiB, 1024 ACC rows. */
+/* Proves effects.c: one case a fault, and what each instruction touches. The machine is tiny's 8 x 8 with 4 MiB and 1024 ACC rows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +23,8 @@ static struct bench make_bench(void)
 {
     struct bench b = {.limits = {HOST, DRAM, LAYERS}};
     assert_int_equal(weft_machine_load(&b.machine, "tiny", NULL), WEFT_OK);
+    b.machine.ub_bytes = UB; /* presets may grow */
+    b.machine.acc_rows = 1024;
     weft_config_reset(&b.config);
     b.order.fifo = calloc(b.machine.fifo_tiles, sizeof *b.order.fifo);
     return b;
