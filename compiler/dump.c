@@ -4,400 +4,298 @@
  * constants before the node. Constants of a few elements stand in full, those that a rule makes as their rule; for other
  * contents zeros of the same shape stand in, with a comment.
  */
-#include "element.h"
-#include "names.h"
+#include "dump_print.h"
 #include "passes.h"
-#include "random.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { SHOWN_MAX = 16 };
-
-struct dump {
-    const struct graph *graph;
-    FILE *out;
-    const char **raw;    /* names by value id; NULL: nobody reads the value */
-    struct names taken;  /* of values and of the constants that this file makes; they lie in `made` */
-    char **made; size_t made_count;
-    bool no_memory;
-};
-
-static const struct { const char *name; int number; } types[] = { /* of TensorProto.DataType */
-    [ELEMENT_F32] = {"float", 1}, [ELEMENT_F64] = {"double", 11}, [ELEMENT_F16] = {"float16", 10}, [ELEMENT_BF16] = {"bfloat16", 16},
-    [ELEMENT_U8] = {"uint8", 2}, [ELEMENT_S8] = {"int8", 3}, [ELEMENT_U16] = {"uint16", 4}, [ELEMENT_S16] = {"int16", 5}, [ELEMENT_S32] = {"int32", 6},
-    [ELEMENT_U32] = {"uint32", 12}, [ELEMENT_S64] = {"int64", 7}, [ELEMENT_U64] = {"uint64", 13}, [ELEMENT_BOOL] = {"bool", 9},
-};
-
-/* --- names --------------------------------------------------------------------------------------------------------------- */
-
-/* May the syntax have it without quotes? */
-static bool is_word(const char *name) {
-    static const char *const taken[] = {"seq", "optional", "sparse_tensor", "map", "string", "complex64", "complex128"};
-    if (!isalpha((unsigned char)name[0]) && name[0] != '_') return false;
-    for (const char *c = name; *c; c++)
-        if (!isalnum((unsigned char)*c) && *c != '_') return false;
-    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
-        if (!strcmp(taken[i], name)) return false;
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (!strcmp(types[i].name, name)) return false;
-    return true;
-}
-
-/* As the syntax writes it; the caller frees it. NULL: no memory. */
-static char *spell(const char *name) {
-    char *out = malloc(2 * strlen(name) + 3), *to = out;
-    if (!out) return NULL;
-    if (is_word(name)) return strcpy(out, name);
-    *to++ = '"';
-    for (; *name; name++) {
-        if (*name == '"' || *name == '\\') *to++ = '\\';
-        *to++ = *name;
-    }
-    strcpy(to, "\"");
-    return out;
-}
-
-/* Notes a name that nobody has yet: `name` itself, or with a number. NULL: no memory. `made` frees it. */
-static const char *unique(struct dump *d, const char *name) {
-    size_t room = strlen(name) + 24;
-    int number = 1, before;
-    char *text = malloc(room);
-    char **grown = realloc(d->made, (d->made_count + 1) * sizeof *grown);
-    if (grown) d->made = grown;
-    if (!text || !grown) return free(text), d->no_memory = true, NULL;
-    strcpy(text, name);
-    while (!*text || names_find(&d->taken, text, &before)) snprintf(text, room, "%s_%d", name, ++number);
-    d->made[d->made_count++] = text;
-    if (!names_set(&d->taken, text, 1)) d->no_memory = true;
-    return text;
-}
-
-/* A name for a constant that this file makes. */
-static const char *fresh(struct dump *d, int value, const char *suffix) {
-    size_t room = strlen(d->raw[value]) + strlen(suffix) + 2;
-    char *text = malloc(room);
-    if (!text) return d->no_memory = true, "";
-    snprintf(text, room, "%s_%s", d->raw[value], suffix);
-    const char *name = unique(d, text);
-    free(text);
-    return name ? name : "";
-}
-
-static void print_name(struct dump *d, const char *name) {
-    char *text = spell(name);
-    if (text) fputs(text, d->out);
-    else d->no_memory = true;
-    free(text);
-}
-
-/* The head of a node's line. */
-static void print_result(struct dump *d, const char *name) {
-    fputs("  ", d->out);
-    print_name(d, name);
-    fputs(" = ", d->out);
-}
-
-/* --- types and numbers --------------------------------------------------------------------------------------------------- */
-
-static void print_dims(struct dump *d, const int64_t *dims, unsigned count) {
-    fputc('[', d->out);
-    for (unsigned i = 0; i < count; i++) fprintf(d->out, "%s%lld", i ? ", " : "", (long long)dims[i]);
-    fputc(']', d->out);
-}
-
-static void print_type(struct dump *d, const struct value *value) {
-    fputs(types[value->element].name, d->out);
-    if (value->shape.rank) print_dims(d, value->shape.dims, value->shape.rank);
-}
-
-/* A float keeps its point, by which the syntax knows it. Nine digits tell all of fp32 apart, seventeen all of fp64. */
-static void print_real(struct dump *d, double number, int digits) {
-    char text[40];
-    snprintf(text, sizeof text, "%.*g", digits, number);
-    fprintf(d->out, "%s%s", text, strpbrk(text, ".enai") ? "" : ".0");
-}
-
-static void print_element(struct dump *d, const void *bytes, enum element element, int64_t index) {
-    const char *at = (const char *)bytes + index * element_bytes(element);
-    int64_t integer;
-    if (element_is_float(element)) print_real(d, element_load(bytes, element, index), element == ELEMENT_F64 ? 17 : 9);
-    else if (element == ELEMENT_S64 || element == ELEMENT_U64) {
-        memcpy(&integer, at, sizeof integer);
-        fprintf(d->out, element == ELEMENT_S64 ? "%lld" : "%llu", (long long)integer);
-    } else fprintf(d->out, "%.0f", element_load(bytes, element, index));
-}
-
-static void print_literal(struct dump *d, const struct value *value, const void *bytes) {
-    print_type(d, value);
-    fputs(" {", d->out);
-    for (int64_t i = 0, count = shape_count(&value->shape); i < count; i++) {
-        if (i) fputs(", ", d->out);
-        print_element(d, bytes, value->element, i);
-    }
-    fputc('}', d->out);
-}
-
-/* --- constants ----------------------------------------------------------------------------------------------------------- */
-
-/* Constants in front of a node whose first output, or in front of a constant which, is `value`. */
-static const char *print_ints(struct dump *d, int value, const char *suffix, const int64_t *ints, unsigned count) {
-    const char *name = fresh(d, value, suffix);
-    struct value list = {.element = ELEMENT_S64, .shape = {.rank = 1, .dims = {count}}};
-    print_result(d, name);
-    fputs("Constant <value = ", d->out);
-    print_literal(d, &list, ints);
-    fputs("> ()\n", d->out);
-    return name;
-}
-
-static const char *print_scalar(struct dump *d, int value, const char *suffix, enum element element, double number) {
-    const char *name = fresh(d, value, suffix);
-    uint64_t bytes = 0;
-    element_store(&bytes, element, 0, number);
-    print_result(d, name);
-    fputs("Constant <value = ", d->out);
-    print_literal(d, &(struct value){.element = element}, &bytes);
-    fputs("> ()\n", d->out);
-    return name;
-}
-
-static void print_filled(struct dump *d, int id, double fill, const char *comment) {
-    const struct value *value = &d->graph->values[id];
-    uint64_t bytes = 0;
-    element_store(&bytes, value->element, 0, fill);
-    const char *shape = print_ints(d, id, "shape", value->shape.dims, value->shape.rank);
-    print_result(d, d->raw[id]);
-    fputs("ConstantOfShape <value = ", d->out);
-    print_literal(d, &(struct value){.element = value->element, .shape = {.rank = 1, .dims = {1}}}, &bytes);
-    fputs("> (", d->out);
-    print_name(d, shape);
-    fprintf(d->out, ")%s\n", comment);
-}
-
-/* A seed is the bits of the attribute's fp32, or comes from the value's name (see the importer). */
-static void print_seed(struct dump *d, const struct value *value) {
-    uint32_t bits = (uint32_t)value->seed;
-    float seed;
-    if (value->seed != bits) return;
-    memcpy(&seed, &bits, sizeof seed);
-    fputs(", seed = ", d->out);
-    print_real(d, (double)seed, 9);
-}
-
-static void print_random(struct dump *d, int id) {
-    const struct value *value = &d->graph->values[id];
-    bool normal = value->contents == CONTENTS_NORMAL, remarked = value->seed > UINT32_MAX && value->seed != random_hash_text(d->raw[id]);
-    print_result(d, d->raw[id]);
-    fprintf(d->out, "%s <dtype = %d, %s = ", normal ? "RandomNormal" : "RandomUniform", types[value->element].number, normal ? "mean" : "low");
-    print_real(d, value->mean, 9);
-    fputs(normal ? ", scale = " : ", high = ", d->out);
-    print_real(d, value->deviation, 9);
-    print_seed(d, value);
-    fputs(", shape = ", d->out);
-    print_dims(d, value->shape.dims, value->shape.rank);
-    fprintf(d->out, "> ()%s\n", remarked ? " # its seed is not shown: other numbers stand in" : "");
-}
-
-static void print_constant(struct dump *d, int id) {
-    const struct value *value = &d->graph->values[id];
-    int64_t count = shape_count(&value->shape);
-    uint64_t few[SHOWN_MAX];
-    if (value->contents == CONTENTS_NORMAL || value->contents == CONTENTS_UNIFORM) print_random(d, id);
-    else if (value->contents == CONTENTS_ABSENT) print_filled(d, id, 0, " # contents absent: zeros stand in");
-    else if (count <= SHOWN_MAX) {
-        for (int64_t i = 0; i < count && value->contents == CONTENTS_FILL; i++) element_store(few, value->element, i, value->fill);
-        print_result(d, d->raw[id]);
-        fputs("Constant <value = ", d->out);
-        print_literal(d, value, value->contents == CONTENTS_FILL ? few : value->bytes);
-        fputs("> ()\n", d->out);
-    } else if (value->contents == CONTENTS_FILL) print_filled(d, id, value->fill, "");
-    else print_filled(d, id, 0, " # contents not shown: zeros stand in");
-}
+/* --- constants --------------------------------------------------------------------------------------------------------- */
 
 /* Once each, in front of the nodes that read them. */
-static void print_constants(struct dump *d, bool *printed) {
+static void print_constants(struct dump *d, bool *printed)
+{
     const struct graph *graph = d->graph;
     for (int i = 0; i < graph->node_count; i++)
         for (unsigned k = 0; !graph->nodes[i].dead && k < graph->nodes[i].input_count; k++) {
             int id = graph->nodes[i].inputs[k];
-            if (id == GRAPH_NONE || printed[id] || !value_is_constant(&graph->values[id])) continue;
+            if (id == GRAPH_NONE || printed[id] || !value_is_constant(&graph->values[id]))
+                continue;
             printed[id] = true;
-            print_constant(d, id);
+            dump_constant(d, id);
         }
     for (unsigned k = 0; k < graph->output_count; k++)
-        if (value_is_constant(&graph->values[graph->outputs[k]]) && !printed[graph->outputs[k]]) print_constant(d, graph->outputs[k]);
+        if (value_is_constant(&graph->values[graph->outputs[k]]) && !printed[graph->outputs[k]])
+            dump_constant(d, graph->outputs[k]);
 }
 
 /* --- attributes ---------------------------------------------------------------------------------------------------------- */
 
-struct list { struct dump *d; bool any; }; /* "<", then attributes between commas */
+struct list {
+    struct dump *d;
+    bool any;
+}; /* "<", then attributes between commas */
 
-static void attribute(struct list *list, const char *name) {
+static void attribute(struct list *list, const char *name)
+{
     fprintf(list->d->out, "%s%s = ", list->any ? ", " : " <", name);
     list->any = true;
 }
 
-static void attribute_int(struct list *list, const char *name, int64_t number) {
+static void attribute_int(struct list *list, const char *name, int64_t number)
+{
     attribute(list, name);
     fprintf(list->d->out, "%lld", (long long)number);
 }
 
-static void attribute_real(struct list *list, const char *name, float number) {
+static void attribute_real(struct list *list, const char *name, float number)
+{
     attribute(list, name);
-    print_real(list->d, (double)number, 9);
+    dump_real(list->d, (double)number, 9);
 }
 
-static void attribute_ints(struct list *list, const char *name, const int64_t *ints, unsigned count) {
+static void attribute_ints(struct list *list, const char *name, const int64_t *ints, unsigned count)
+{
     attribute(list, name);
-    print_dims(list->d, ints, count);
+    dump_dims(list->d, ints, count);
 }
 
-static void window_attributes(struct list *list, const struct attributes *at, bool dilations) {
+static void window_attributes(struct list *list, const struct attributes *at, bool dilations)
+{
     int64_t pads[6], ones[3] = {1, 1, 1};
-    for (unsigned i = 0; i < at->spatial; i++) pads[i] = at->pad_begin[i], pads[at->spatial + i] = at->pad_end[i];
+    for (unsigned i = 0; i < at->spatial; i++)
+        pads[i] = at->pad_begin[i], pads[at->spatial + i] = at->pad_end[i];
     attribute_ints(list, "kernel_shape", at->kernel, at->spatial);
     attribute_ints(list, "strides", at->stride[0] ? at->stride : ones, at->spatial);
-    if (dilations) attribute_ints(list, "dilations", at->dilation[0] ? at->dilation : ones, at->spatial);
+    if (dilations)
+        attribute_ints(list, "dilations", at->dilation[0] ? at->dilation : ones, at->spatial);
     attribute_ints(list, "pads", pads, 2 * at->spatial);
 }
 
-static void gemm_attributes(struct list *list, const struct attributes *at) {
+static void gemm_attributes(struct list *list, const struct attributes *at)
+{
     attribute_real(list, "alpha", at->alpha);
     attribute_real(list, "beta", at->beta);
     attribute_int(list, "transA", at->trans_a);
     attribute_int(list, "transB", at->trans_b);
 }
 
-static void lrn_attributes(struct list *list, const struct attributes *at) {
+static void lrn_attributes(struct list *list, const struct attributes *at)
+{
     attribute_int(list, "size", at->size);
     attribute_real(list, "alpha", at->alpha);
     attribute_real(list, "beta", at->beta);
     attribute_real(list, "bias", at->bias);
 }
 
-static void print_attributes(struct dump *d, const struct node *node) {
+static void print_attributes(struct dump *d, const struct node *node)
+{
     const struct attributes *at = &node->at;
     struct list list = {d, false};
     switch (node->op) {
-    case CORE_CONV: case CORE_QCONV: case CORE_CONV_INTEGER:
+    case CORE_CONV:
+    case CORE_QCONV:
+    case CORE_CONV_INTEGER:
         window_attributes(&list, at, true);
         attribute_int(&list, "group", at->groups);
         break;
-    case CORE_MAXPOOL: window_attributes(&list, at, true); break;
+    case CORE_MAXPOOL:
+        window_attributes(&list, at, true);
+        break;
     case CORE_AVERAGEPOOL:
         window_attributes(&list, at, false);
         attribute_int(&list, "count_include_pad", at->count_include_pad);
         break;
-    case CORE_GEMM: gemm_attributes(&list, at); break;
-    case CORE_LRN: lrn_attributes(&list, at); break;
-    case CORE_BATCHNORM: attribute_real(&list, "epsilon", at->epsilon); break;
-    case CORE_LEAKY: attribute_real(&list, "alpha", at->alpha); break;
-    case CORE_REDUCE_MEAN: case CORE_REDUCE_MAX: attribute_ints(&list, "axes", at->axes, at->axis_count); /* fall through */
-    case CORE_REDUCE_SUM: attribute_int(&list, "keepdims", at->keep_dims); break;
-    case CORE_SOFTMAX: case CORE_CONCAT: case CORE_GATHER: case CORE_QUANTIZE: case CORE_DEQUANTIZE: attribute_int(&list, "axis", at->axis); break;
-    case CORE_TRANSPOSE: attribute_ints(&list, "perm", at->perm, d->graph->values[node->outputs[0]].shape.rank); break;
-    case CORE_CAST: attribute_int(&list, "to", types[at->to].number); break;
-    default: break;
+    case CORE_GEMM:
+        gemm_attributes(&list, at);
+        break;
+    case CORE_LRN:
+        lrn_attributes(&list, at);
+        break;
+    case CORE_BATCHNORM:
+        attribute_real(&list, "epsilon", at->epsilon);
+        break;
+    case CORE_LEAKY:
+        attribute_real(&list, "alpha", at->alpha);
+        break;
+    case CORE_REDUCE_MEAN:
+    case CORE_REDUCE_MAX:
+        attribute_ints(&list, "axes", at->axes, at->axis_count); /* fall through */
+    case CORE_REDUCE_SUM:
+        attribute_int(&list, "keepdims", at->keep_dims);
+        break;
+    case CORE_SOFTMAX:
+    case CORE_CONCAT:
+    case CORE_GATHER:
+    case CORE_QUANTIZE:
+    case CORE_DEQUANTIZE:
+        attribute_int(&list, "axis", at->axis);
+        break;
+    case CORE_TRANSPOSE:
+        attribute_ints(&list, "perm", at->perm, d->graph->values[node->outputs[0]].shape.rank);
+        break;
+    case CORE_CAST:
+        attribute_int(&list, "to", dump_types[at->to].number);
+        break;
+    default:
+        break;
     }
-    if (list.any) fputc('>', d->out);
+    if (list.any)
+        fputc('>', d->out);
 }
 
 /* --- nodes --------------------------------------------------------------------------------------------------------------- */
 
 static const char *const operators[] = {
-    [CORE_CONV] = "Conv", [CORE_GEMM] = "Gemm", [CORE_MATMUL] = "MatMul", [CORE_QCONV] = "QLinearConv", [CORE_QMATMUL] = "QLinearMatMul",
-    [CORE_CONV_INTEGER] = "ConvInteger", [CORE_MATMUL_INTEGER] = "MatMulInteger", [CORE_BATCHNORM] = "BatchNormalization", [CORE_RELU] = "Relu",
-    [CORE_LEAKY] = "LeakyRelu", [CORE_CLIP] = "Clip", [CORE_SIGMOID] = "Sigmoid", [CORE_TANH] = "Tanh", [CORE_EXP] = "Exp", [CORE_LOG] = "Log",
-    [CORE_SQRT] = "Sqrt", [CORE_RECIPROCAL] = "Reciprocal", [CORE_NEG] = "Neg", [CORE_ABS] = "Abs", [CORE_FLOOR] = "Floor", [CORE_CEIL] = "Ceil",
-    [CORE_ERF] = "Erf", [CORE_ADD] = "Add", [CORE_SUB] = "Sub", [CORE_MUL] = "Mul", [CORE_DIV] = "Div", [CORE_MAX] = "Max", [CORE_MIN] = "Min",
-    [CORE_POW] = "Pow", [CORE_MAXPOOL] = "MaxPool", [CORE_AVERAGEPOOL] = "AveragePool", [CORE_SOFTMAX] = "Softmax", [CORE_LRN] = "LRN",
-    [CORE_REDUCE_MEAN] = "ReduceMean", [CORE_REDUCE_SUM] = "ReduceSum", [CORE_REDUCE_MAX] = "ReduceMax", [CORE_CONCAT] = "Concat",
-    [CORE_RESHAPE] = "Reshape", [CORE_TRANSPOSE] = "Transpose", [CORE_PAD] = "Pad", [CORE_SLICE] = "Slice", [CORE_GATHER] = "Gather",
-    [CORE_EXPAND] = "Expand", [CORE_CAST] = "Cast", [CORE_QUANTIZE] = "QuantizeLinear", [CORE_DEQUANTIZE] = "DequantizeLinear",
-    [CORE_COMPARE_EQUAL] = "Equal", [CORE_WHERE] = "Where",
+    [CORE_CONV] = "Conv",
+    [CORE_GEMM] = "Gemm",
+    [CORE_MATMUL] = "MatMul",
+    [CORE_QCONV] = "QLinearConv",
+    [CORE_QMATMUL] = "QLinearMatMul",
+    [CORE_CONV_INTEGER] = "ConvInteger",
+    [CORE_MATMUL_INTEGER] = "MatMulInteger",
+    [CORE_BATCHNORM] = "BatchNormalization",
+    [CORE_RELU] = "Relu",
+    [CORE_LEAKY] = "LeakyRelu",
+    [CORE_CLIP] = "Clip",
+    [CORE_SIGMOID] = "Sigmoid",
+    [CORE_TANH] = "Tanh",
+    [CORE_EXP] = "Exp",
+    [CORE_LOG] = "Log",
+    [CORE_SQRT] = "Sqrt",
+    [CORE_RECIPROCAL] = "Reciprocal",
+    [CORE_NEG] = "Neg",
+    [CORE_ABS] = "Abs",
+    [CORE_FLOOR] = "Floor",
+    [CORE_CEIL] = "Ceil",
+    [CORE_ERF] = "Erf",
+    [CORE_ADD] = "Add",
+    [CORE_SUB] = "Sub",
+    [CORE_MUL] = "Mul",
+    [CORE_DIV] = "Div",
+    [CORE_MAX] = "Max",
+    [CORE_MIN] = "Min",
+    [CORE_POW] = "Pow",
+    [CORE_MAXPOOL] = "MaxPool",
+    [CORE_AVERAGEPOOL] = "AveragePool",
+    [CORE_SOFTMAX] = "Softmax",
+    [CORE_LRN] = "LRN",
+    [CORE_REDUCE_MEAN] = "ReduceMean",
+    [CORE_REDUCE_SUM] = "ReduceSum",
+    [CORE_REDUCE_MAX] = "ReduceMax",
+    [CORE_CONCAT] = "Concat",
+    [CORE_RESHAPE] = "Reshape",
+    [CORE_TRANSPOSE] = "Transpose",
+    [CORE_PAD] = "Pad",
+    [CORE_SLICE] = "Slice",
+    [CORE_GATHER] = "Gather",
+    [CORE_EXPAND] = "Expand",
+    [CORE_CAST] = "Cast",
+    [CORE_QUANTIZE] = "QuantizeLinear",
+    [CORE_DEQUANTIZE] = "DequantizeLinear",
+    [CORE_COMPARE_EQUAL] = "Equal",
+    [CORE_WHERE] = "Where",
 };
 
 enum { EXTRA_MAX = 4 };
 
-static unsigned slice_inputs(struct dump *d, const struct node *node, const char *extra[EXTRA_MAX]) {
+static unsigned slice_inputs(struct dump *d, const struct node *node, const char *extra[EXTRA_MAX])
+{
     unsigned rank = d->graph->values[node->outputs[0]].shape.rank;
     int64_t ends[GRAPH_RANK_MAX], axes[GRAPH_RANK_MAX];
     for (unsigned i = 0; i < rank; i++) {
         axes[i] = i;
         ends[i] = node->at.ends[i] < 0 ? INT64_MIN + 1 : node->at.ends[i]; /* before the first element, which -1 would not say */
     }
-    extra[0] = print_ints(d, node->outputs[0], "starts", node->at.begins, rank);
-    extra[1] = print_ints(d, node->outputs[0], "ends", ends, rank);
-    extra[2] = print_ints(d, node->outputs[0], "axes", axes, rank);
-    extra[3] = print_ints(d, node->outputs[0], "steps", node->at.steps, rank);
+    extra[0] = dump_ints(d, node->outputs[0], "starts", node->at.begins, rank);
+    extra[1] = dump_ints(d, node->outputs[0], "ends", ends, rank);
+    extra[2] = dump_ints(d, node->outputs[0], "axes", axes, rank);
+    extra[3] = dump_ints(d, node->outputs[0], "steps", node->at.steps, rank);
     return 4;
 }
 
-static unsigned pad_inputs(struct dump *d, const struct node *node, const char *extra[EXTRA_MAX]) {
+static unsigned pad_inputs(struct dump *d, const struct node *node, const char *extra[EXTRA_MAX])
+{
     const struct value *y = &d->graph->values[node->outputs[0]];
     int64_t amounts[2 * GRAPH_RANK_MAX];
-    for (unsigned i = 0; i < y->shape.rank; i++) amounts[i] = node->at.begins[i], amounts[y->shape.rank + i] = node->at.ends[i];
-    extra[0] = print_ints(d, node->outputs[0], "pads", amounts, 2 * y->shape.rank);
-    extra[1] = print_scalar(d, node->outputs[0], "value", y->element, (double)node->at.alpha);
+    for (unsigned i = 0; i < y->shape.rank; i++)
+        amounts[i] = node->at.begins[i], amounts[y->shape.rank + i] = node->at.ends[i];
+    extra[0] = dump_ints(d, node->outputs[0], "pads", amounts, 2 * y->shape.rank);
+    extra[1] = dump_scalar(d, node->outputs[0], "value", y->element, (double)node->at.alpha);
     return 2;
 }
 
-static unsigned clip_inputs(struct dump *d, const struct node *node, const char *extra[EXTRA_MAX]) {
+static unsigned clip_inputs(struct dump *d, const struct node *node, const char *extra[EXTRA_MAX])
+{
     enum element element = d->graph->values[node->outputs[0]].element;
-    extra[0] = isinf(node->at.alpha) ? "" : print_scalar(d, node->outputs[0], "min", element, (double)node->at.alpha);
-    if (isinf(node->at.beta)) return !isinf(node->at.alpha);
-    extra[1] = print_scalar(d, node->outputs[0], "max", element, (double)node->at.beta);
+    extra[0] = isinf(node->at.alpha) ? "" : dump_scalar(d, node->outputs[0], "min", element, (double)node->at.alpha);
+    if (isinf(node->at.beta))
+        return !isinf(node->at.alpha);
+    extra[1] = dump_scalar(d, node->outputs[0], "max", element, (double)node->at.beta);
     return 2;
 }
 
 /* What the core operator holds as attributes and ONNX takes as inputs: constants in front of the node. */
-static unsigned extra_inputs(struct dump *d, const struct node *node, const char *extra[EXTRA_MAX]) {
+static unsigned extra_inputs(struct dump *d, const struct node *node, const char *extra[EXTRA_MAX])
+{
     const struct shape *y = &d->graph->values[node->outputs[0]].shape;
     switch (node->op) {
-    case CORE_RESHAPE: case CORE_EXPAND: extra[0] = print_ints(d, node->outputs[0], "shape", y->dims, y->rank); return 1;
-    case CORE_REDUCE_SUM: extra[0] = print_ints(d, node->outputs[0], "axes", node->at.axes, node->at.axis_count); return 1;
-    case CORE_SLICE: return slice_inputs(d, node, extra);
-    case CORE_PAD: return pad_inputs(d, node, extra);
-    case CORE_CLIP: return clip_inputs(d, node, extra);
-    default: return 0;
+    case CORE_RESHAPE:
+    case CORE_EXPAND:
+        extra[0] = dump_ints(d, node->outputs[0], "shape", y->dims, y->rank);
+        return 1;
+    case CORE_REDUCE_SUM:
+        extra[0] = dump_ints(d, node->outputs[0], "axes", node->at.axes, node->at.axis_count);
+        return 1;
+    case CORE_SLICE:
+        return slice_inputs(d, node, extra);
+    case CORE_PAD:
+        return pad_inputs(d, node, extra);
+    case CORE_CLIP:
+        return clip_inputs(d, node, extra);
+    default:
+        return 0;
     }
 }
 
-static void print_node(struct dump *d, const struct node *node) {
+static void print_node(struct dump *d, const struct node *node)
+{
     const char *extra[EXTRA_MAX];
     unsigned extras = extra_inputs(d, node, extra), inputs = node->input_count;
-    while (inputs && node->inputs[inputs - 1] == GRAPH_NONE) inputs--;
-    print_result(d, d->raw[node->outputs[0]]);
+    while (inputs && node->inputs[inputs - 1] == GRAPH_NONE)
+        inputs--;
+    dump_result(d, d->raw[node->outputs[0]]);
     fputs(operators[node->op], d->out);
     print_attributes(d, node);
     fputs(" (", d->out);
     for (unsigned k = 0; k < inputs + extras; k++) {
-        if (k) fputs(", ", d->out);
-        print_name(d, k >= inputs ? extra[k - inputs] : node->inputs[k] == GRAPH_NONE ? "" : d->raw[node->inputs[k]]);
+        if (k)
+            fputs(", ", d->out);
+        dump_name(d, k >= inputs ? extra[k - inputs] : node->inputs[k] == GRAPH_NONE ? "" : d->raw[node->inputs[k]]);
     }
     fputs(")\n", d->out);
 }
 
 /* --- the whole ----------------------------------------------------------------------------------------------------------- */
 
-static void print_list(struct dump *d, const int *ids, unsigned count) {
+static void print_list(struct dump *d, const int *ids, unsigned count)
+{
     fputc('(', d->out);
     for (unsigned k = 0; k < count; k++) {
-        if (k) fputs(", ", d->out);
-        print_type(d, &d->graph->values[ids[k]]);
+        if (k)
+            fputs(", ", d->out);
+        dump_type(d, &d->graph->values[ids[k]]);
         fputc(' ', d->out);
-        print_name(d, d->raw[ids[k]]);
+        dump_name(d, d->raw[ids[k]]);
     }
     fputc(')', d->out);
 }
 
-static void print_graph(struct dump *d, bool *printed) {
+static void print_graph(struct dump *d, bool *printed)
+{
     fputs("<\n  ir_version: 8,\n  opset_import: [\"\" : 17]\n>\n", d->out);
-    print_name(d, d->graph->name && d->graph->name[0] ? d->graph->name : "graph");
+    dump_name(d, d->graph->name && d->graph->name[0] ? d->graph->name : "graph");
     fputc(' ', d->out);
     print_list(d, d->graph->inputs, d->graph->input_count);
     fputs(" => ", d->out);
@@ -405,34 +303,47 @@ static void print_graph(struct dump *d, bool *printed) {
     fputs("\n{\n", d->out);
     print_constants(d, printed);
     for (int i = 0; i < d->graph->node_count; i++)
-        if (!d->graph->nodes[i].dead) print_node(d, &d->graph->nodes[i]);
+        if (!d->graph->nodes[i].dead)
+            print_node(d, &d->graph->nodes[i]);
     fputs("}\n", d->out);
 }
 
-static void take_name(struct dump *d, int value) {
-    if (value != GRAPH_NONE && !d->raw[value]) d->raw[value] = unique(d, d->graph->values[value].name);
+static void take_name(struct dump *d, int value)
+{
+    if (value != GRAPH_NONE && !d->raw[value])
+        d->raw[value] = dump_unique(d, d->graph->values[value].name);
 }
 
 /* What the world outside sees keeps its name before all others. Values that nobody reads have none. */
-static void take_names(struct dump *d) {
+static void take_names(struct dump *d)
+{
     const struct graph *graph = d->graph;
-    for (unsigned k = 0; k < graph->input_count; k++) take_name(d, graph->inputs[k]);
-    for (unsigned k = 0; k < graph->output_count; k++) take_name(d, graph->outputs[k]);
+    for (unsigned k = 0; k < graph->input_count; k++)
+        take_name(d, graph->inputs[k]);
+    for (unsigned k = 0; k < graph->output_count; k++)
+        take_name(d, graph->outputs[k]);
     for (int i = 0; i < graph->node_count; i++) {
-        if (graph->nodes[i].dead) continue;
-        for (unsigned k = 0; k < graph->nodes[i].input_count; k++) take_name(d, graph->nodes[i].inputs[k]);
-        for (unsigned k = 0; k < graph->nodes[i].output_count; k++) take_name(d, graph->nodes[i].outputs[k]);
+        if (graph->nodes[i].dead)
+            continue;
+        for (unsigned k = 0; k < graph->nodes[i].input_count; k++)
+            take_name(d, graph->nodes[i].inputs[k]);
+        for (unsigned k = 0; k < graph->nodes[i].output_count; k++)
+            take_name(d, graph->nodes[i].outputs[k]);
     }
 }
 
-enum weft_status graph_dump(const struct graph *graph, void *file) {
+enum weft_status graph_dump(const struct graph *graph, void *file)
+{
     size_t count = (size_t)graph->value_count + 1;
     struct dump d = {.graph = graph, .out = file, .raw = calloc(count, sizeof *d.raw)};
     bool *printed = calloc(count, sizeof *printed);
-    if (d.raw && printed) take_names(&d);
-    if (d.raw && printed && !d.no_memory) print_graph(&d, printed);
+    if (d.raw && printed)
+        take_names(&d);
+    if (d.raw && printed && !d.no_memory)
+        print_graph(&d, printed);
     names_clear(&d.taken);
-    for (size_t i = 0; i < d.made_count; i++) free(d.made[i]);
+    for (size_t i = 0; i < d.made_count; i++)
+        free(d.made[i]);
     bool done = d.raw && printed && !d.no_memory;
     free(d.raw);
     free(d.made);

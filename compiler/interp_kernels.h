@@ -10,7 +10,8 @@
 
 struct call {
     const struct node *node;
-    const struct tensor *const *in; unsigned in_count;
+    const struct tensor *const *in;
+    unsigned in_count;
     struct tensor *const *out;
     struct weft_diag *diag;
 };
@@ -54,9 +55,13 @@ enum weft_status interp_dequantize(const struct call *call);
 enum weft_status interp_refuse(const struct call *call, const char *message);
 
 /* interp_gemm.c: C[m][n] = op(A) op(B) in fp32, row-major; `ld` counts elements. `accumulate` adds to C. */
-struct gemm { bool trans_a, trans_b, accumulate; int64_t m, n, k, lda, ldb, ldc; };
+struct gemm {
+    bool trans_a, trans_b, accumulate;
+    int64_t m, n, k, lda, ldb, ldc;
+};
 void interp_sgemm(const struct gemm *g, const float *a, const float *b, float *c);
-/* The same into 32-bit integers, exact (modulo 2^32) where a and b hold integers of magnitude 255 at most. No accumulate. False: no memory. */
+/* The same into 32-bit integers, exact (modulo 2^32) where a and b hold integers of magnitude 255 at most. No accumulate. False: no memory.
+ */
 bool interp_igemm(const struct gemm *g, const float *a, const float *b, int32_t *c);
 
 /* interp_requantise.c: what QLinearConv and QLinearMatMul share: inputs x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero. */
@@ -65,7 +70,13 @@ enum weft_status interp_check_bytes(const struct call *call, const struct tensor
 /* The integers of t less their zero points as fp32, for the caller to free. Entry j of several zero points belongs to
  * elements j x per to (j + 1) x per, and round again. NULL: no memory. */
 float *interp_centre(const struct tensor *t, const struct tensor *zero, int64_t per);
-struct requantise { const float *x_scale, *w_scale; bool many_x, many_w; float y_scale; int32_t zero, low, high; struct tensor *y; };
+struct requantise {
+    const float *x_scale, *w_scale;
+    bool many_x, many_w;
+    float y_scale;
+    int32_t zero, low, high;
+    struct tensor *y;
+};
 void interp_requantise_set(struct requantise *q, const struct call *call);
 float interp_requantise_scale(const struct requantise *q, int64_t row, int64_t column); /* x_scale w_scale / y_scale */
 void interp_requantise_store(const struct requantise *q, int64_t index, int32_t sum, float scale);
@@ -73,14 +84,14 @@ void interp_requantise_store(const struct requantise *q, int64_t index, int32_t 
 /* interp_walk.c: up to three operands broadcast over a result, walked in rows. Strides count elements; 0: the operand repeats. */
 enum { WALK_OPERANDS = 3 };
 struct walk {
-    unsigned rank, operands;           /* rank >= 1; dimensions that belong together are merged */
+    unsigned rank, operands; /* rank >= 1; dimensions that belong together are merged */
     int64_t dims[GRAPH_RANK_MAX + 1], strides[WALK_OPERANDS][GRAPH_RANK_MAX + 1];
-    int64_t row, rows;                 /* length of a row (the innermost dimension); how many there are */
+    int64_t row, rows;                                    /* length of a row (the innermost dimension); how many there are */
     int64_t index[GRAPH_RANK_MAX + 1], at[WALK_OPERANDS]; /* where the present row begins in each operand */
 };
 void walk_start(struct walk *walk, const struct shape *result, const struct shape *const *operands, unsigned count);
 void walk_start_strided(struct walk *walk, const struct shape *result, const int64_t *const *strides, unsigned count);
-void walk_next(struct walk *walk);     /* to the next row */
+void walk_next(struct walk *walk); /* to the next row */
 void shape_strides(int64_t *strides, const struct shape *shape);
 /* Copies elements of `size` bytes: operand 0 of the walk is the source, operand 1 the destination. */
 void walk_copy(struct walk *walk, const char *source, char *destination, unsigned size);
@@ -89,6 +100,9 @@ void walk_copy(struct walk *walk, const char *source, char *destination, unsigne
 __int128 interp_load_integer(const void *bytes, enum element element, int64_t index);
 void interp_store_integer(void *bytes, enum element element, int64_t index, __int128 value);
 
-static inline size_t tensor_bytes(const struct tensor *t) { return (size_t)shape_count(&t->shape) * element_bytes(t->element); }
+static inline size_t tensor_bytes(const struct tensor *t)
+{
+    return (size_t)shape_count(&t->shape) * element_bytes(t->element);
+}
 
 #endif

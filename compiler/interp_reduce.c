@@ -5,29 +5,36 @@
 #include <stdlib.h>
 
 /* Strides of the result as the input is walked: 0 along an axis that is reduced. */
-static void result_strides(int64_t *strides, const struct node *node, const struct shape *x) {
+static void result_strides(int64_t *strides, const struct node *node, const struct shape *x)
+{
     bool reduced[GRAPH_RANK_MAX] = {false};
-    for (unsigned i = 0; i < node->at.axis_count; i++) reduced[node->at.axes[i]] = true;
+    for (unsigned i = 0; i < node->at.axis_count; i++)
+        reduced[node->at.axes[i]] = true;
     int64_t stride = 1;
     for (unsigned d = x->rank; d-- > 0;) {
         strides[d] = reduced[d] ? 0 : stride;
-        if (!reduced[d]) stride *= x->dims[d];
+        if (!reduced[d])
+            stride *= x->dims[d];
     }
 }
 
 /* Sums of f32 in double: the order does not show. */
-static void reduce_f32(struct walk *walk, const float *x, double *sums, bool maximum) {
+static void reduce_f32(struct walk *walk, const float *x, double *sums, bool maximum)
+{
     for (int64_t r = 0; r < walk->rows; r++, walk_next(walk)) {
         double *to = sums + walk->at[1];
         int64_t step = walk->strides[1][0];
         const float *from = x + walk->at[0];
         for (int64_t i = 0; i < walk->row; i++)
-            if (!maximum) to[i * step] += from[i];
-            else if (from[i] > to[i * step] || from[i] != from[i]) to[i * step] = from[i];
+            if (!maximum)
+                to[i * step] += from[i];
+            else if (from[i] > to[i * step] || from[i] != from[i])
+                to[i * step] = from[i];
     }
 }
 
-static void reduce_integers(struct walk *walk, const struct tensor *x, __int128 *sums, bool maximum) {
+static void reduce_integers(struct walk *walk, const struct tensor *x, __int128 *sums, bool maximum)
+{
     for (int64_t r = 0; r < walk->rows; r++, walk_next(walk))
         for (int64_t i = 0; i < walk->row; i++) {
             __int128 v = interp_load_integer(x->bytes, x->element, walk->at[0] + i), *to = &sums[walk->at[1] + i * walk->strides[1][0]];
@@ -35,24 +42,32 @@ static void reduce_integers(struct walk *walk, const struct tensor *x, __int128 
         }
 }
 
-static void finish_f32(struct tensor *y, const double *sums, int64_t count, double divisor) {
-    for (int64_t i = 0; i < count; i++) ((float *)y->bytes)[i] = (float)(sums[i] / divisor);
+static void finish_f32(struct tensor *y, const double *sums, int64_t count, double divisor)
+{
+    for (int64_t i = 0; i < count; i++)
+        ((float *)y->bytes)[i] = (float)(sums[i] / divisor);
 }
 
-static void finish_integers(struct tensor *y, const __int128 *sums, int64_t count, int64_t divisor) {
-    for (int64_t i = 0; i < count; i++) interp_store_integer(y->bytes, y->element, i, divisor ? sums[i] / divisor : 0);
+static void finish_integers(struct tensor *y, const __int128 *sums, int64_t count, int64_t divisor)
+{
+    for (int64_t i = 0; i < count; i++)
+        interp_store_integer(y->bytes, y->element, i, divisor ? sums[i] / divisor : 0);
 }
 
-enum weft_status interp_reduce(const struct call *call) {
+enum weft_status interp_reduce(const struct call *call)
+{
     const struct tensor *x = call->in[0];
     struct tensor *y = call->out[0];
     int64_t strides[GRAPH_RANK_MAX], own[GRAPH_RANK_MAX], count = shape_count(&y->shape);
     bool maximum = call->node->op == CORE_REDUCE_MAX, floats = x->element == ELEMENT_F32;
     void *sums = calloc((size_t)(count ? count : 1), sizeof(__int128));
-    if (!sums) return WEFT_NO_MEMORY;
+    if (!sums)
+        return WEFT_NO_MEMORY;
     for (int64_t i = 0; maximum && i < count; i++)
-        if (floats) ((double *)sums)[i] = -INFINITY;
-        else ((__int128 *)sums)[i] = INT64_MIN;
+        if (floats)
+            ((double *)sums)[i] = -INFINITY;
+        else
+            ((__int128 *)sums)[i] = INT64_MIN;
     struct walk walk;
     shape_strides(own, &x->shape);
     result_strides(strides, call->node, &x->shape);

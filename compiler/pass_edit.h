@@ -21,6 +21,9 @@ bool edit_is_all(struct graph *graph, int value, double number);
 /* May its contents be looked at? No where they are absent, or would have to be made while the graph is for timing only. */
 bool edit_is_known(const struct graph *graph, int value);
 /* A constant of NAME/SUFFIX; bytes NULL: absent. The id, or GRAPH_NONE: no memory. */
-int edit_constant(struct graph *graph, const char *name, const char *suffix, enum element element, const struct shape *shape, const void *bytes);
+int edit_constant(struct graph *graph, const char *name, const char *suffix, enum element element, const struct shape *shape,
+                  const void *bytes);
+/* A node whose inputs are all constants goes, and its output becomes a constant (pass_fold.c). */
+enum weft_status edit_fold(struct graph *graph, struct node *node, struct weft_diag *diag);
 
 #endif

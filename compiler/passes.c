@@ -9,8 +9,10 @@
     ROW(import, NULL, "the graph as it was read") \
     ROW(fold, pass_fold, "nodes whose inputs are all constants become constants") \
     ROW(identity, pass_identity, "nodes that change nothing go") \
+    ROW(qdq, pass_qdq, "dequantize, multiply, quantize become the integer operator") \
     ROW(batchnorm, pass_batchnorm, "batch normalisation into weights and bias, or mul and add") \
-    ROW(pad, pass_pad, "padding into the convolution or pool behind it")
+    ROW(pad, pass_pad, "padding into the convolution or pool behind it") \
+    ROW(stack, pass_stack, "a product with a stack of matrices into one product each")
 
 const struct pass pass_table[] = {
 #define ROW(name, run, meaning) {#name, run, meaning},
@@ -25,6 +27,9 @@ static const char *const names[] = {
 #undef ROW
 };
 
+#define ROW(name, run, meaning) " " #name
+#define ALL_NAMES PASSES(ROW)
+
 const char *const *weft_pass_names(size_t *count) {
     *count = sizeof names / sizeof names[0];
     return names;
@@ -37,7 +42,7 @@ static enum weft_status check_name(const char *name, struct weft_diag *diag) {
         if (!strcmp(names[i], name)) return WEFT_OK;
     if (!name) return WEFT_OK;
     const char *nearest = weft_nearest(name, names, count);
-    return weft_error(diag, "--dump-after %s: no such pass%s%s; import, fold, identity, batchnorm or pad is right", name, nearest ? ", did you mean " : "", nearest ? nearest : "");
+    return weft_error(diag, "--dump-after %s: no such pass%s%s; right are:" ALL_NAMES, name, nearest ? ", did you mean " : "", nearest ? nearest : "");
 }
 
 static enum weft_status run_pass(const struct pass *pass, struct graph *graph, struct weft_diag *diag) {

@@ -7,8 +7,10 @@
 
 enum weft_status pass_fold(struct graph *graph, struct weft_diag *diag);       /* nodes whose inputs are all constants */
 enum weft_status pass_identity(struct graph *graph, struct weft_diag *diag);   /* nodes that change nothing (reshape to the same shape, add 0, pad 0) */
+enum weft_status pass_qdq(struct graph *graph, struct weft_diag *diag);        /* dequantize, multiply, quantize into the integer operator */
 enum weft_status pass_batchnorm(struct graph *graph, struct weft_diag *diag);  /* batch normalisation into the convolution or gemm before it, or to mul and add */
 enum weft_status pass_pad(struct graph *graph, struct weft_diag *diag);        /* pad into the convolution or pool behind it */
+enum weft_status pass_stack(struct graph *graph, struct weft_diag *diag);     /* a product with a stack of constant matrices into one product each */
 
 struct pass { const char *name; enum weft_status (*run)(struct graph *graph, struct weft_diag *diag); const char *meaning; };
 extern const struct pass pass_table[]; /* ends with a NULL name; passes.c */

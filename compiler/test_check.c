@@ -12,11 +12,13 @@
 
 #include "weft_compiler.h"
 
-static void note(void *user, const char *message) {
+static void note(void *user, const char *message)
+{
     snprintf(user, 256, "%s", message);
 }
 
-static struct weft_network *load(const char *text, bool timing_only) {
+static struct weft_network *load(const char *text, bool timing_only)
+{
     char path[] = "/tmp/weft-check-XXXXXX.onnxtxt";
     int file = mkstemps(path, 8);
     assert_true(file >= 0);
@@ -30,19 +32,21 @@ static struct weft_network *load(const char *text, bool timing_only) {
     return network;
 }
 
-static const char text[] =
-    "<ir_version: 8, opset_import: [\"\" : 17]>\n"
-    "g (float[2] x) => (float[2] y)\n"
-    "{\n  two = Constant <value = float {2.0}> ()\n  scaled = Mul (x, two)\n  positive = Relu (scaled)\n  whole = Cast <to = 7> (positive)\n  back = Cast <to = 1> (whole)\n  y = Neg (back)\n}\n";
+static const char text[] = "<ir_version: 8, opset_import: [\"\" : 17]>\n"
+                           "g (float[2] x) => (float[2] y)\n"
+                           "{\n  two = Constant <value = float {2.0}> ()\n  scaled = Mul (x, two)\n  positive = Relu (scaled)\n  whole = "
+                           "Cast <to = 7> (positive)\n  back = Cast <to = 1> (whole)\n  y = Neg (back)\n}\n";
 
-static struct weft_array array(const char *name, const char *element, uint64_t count, void *bytes, uint64_t size) {
+static struct weft_array array(const char *name, const char *element, uint64_t count, void *bytes, uint64_t size)
+{
     struct weft_array out = {.name = (char *)name, .rank = 1, .dims = {count}, .bytes = bytes, .size = size};
     strcpy(out.element, element);
     return out;
 }
 
 /* x = -1, 2.25: twice that -2, 4.5; its positive part 0, 4.5; whole 0, 4; the output 0, -4. A second run replaces the first. */
-static void values_by_name(void **state) {
+static void values_by_name(void **state)
+{
     struct weft_network *network = load(text, false);
     struct weft_diag diag = {weft_diag_stderr, NULL, 0};
     uint64_t count = 0;
@@ -62,12 +66,14 @@ static void values_by_name(void **state) {
     weft_network_free(network);
 }
 
-static void wrong_inputs_are_refused(void **state) {
+static void wrong_inputs_are_refused(void **state)
+{
     char message[256];
     struct weft_diag diag = {note, message, 0};
     struct weft_network *network = load(text, false);
     float x[3] = {0};
-    struct weft_array long_one = array("x", "float32", 3, x, sizeof x), other = array("z", "float32", 2, x, 8), typed = array("x", "int32", 2, x, 8);
+    struct weft_array long_one = array("x", "float32", 3, x, sizeof x), other = array("z", "float32", 2, x, 8),
+                      typed = array("x", "int32", 2, x, 8);
     assert_int_equal(weft_network_interpret(network, &(struct weft_arrays){&long_one, 1}, &diag), WEFT_ERROR);
     assert_string_equal(message, "input x: the array is float32 [3]; float32 [2] is right");
     assert_int_equal(weft_network_interpret(network, &(struct weft_arrays){&other, 1}, &diag), WEFT_ERROR);
@@ -77,7 +83,8 @@ static void wrong_inputs_are_refused(void **state) {
     weft_network_free(network);
 }
 
-static void timing_only_is_refused(void **state) {
+static void timing_only_is_refused(void **state)
+{
     char message[256];
     struct weft_diag diag = {note, message, 0};
     struct weft_network *network = load(text, true);
@@ -92,7 +99,8 @@ static void timing_only_is_refused(void **state) {
 
 enum { COUNT = 20000 };
 
-static struct weft_arrays random_inputs(const char *element, uint64_t seed) {
+static struct weft_arrays random_inputs(const char *element, uint64_t seed)
+{
     struct weft_tensor tensor = {.name = (char *)"x", .rank = 2, .dims = {2, COUNT / 2}, .bytes = COUNT};
     struct weft_program program = {.inputs = &tensor, .input_count = 1};
     struct weft_arrays out;
@@ -104,11 +112,13 @@ static struct weft_arrays random_inputs(const char *element, uint64_t seed) {
 }
 
 /* Mean and variance of 20,000 normal numbers stay within five standard errors: 5 / sqrt 20000 and 5 sqrt(2 / 20000). */
-static void floats_are_normal(void **state) {
+static void floats_are_normal(void **state)
+{
     struct weft_arrays in = random_inputs("float32", 7), same = random_inputs("float32", 7), other = random_inputs("float32", 8);
     const float *x = in.items[0].bytes;
     double sum = 0, squares = 0;
-    for (int i = 0; i < COUNT; i++) sum += (double)x[i], squares += (double)x[i] * (double)x[i];
+    for (int i = 0; i < COUNT; i++)
+        sum += (double)x[i], squares += (double)x[i] * (double)x[i];
     assert_true(fabs(sum / COUNT) < 0.036);
     assert_true(fabs(squares / COUNT - 1) < 0.05);
     assert_memory_equal(x, same.items[0].bytes, COUNT * sizeof *x);
@@ -119,15 +129,19 @@ static void floats_are_normal(void **state) {
 }
 
 /* Each of 256 values comes 78 times of 20,000, within six standard deviations of 8.8. */
-static void bytes_are_uniform(void **state) {
+static void bytes_are_uniform(void **state)
+{
     struct weft_arrays in = random_inputs("int8", 7);
     int seen[256] = {0};
-    for (int i = 0; i < COUNT; i++) seen[((const uint8_t *)in.items[0].bytes)[i]]++;
-    for (int i = 0; i < 256; i++) assert_in_range(seen[i], 25, 131);
+    for (int i = 0; i < COUNT; i++)
+        seen[((const uint8_t *)in.items[0].bytes)[i]]++;
+    for (int i = 0; i < 256; i++)
+        assert_in_range(seen[i], 25, 131);
     weft_arrays_free(&in);
 }
 
-static void bools_are_bools(void **state) {
+static void bools_are_bools(void **state)
+{
     struct weft_arrays in = random_inputs("bool", 7);
     int ones = 0;
     for (int i = 0; i < COUNT; i++) {
@@ -138,8 +152,10 @@ static void bools_are_bools(void **state) {
     weft_arrays_free(&in);
 }
 
-static void unknown_types_are_refused(void **state) {
-    struct weft_tensor tensors[] = {{.name = (char *)"x", .rank = 1, .dims = {4}, .bytes = 4, .element = "float32"}, {.name = (char *)"z", .rank = 1, .dims = {4}, .bytes = 4, .element = "complex64"}};
+static void unknown_types_are_refused(void **state)
+{
+    struct weft_tensor tensors[] = {{.name = (char *)"x", .rank = 1, .dims = {4}, .bytes = 4, .element = "float32"},
+                                    {.name = (char *)"z", .rank = 1, .dims = {4}, .bytes = 4, .element = "complex64"}};
     struct weft_program program = {.inputs = tensors, .input_count = 2};
     char message[256];
     struct weft_diag diag = {note, message, 0};
@@ -149,10 +165,16 @@ static void unknown_types_are_refused(void **state) {
     assert_int_equal(out.count, 0);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_by_name), cmocka_unit_test(wrong_inputs_are_refused), cmocka_unit_test(timing_only_is_refused),
-        cmocka_unit_test(floats_are_normal), cmocka_unit_test(bytes_are_uniform), cmocka_unit_test(bools_are_bools), cmocka_unit_test(unknown_types_are_refused),
+        cmocka_unit_test(values_by_name),
+        cmocka_unit_test(wrong_inputs_are_refused),
+        cmocka_unit_test(timing_only_is_refused),
+        cmocka_unit_test(floats_are_normal),
+        cmocka_unit_test(bytes_are_uniform),
+        cmocka_unit_test(bools_are_bools),
+        cmocka_unit_test(unknown_types_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,8 @@
 /* Every core operator that the text can name, shapes as small as they can be. */
 static const char everything[] =
     "<ir_version: 8, opset_import: [\"\" : 17]>\n"
-    "all (float[1, 4, 6, 6] x, uint8[1, 2, 4, 4] q, int64[2] which, bool[4] mask) => (float[1, 12] flat, uint8[1, 3, 4, 4] qy, int32[1, 3, 4, 4] iy, uint8[1, 2, 4, 3] my, int32[1, 2, 4, 3] mi, float16[2, 36] half)\n"
+    "all (float[1, 4, 6, 6] x, uint8[1, 2, 4, 4] q, int64[2] which, bool[4] mask) => (float[1, 12] flat, uint8[1, 3, 4, 4] qy, int32[1, 3, "
+    "4, 4] iy, uint8[1, 2, 4, 3] my, int32[1, 2, 4, 3] mi, float16[2, 36] half)\n"
     "{\n"
     "  w = RandomNormal <shape = [8, 2, 3, 3], scale = 0.25, seed = 3.0> ()\n"
     "  b = RandomUniform <shape = [8], low = -1.0, high = 2.0> ()\n"
@@ -39,14 +40,19 @@ static const char everything[] =
     "  cut = Slice (padded, starts, ends, axes, steps)\n"
     "  t = Transpose <perm = [0, 2, 3, 1]> (cut)\n"
     "  g = Gather <axis = 3> (t, which)\n"
-    "  sg = Sigmoid (g)\n  th = Tanh (sg)\n  e = Exp (th)\n  lg = Log (e)\n  sq = Sqrt (e)\n  rc = Reciprocal (sq)\n  ng = Neg (rc)\n  ab = Abs (ng)\n  fl = Floor (lg)\n  ce = Ceil (fl)\n  er = Erf (ab)\n  lk = LeakyRelu <alpha = 0.1> (ng)\n"
+    "  sg = Sigmoid (g)\n  th = Tanh (sg)\n  e = Exp (th)\n  lg = Log (e)\n  sq = Sqrt (e)\n  rc = Reciprocal (sq)\n  ng = Neg (rc)\n  ab "
+    "= Abs (ng)\n  fl = Floor (lg)\n  ce = Ceil (fl)\n  er = Erf (ab)\n  lk = LeakyRelu <alpha = 0.1> (ng)\n"
     "  low = Constant <value = float {-0.25}> ()\n"
     "  cl = Clip (lk, low)\n"
-    "  ad = Add (cl, er)\n  sb = Sub (ad, ce)\n  mu = Mul (sb, sg)\n  dv = Div (mu, e)\n  mx = Max (dv, th)\n  mn = Min (mx, e)\n  pw = Pow (e, sg)\n  sum = Add (mn, pw)\n"
-    "  rm = ReduceMean <axes = [2], keepdims = 0> (sum)\n  one = Constant <value_ints = [1]> ()\n  rs = ReduceSum <keepdims = 1> (rm, one)\n  rx = ReduceMax <axes = [1]> (rs)\n"
+    "  ad = Add (cl, er)\n  sb = Sub (ad, ce)\n  mu = Mul (sb, sg)\n  dv = Div (mu, e)\n  mx = Max (dv, th)\n  mn = Min (mx, e)\n  pw = "
+    "Pow (e, sg)\n  sum = Add (mn, pw)\n"
+    "  rm = ReduceMean <axes = [2], keepdims = 0> (sum)\n  one = Constant <value_ints = [1]> ()\n  rs = ReduceSum <keepdims = 1> (rm, "
+    "one)\n  rx = ReduceMax <axes = [1]> (rs)\n"
     "  six = Constant <value_ints = [1, 6, 2]> ()\n"
-    "  ex = Expand (rx, six)\n  so = Softmax <axis = 1> (ex)\n  flatten = Constant <value_ints = [1, 12]> ()\n  flat = Reshape (so, flatten)\n"
-    "  qs = Constant <value = float {0.5}> ()\n  qz = Constant <value = uint8 {7}> ()\n  wz = Constant <value = int8 {0}> ()\n  ys = Constant <value = float {4.0}> ()\n"
+    "  ex = Expand (rx, six)\n  so = Softmax <axis = 1> (ex)\n  flatten = Constant <value_ints = [1, 12]> ()\n  flat = Reshape (so, "
+    "flatten)\n"
+    "  qs = Constant <value = float {0.5}> ()\n  qz = Constant <value = uint8 {7}> ()\n  wz = Constant <value = int8 {0}> ()\n  ys = "
+    "Constant <value = float {4.0}> ()\n"
     "  qw = Constant <value = int8[3, 2, 1, 2] {1, -2, 3, -4, 5, -6, 7, -8, 9, -10, 11, -12}> ()\n"
     "  qp = Constant <value = uint8 {0}> ()\n"
     "  qy = QLinearConv <kernel_shape = [1, 2], pads = [0, 1, 0, 0]> (q, qs, qz, qw, qs, wz, ys, qz)\n"
@@ -58,13 +64,16 @@ static const char everything[] =
     "  ga = RandomNormal <shape = [4, 36], seed = 5.0> ()\n  gb = RandomNormal <shape = [36, 36], seed = 6.0, scale = 0.1> ()\n"
     "  reshaped = Constant <value_ints = [4, 36]> ()\n  x2 = Reshape (x, reshaped)\n"
     "  ge = Gemm <alpha = 0.5, beta = 2.0, transA = 0, transB = 1> (x2, gb, ga)\n"
-    "  bk = Constant <value_ints = [1, 1, 1, 32]> ()\n  bk2 = Reshape (back, bk)\n  mw = RandomNormal <shape = [32, 36], seed = 7.0> ()\n  mm = MatMul (bk2, mw)\n"
+    "  bk = Constant <value_ints = [1, 1, 1, 32]> ()\n  bk2 = Reshape (back, bk)\n  mw = RandomNormal <shape = [32, 36], seed = 7.0> ()\n  "
+    "mm = MatMul (bk2, mw)\n"
     "  col = Constant <value_ints = [4, 1]> ()\n  mask2 = Reshape (mask, col)\n  wh = Where (mask2, ge, mm)\n"
-    "  to = Constant <value_ints = [2, 72]> ()\n  wide = Reshape (wh, to)\n  narrow_starts = Constant <value_ints = [36]> ()\n  narrow_ends = Constant <value_ints = [72]> ()\n  second = Slice (wide, narrow_starts, narrow_ends, one)\n"
+    "  to = Constant <value_ints = [2, 72]> ()\n  wide = Reshape (wh, to)\n  narrow_starts = Constant <value_ints = [36]> ()\n  "
+    "narrow_ends = Constant <value_ints = [72]> ()\n  second = Slice (wide, narrow_starts, narrow_ends, one)\n"
     "  joined = Concat <axis = 1> (second)\n  half = Cast <to = 10> (joined)\n"
     "}\n";
 
-static struct graph *import_path(const char *path) {
+static struct graph *import_path(const char *path)
+{
     struct weft_diag diag = {weft_diag_stderr, NULL, 0};
     struct weft_compile_options options = {.batch = 0};
     struct graph *graph;
@@ -72,7 +81,8 @@ static struct graph *import_path(const char *path) {
     return graph;
 }
 
-static struct graph *import_text(const char *text, size_t bytes) {
+static struct graph *import_text(const char *text, size_t bytes)
+{
     char path[] = "/tmp/weft-dump-XXXXXX.onnxtxt";
     int file = mkstemps(path, 8);
     assert_true(file >= 0);
@@ -83,7 +93,8 @@ static struct graph *import_text(const char *text, size_t bytes) {
     return graph;
 }
 
-static char *dump(struct graph *graph, size_t *bytes) {
+static char *dump(struct graph *graph, size_t *bytes)
+{
     char *text = NULL;
     FILE *file = open_memstream(&text, bytes);
     free(graph->name); /* the file's, which is a temporary one */
@@ -94,17 +105,21 @@ static char *dump(struct graph *graph, size_t *bytes) {
 }
 
 /* Comments say what the dump leaves out; the graph that comes back has it. */
-static void strip_comments(char *text) {
+static void strip_comments(char *text)
+{
     char *to = text;
     for (const char *from = text; *from;) {
-        if (*from == ' ' && from[1] == '#') from += strcspn(from, "\n");
-        else *to++ = *from++;
+        if (*from == ' ' && from[1] == '#')
+            from += strcspn(from, "\n");
+        else
+            *to++ = *from++;
     }
     *to = 0;
 }
 
 /* Dumps, reads the dump, dumps again. Frees `graph`; the graph that came back is the caller's. */
-static struct graph *there_and_back(struct graph *graph) {
+static struct graph *there_and_back(struct graph *graph)
+{
     size_t first_bytes, second_bytes;
     char *first = dump(graph, &first_bytes);
     struct graph *again = import_text(first, first_bytes);
@@ -120,7 +135,8 @@ static struct graph *there_and_back(struct graph *graph) {
 
 /* --- tests ------------------------------------------------------------------------------------------------------------------ */
 
-static void models_come_back(void **state) {
+static void models_come_back(void **state)
+{
     static const char *const models[] = {"alexnet", "cifar10-keras", "cifar10-lenet", "mlp-784-512-10", "resnet50"};
     for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
         char path[512];
@@ -129,21 +145,27 @@ static void models_come_back(void **state) {
     }
 }
 
-static void passes_come_back(void **state) {
+static void passes_come_back(void **state)
+{
     struct graph *graph = import_path(SOURCE_DIR "/models/resnet50.onnxtxt");
     graph->timing_only = true; /* weights that batch normalisation went into are absent: zeros stand in */
     assert_int_equal(passes_run(graph, NULL, NULL, NULL), WEFT_OK);
     graph_free(there_and_back(graph));
 }
 
-static void fill(unsigned char *bytes, const struct value *value) {
+static void fill(unsigned char *bytes, const struct value *value)
+{
     for (int64_t i = 0; i < shape_count(&value->shape); i++)
-        if (value->element == ELEMENT_F32) ((float *)bytes)[i] = (float)(i * 7 % 23) / 8 - 1;
-        else if (value->element == ELEMENT_S64) ((int64_t *)bytes)[i] = 1 - i;
-        else bytes[i] = value->element == ELEMENT_BOOL ? i % 2 : (unsigned char)(i * 37);
+        if (value->element == ELEMENT_F32)
+            ((float *)bytes)[i] = (float)(i * 7 % 23) / 8 - 1;
+        else if (value->element == ELEMENT_S64)
+            ((int64_t *)bytes)[i] = 1 - i;
+        else
+            bytes[i] = value->element == ELEMENT_BOOL ? i % 2 : (unsigned char)(i * 37);
 }
 
-static struct interp_run run(struct graph *graph) {
+static struct interp_run run(struct graph *graph)
+{
     static unsigned char room[4][4096];
     struct tensor inputs[4];
     struct weft_diag diag = {weft_diag_stderr, NULL, 0};
@@ -157,12 +179,15 @@ static struct interp_run run(struct graph *graph) {
     return out;
 }
 
-static void every_operator_comes_back(void **state) {
+static void every_operator_comes_back(void **state)
+{
     struct graph *graph = import_text(everything, sizeof everything - 1);
     bool seen[64] = {false};
-    for (int i = 0; i < graph->node_count; i++) seen[graph->nodes[i].op] = true;
+    for (int i = 0; i < graph->node_count; i++)
+        seen[graph->nodes[i].op] = true;
     for (int op = 0; op <= CORE_WHERE; op++)
-        if (op != CORE_COMPARE_EQUAL && !seen[op]) fail_msg("not in the text: %s", core_op_name((enum core_op)op)); /* equal is folded only */
+        if (op != CORE_COMPARE_EQUAL && !seen[op])
+            fail_msg("not in the text: %s", core_op_name((enum core_op)op)); /* equal is folded only */
     struct interp_run before = run(graph);
     size_t bytes;
     char *text = dump(graph, &bytes);
@@ -182,7 +207,8 @@ static void every_operator_comes_back(void **state) {
 }
 
 /* Names are the network's own, whatever is in them. */
-static void odd_names_come_back(void **state) {
+static void odd_names_come_back(void **state)
+{
     static const char text[] =
         "<ir_version: 8, opset_import: [\"\" : 17]>\n"
         "g (float[2] \"block/1:0\") => (float[2] \"float\")\n"
@@ -194,9 +220,13 @@ static void odd_names_come_back(void **state) {
     graph_free(graph);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(models_come_back), cmocka_unit_test(passes_come_back), cmocka_unit_test(every_operator_comes_back), cmocka_unit_test(odd_names_come_back),
+        cmocka_unit_test(models_come_back),
+        cmocka_unit_test(passes_come_back),
+        cmocka_unit_test(every_operator_comes_back),
+        cmocka_unit_test(odd_names_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

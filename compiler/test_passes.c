@@ -1,81 +1,22 @@
 /* test_passes.c: what each pass does to small graphs whose results are worked out by hand, and that values stay. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "interp.h"
-#include "passes.h"
-#include "random.h"
+#include "test_passes.h"
 #include "weft_compiler.h"
 
-#define SHAPE(...) (&(struct shape){.rank = sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), .dims = {__VA_ARGS__}})
-
-/* --- building and running -------------------------------------------------------------------------------------------------- */
-
-static struct graph *new_graph(void) {
-    struct graph *graph;
-    assert_int_equal(graph_create(&graph), WEFT_OK);
-    return graph;
-}
-
-static int input(struct graph *graph, const char *name, enum element element, const struct shape *shape) {
-    int id = graph_add_value(graph, name, element, shape);
-    graph->inputs = realloc(graph->inputs, (graph->input_count + 1) * sizeof(int));
-    graph->inputs[graph->input_count++] = id;
-    return id;
-}
-
-static int constant(struct graph *graph, const char *name, const struct shape *shape, const float *numbers) {
-    return graph_add_constant(graph, name, ELEMENT_F32, shape, numbers);
-}
-
-static int filled(struct graph *graph, const char *name, const struct shape *shape, double fill) {
-    int id = graph_add_value(graph, name, ELEMENT_F32, shape);
-    graph->values[id].contents = CONTENTS_FILL;
-    graph->values[id].fill = fill;
-    return id;
-}
-
-static int drawn(struct graph *graph, const char *name, const struct shape *shape, uint64_t seed, double mean, double deviation) {
-    int id = graph_add_value(graph, name, ELEMENT_F32, shape);
-    struct value *value = &graph->values[id];
-    value->contents = CONTENTS_NORMAL;
-    value->seed = seed;
-    value->mean = mean;
-    value->deviation = deviation;
-    return id;
-}
-
-/* The node's id; its output's is graph->nodes[id].outputs[0]. */
-static int node(struct graph *graph, enum core_op op, const char *out, const struct shape *shape, int count, const int *inputs) {
-    int id = graph_add_node(graph, op, out, NULL, inputs, (unsigned)count);
-    graph_add_output(graph, id, graph_add_value(graph, out, ELEMENT_F32, shape));
-    return id;
-}
-
-static int result(const struct graph *graph, int id) {
-    return graph->nodes[id].outputs[0];
-}
-
-static void output(struct graph *graph, int value) {
-    graph->outputs = realloc(graph->outputs, (graph->output_count + 1) * sizeof(int));
-    graph->outputs[graph->output_count++] = value;
-}
-
 /* Output `index` for an input of normal numbers; the caller frees it. */
-static float *run(struct graph *graph, unsigned index) {
+static float *run(struct graph *graph, unsigned index)
+{
     const struct value *x = &graph->values[graph->inputs[0]];
     int64_t count = shape_count(&x->shape);
     double *numbers = malloc((size_t)count * sizeof *numbers);
     float *floats = malloc((size_t)count * sizeof *floats);
     random_normal(numbers, 0, count, 99, 0, 1);
-    for (int64_t i = 0; i < count; i++) floats[i] = (float)numbers[i];
+    for (int64_t i = 0; i < count; i++)
+        floats[i] = (float)numbers[i];
     struct tensor in = {ELEMENT_F32, x->shape, floats};
     struct interp_run run;
     assert_int_equal(interp_graph(&run, graph, &in, false, NULL, NULL, NULL), WEFT_OK);
@@ -88,20 +29,15 @@ static float *run(struct graph *graph, unsigned index) {
     return out;
 }
 
-static void one_pass(struct graph *graph, enum weft_status (*pass)(struct graph *, struct weft_diag *)) {
-    struct weft_diag diag = {weft_diag_stderr, NULL, 0};
-    assert_int_equal(pass(graph, &diag), WEFT_OK);
-    graph_sweep(graph);
-    assert_int_equal(graph_verify(graph, &diag), WEFT_OK);
-}
-
 /* Runs, passes, runs again: the same within rounding, with `nodes` nodes left. */
-static void check_pass(struct graph *graph, enum weft_status (*pass)(struct graph *, struct weft_diag *), int nodes) {
+static void check_pass(struct graph *graph, enum weft_status (*pass)(struct graph *, struct weft_diag *), int nodes)
+{
     float *before = run(graph, 0);
     one_pass(graph, pass);
     float *after = run(graph, 0);
     assert_int_equal(graph->node_count, nodes);
-    for (int64_t i = 0, count = shape_count(&graph->values[graph->outputs[0]].shape); i < count; i++) assert_true(fabsf(before[i] - after[i]) <= 1e-5f + 1e-4f * fabsf(before[i]));
+    for (int64_t i = 0, count = shape_count(&graph->values[graph->outputs[0]].shape); i < count; i++)
+        assert_true(fabsf(before[i] - after[i]) <= 1e-5f + 1e-4f * fabsf(before[i]));
     free(before);
     free(after);
     graph_free(graph);
@@ -109,21 +45,27 @@ static void check_pass(struct graph *graph, enum weft_status (*pass)(struct grap
 
 /* --- batch normalisation --------------------------------------------------------------------------------------------------- */
 
-static int add_batchnorm(struct graph *graph, int x, const struct shape *shape, int64_t channels) {
+static int add_batchnorm(struct graph *graph, int x, const struct shape *shape, int64_t channels)
+{
     struct shape *c = SHAPE(channels);
-    int id = node(graph, CORE_BATCHNORM, "bn", shape, 5, (int[]){x, drawn(graph, "scale", c, 1, 1, 0.5), drawn(graph, "shift", c, 2, 0, 1), drawn(graph, "mean", c, 3, 0, 1), drawn(graph, "variance", c, 4, 5, 0.5)});
+    int id = node(graph, CORE_BATCHNORM, "bn", shape, 5,
+                  (int[]){x, drawn(graph, "scale", c, 1, 1, 0.5), drawn(graph, "shift", c, 2, 0, 1), drawn(graph, "mean", c, 3, 0, 1),
+                          drawn(graph, "variance", c, 4, 5, 0.5)});
     graph->nodes[id].at.epsilon = 1e-3f;
     return id;
 }
 
-static int add_conv(struct graph *graph, int x, bool biased) {
+static int add_conv(struct graph *graph, int x, bool biased)
+{
     int w = drawn(graph, "w", SHAPE(6, 2, 3, 3), 5, 0, 1), b = drawn(graph, "b", SHAPE(6), 6, 0, 1);
     int id = node(graph, CORE_CONV, "conv", SHAPE(2, 6, 5, 5), biased ? 3 : 2, (int[]){x, w, b});
-    graph->nodes[id].at = (struct attributes){.kernel = {3, 3}, .stride = {1, 1}, .dilation = {1, 1}, .pad_begin = {1, 1}, .pad_end = {1, 1}, .spatial = 2, .groups = 2};
+    graph->nodes[id].at = (struct attributes){
+        .kernel = {3, 3}, .stride = {1, 1}, .dilation = {1, 1}, .pad_begin = {1, 1}, .pad_end = {1, 1}, .spatial = 2, .groups = 2};
     return id;
 }
 
-static void batchnorm_into_conv(void **state) {
+static void batchnorm_into_conv(void **state)
+{
     for (int biased = 0; biased < 2; biased++) {
         struct graph *graph = new_graph();
         int x = input(graph, "x", ELEMENT_F32, SHAPE(2, 4, 5, 5));
@@ -134,13 +76,15 @@ static void batchnorm_into_conv(void **state) {
 }
 
 /* By hand: weights 2 and 3, scale 4, bias 1, mean 5, variance 3 + epsilon 1: factor 4 / 2 = 2, so weights 4 and 6, bias 1 - 5 x 2 = -9. */
-static void batchnorm_numbers(void **state) {
+static void batchnorm_numbers(void **state)
+{
     struct graph *graph = new_graph();
     int x = input(graph, "x", ELEMENT_F32, SHAPE(1, 2));
     int gemm = node(graph, CORE_GEMM, "gemm", SHAPE(1, 1), 2, (int[]){x, constant(graph, "w", SHAPE(2, 1), (float[]){2, 3})});
     graph->nodes[gemm].at = (struct attributes){.alpha = 1, .beta = 1};
-    int bn = node(graph, CORE_BATCHNORM, "bn", SHAPE(1, 1), 5, (int[]){result(graph, gemm), constant(graph, "s", SHAPE(1), (float[]){4}), constant(graph, "b", SHAPE(1), (float[]){1}),
-                                                                      constant(graph, "m", SHAPE(1), (float[]){5}), constant(graph, "v", SHAPE(1), (float[]){3})});
+    int bn = node(graph, CORE_BATCHNORM, "bn", SHAPE(1, 1), 5,
+                  (int[]){result(graph, gemm), constant(graph, "s", SHAPE(1), (float[]){4}), constant(graph, "b", SHAPE(1), (float[]){1}),
+                          constant(graph, "m", SHAPE(1), (float[]){5}), constant(graph, "v", SHAPE(1), (float[]){3})});
     graph->nodes[bn].at.epsilon = 1;
     output(graph, result(graph, bn));
     one_pass(graph, pass_batchnorm);
@@ -152,7 +96,8 @@ static void batchnorm_numbers(void **state) {
     graph_free(graph);
 }
 
-static void batchnorm_alone_becomes_mul_add(void **state) {
+static void batchnorm_alone_becomes_mul_add(void **state)
+{
     struct graph *graph = new_graph();
     int x = input(graph, "x", ELEMENT_F32, SHAPE(2, 6, 5, 5));
     output(graph, result(graph, add_batchnorm(graph, x, SHAPE(2, 6, 5, 5), 6)));
@@ -160,7 +105,8 @@ static void batchnorm_alone_becomes_mul_add(void **state) {
 }
 
 /* What else reads the convolution must see it as it was. */
-static void batchnorm_leaves_a_shared_conv(void **state) {
+static void batchnorm_leaves_a_shared_conv(void **state)
+{
     struct graph *graph = new_graph();
     int x = input(graph, "x", ELEMENT_F32, SHAPE(2, 4, 5, 5)), conv = add_conv(graph, x, true);
     int bn = add_batchnorm(graph, result(graph, conv), SHAPE(2, 6, 5, 5), 6);
@@ -168,7 +114,8 @@ static void batchnorm_leaves_a_shared_conv(void **state) {
     check_pass(graph, pass_batchnorm, 4);
 }
 
-static void batchnorm_for_timing_makes_no_weights(void **state) {
+static void batchnorm_for_timing_makes_no_weights(void **state)
+{
     struct graph *graph = new_graph();
     graph->timing_only = true;
     int x = input(graph, "x", ELEMENT_F32, SHAPE(1, 512, 1, 1)), w = drawn(graph, "w", SHAPE(512, 512, 1, 1), 5, 0, 1);
@@ -186,10 +133,12 @@ static void batchnorm_for_timing_makes_no_weights(void **state) {
 
 /* --- folding ---------------------------------------------------------------------------------------------------------------- */
 
-static void fold_numbers(void **state) {
+static void fold_numbers(void **state)
+{
     struct graph *graph = new_graph();
     int x = input(graph, "x", ELEMENT_F32, SHAPE(2));
-    int sum = node(graph, CORE_ADD, "sum", SHAPE(2), 2, (int[]){constant(graph, "a", SHAPE(2), (float[]){1, 2}), constant(graph, "b", SHAPE(1), (float[]){10})});
+    int sum = node(graph, CORE_ADD, "sum", SHAPE(2), 2,
+                   (int[]){constant(graph, "a", SHAPE(2), (float[]){1, 2}), constant(graph, "b", SHAPE(1), (float[]){10})});
     int twice = node(graph, CORE_MUL, "twice", SHAPE(2), 2, (int[]){result(graph, sum), constant(graph, "two", SHAPE(1), (float[]){2})});
     int y = node(graph, CORE_ADD, "y", SHAPE(2), 2, (int[]){x, result(graph, twice)});
     output(graph, result(graph, y));
@@ -200,7 +149,8 @@ static void fold_numbers(void **state) {
     graph_free(graph);
 }
 
-static void fold_keeps_rules(void **state) {
+static void fold_keeps_rules(void **state)
+{
     struct graph *graph = new_graph();
     int x = input(graph, "x", ELEMENT_F32, SHAPE(6));
     int flat = node(graph, CORE_RESHAPE, "flat", SHAPE(6), 1, (int[]){drawn(graph, "w", SHAPE(2, 3), 7, 0, 1)});
@@ -220,9 +170,11 @@ static void fold_keeps_rules(void **state) {
     graph_free(graph);
 }
 
-static void fold_leaves_dequantization(void **state) {
+static void fold_leaves_dequantization(void **state)
+{
     struct graph *graph = new_graph();
-    int q = graph_add_constant(graph, "q", ELEMENT_S8, SHAPE(2), (int8_t[]){1, 2}), zero = graph_add_constant(graph, "zero", ELEMENT_S8, SHAPE(1), (int8_t[]){0});
+    int q = graph_add_constant(graph, "q", ELEMENT_S8, SHAPE(2), (int8_t[]){1, 2}),
+        zero = graph_add_constant(graph, "zero", ELEMENT_S8, SHAPE(1), (int8_t[]){0});
     int w = node(graph, CORE_DEQUANTIZE, "w", SHAPE(2), 3, (int[]){q, constant(graph, "scale", SHAPE(1), (float[]){0.5}), zero});
     int y = node(graph, CORE_ADD, "y", SHAPE(2), 2, (int[]){input(graph, "x", ELEMENT_F32, SHAPE(2)), result(graph, w)});
     output(graph, result(graph, y));
@@ -231,12 +183,14 @@ static void fold_leaves_dequantization(void **state) {
     graph_free(graph);
 }
 
-static void fold_for_timing_leaves_large_contents(void **state) {
+static void fold_for_timing_leaves_large_contents(void **state)
+{
     struct graph *graph = new_graph();
     graph->timing_only = true;
     int w = drawn(graph, "w", SHAPE(1024, 1024), 7, 0, 1), two = constant(graph, "two", SHAPE(1), (float[]){2});
     int scaled = node(graph, CORE_MUL, "scaled", SHAPE(1024, 1024), 2, (int[]){w, two});
-    int y = node(graph, CORE_MATMUL, "y", SHAPE(1, 1024), 2, (int[]){input(graph, "x", ELEMENT_F32, SHAPE(1, 1024)), result(graph, scaled)});
+    int y =
+        node(graph, CORE_MATMUL, "y", SHAPE(1, 1024), 2, (int[]){input(graph, "x", ELEMENT_F32, SHAPE(1, 1024)), result(graph, scaled)});
     output(graph, result(graph, y));
     int made = result(graph, scaled);
     one_pass(graph, pass_fold);
@@ -248,17 +202,21 @@ static void fold_for_timing_leaves_large_contents(void **state) {
 
 /* --- identity ----------------------------------------------------------------------------------------------------------------- */
 
-static struct attributes perm(int64_t a, int64_t b, int64_t c) {
+static struct attributes perm(int64_t a, int64_t b, int64_t c)
+{
     return (struct attributes){.perm = {a, b, c}};
 }
 
 /* reshape there and back, add 0, mul 1, an empty pad, two transposes that cancel: only the relu in the middle stays. */
-static void identity_removes_a_chain(void **state) {
+static void identity_removes_a_chain(void **state)
+{
     struct graph *graph = new_graph();
     struct shape *s = SHAPE(2, 3, 4);
     int x = input(graph, "x", ELEMENT_F32, s);
-    int flat = node(graph, CORE_RESHAPE, "flat", SHAPE(24), 1, (int[]){x}), back = node(graph, CORE_RESHAPE, "back", s, 1, (int[]){result(graph, flat)});
-    int t1 = node(graph, CORE_TRANSPOSE, "t1", SHAPE(4, 2, 3), 1, (int[]){result(graph, back)}), t2 = node(graph, CORE_TRANSPOSE, "t2", s, 1, (int[]){result(graph, t1)});
+    int flat = node(graph, CORE_RESHAPE, "flat", SHAPE(24), 1, (int[]){x}),
+        back = node(graph, CORE_RESHAPE, "back", s, 1, (int[]){result(graph, flat)});
+    int t1 = node(graph, CORE_TRANSPOSE, "t1", SHAPE(4, 2, 3), 1, (int[]){result(graph, back)}),
+        t2 = node(graph, CORE_TRANSPOSE, "t2", s, 1, (int[]){result(graph, t1)});
     graph->nodes[t1].at = perm(2, 0, 1);
     graph->nodes[t2].at = perm(1, 2, 0);
     int zero = node(graph, CORE_ADD, "zero", s, 2, (int[]){constant(graph, "0", SHAPE(1), (float[]){0}), result(graph, t2)});
@@ -269,10 +227,12 @@ static void identity_removes_a_chain(void **state) {
     check_pass(graph, pass_identity, 1);
 }
 
-static void identity_joins_transposes(void **state) {
+static void identity_joins_transposes(void **state)
+{
     struct graph *graph = new_graph();
     int x = input(graph, "x", ELEMENT_F32, SHAPE(2, 3, 4));
-    int t1 = node(graph, CORE_TRANSPOSE, "t1", SHAPE(3, 4, 2), 1, (int[]){x}), t2 = node(graph, CORE_TRANSPOSE, "t2", SHAPE(2, 4, 3), 1, (int[]){result(graph, t1)});
+    int t1 = node(graph, CORE_TRANSPOSE, "t1", SHAPE(3, 4, 2), 1, (int[]){x}),
+        t2 = node(graph, CORE_TRANSPOSE, "t2", SHAPE(2, 4, 3), 1, (int[]){result(graph, t1)});
     graph->nodes[t1].at = perm(1, 2, 0);
     graph->nodes[t2].at = perm(2, 1, 0);
     output(graph, result(graph, t2));
@@ -280,7 +240,8 @@ static void identity_joins_transposes(void **state) {
 }
 
 /* A pad that shifts, an add that broadcasts, a slice that turns round keep the shape and are no identities. */
-static void identity_keeps_what_changes(void **state) {
+static void identity_keeps_what_changes(void **state)
+{
     struct graph *graph = new_graph();
     struct shape *s = SHAPE(2, 3, 4);
     int x = input(graph, "x", ELEMENT_F32, s);
@@ -294,7 +255,8 @@ static void identity_keeps_what_changes(void **state) {
 }
 
 /* Names of inputs and outputs belong to the world outside. */
-static void identity_keeps_outputs(void **state) {
+static void identity_keeps_outputs(void **state)
+{
     struct graph *graph = new_graph();
     int x = input(graph, "x", ELEMENT_F32, SHAPE(4));
     int same = node(graph, CORE_RESHAPE, "same", SHAPE(4), 1, (int[]){x}), relu = node(graph, CORE_RELU, "relu", SHAPE(4), 1, (int[]){x});
@@ -311,13 +273,15 @@ static void identity_keeps_outputs(void **state) {
 
 /* --- padding ------------------------------------------------------------------------------------------------------------------ */
 
-static int add_pad(struct graph *graph, int x, float value, const struct shape *shape) {
+static int add_pad(struct graph *graph, int x, float value, const struct shape *shape)
+{
     int id = node(graph, CORE_PAD, "pad", shape, 1, (int[]){x});
     graph->nodes[id].at = (struct attributes){.begins = {0, 0, 1, 0}, .ends = {0, 0, 0, 2}, .alpha = value};
     return id;
 }
 
-static void pad_into_conv(void **state) {
+static void pad_into_conv(void **state)
+{
     for (int value = 0; value < 2; value++) { /* only zeros go in */
         struct graph *graph = new_graph();
         int x = input(graph, "x", ELEMENT_F32, SHAPE(2, 4, 4, 3)), pad = add_pad(graph, x, (float)value, SHAPE(2, 4, 5, 5));
@@ -326,20 +290,25 @@ static void pad_into_conv(void **state) {
     }
 }
 
-static struct graph *pooled(enum core_op op, bool relu, float value, int64_t own) {
+static struct graph *pooled(enum core_op op, bool relu, float value, int64_t own)
+{
     struct graph *graph = new_graph();
     int x = input(graph, "x", ELEMENT_F32, SHAPE(2, 4, 4, 3));
-    if (relu) x = result(graph, node(graph, CORE_RELU, "relu", SHAPE(2, 4, 4, 3), 1, (int[]){x}));
-    int pad = add_pad(graph, x, value, SHAPE(2, 4, 5, 5)), pool = node(graph, op, "pool", SHAPE(2, 4, 3 + 2 * own, 3 + 2 * own), 1, (int[]){result(graph, pad)});
-    graph->nodes[pool].at = (struct attributes){.kernel = {3, 3}, .stride = {1, 1}, .spatial = 2, .pad_begin = {own, own}, .pad_end = {own, own}};
+    if (relu)
+        x = result(graph, node(graph, CORE_RELU, "relu", SHAPE(2, 4, 4, 3), 1, (int[]){x}));
+    int pad = add_pad(graph, x, value, SHAPE(2, 4, 5, 5)),
+        pool = node(graph, op, "pool", SHAPE(2, 4, 3 + 2 * own, 3 + 2 * own), 1, (int[]){result(graph, pad)});
+    graph->nodes[pool].at =
+        (struct attributes){.kernel = {3, 3}, .stride = {1, 1}, .spatial = 2, .pad_begin = {own, own}, .pad_end = {own, own}};
     output(graph, result(graph, pool));
     return graph;
 }
 
-static void pad_into_pools(void **state) {
+static void pad_into_pools(void **state)
+{
     check_pass(pooled(CORE_MAXPOOL, false, -INFINITY, 0), pass_pad, 1);
-    check_pass(pooled(CORE_MAXPOOL, true, 0, 0), pass_pad, 2);   /* zeros below no relu's result */
-    check_pass(pooled(CORE_MAXPOOL, false, 0, 0), pass_pad, 2);  /* zeros above negative numbers stay: pad and pool */
+    check_pass(pooled(CORE_MAXPOOL, true, 0, 0), pass_pad, 2);  /* zeros below no relu's result */
+    check_pass(pooled(CORE_MAXPOOL, false, 0, 0), pass_pad, 2); /* zeros above negative numbers stay: pad and pool */
     check_pass(pooled(CORE_AVERAGEPOOL, false, 0, 0), pass_pad, 1);
     check_pass(pooled(CORE_AVERAGEPOOL, false, 0, 1), pass_pad, 2); /* the pool's own padding does not count: the pad stays */
     check_pass(pooled(CORE_AVERAGEPOOL, false, 1, 0), pass_pad, 2);
@@ -347,18 +316,22 @@ static void pad_into_pools(void **state) {
 
 /* --- the runner ---------------------------------------------------------------------------------------------------------------- */
 
-static void names_are_the_table(void **state) {
+static void names_are_the_table(void **state)
+{
     size_t count;
     const char *const *names = weft_pass_names(&count);
-    for (size_t i = 0; i < count; i++) assert_string_equal(names[i], pass_table[i].name);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(names[i], pass_table[i].name);
     assert_null(pass_table[count].name);
 }
 
-static void note(void *user, const char *message) {
+static void note(void *user, const char *message)
+{
     snprintf(user, 256, "%s", message);
 }
 
-static void unknown_pass_is_refused(void **state) {
+static void unknown_pass_is_refused(void **state)
+{
     char message[256] = "";
     struct weft_diag diag = {note, message, 0};
     struct graph *graph = new_graph();
@@ -367,13 +340,26 @@ static void unknown_pass_is_refused(void **state) {
     graph_free(graph);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(batchnorm_into_conv), cmocka_unit_test(batchnorm_numbers), cmocka_unit_test(batchnorm_alone_becomes_mul_add),
-        cmocka_unit_test(batchnorm_leaves_a_shared_conv), cmocka_unit_test(batchnorm_for_timing_makes_no_weights),
-        cmocka_unit_test(fold_numbers), cmocka_unit_test(fold_keeps_rules), cmocka_unit_test(fold_leaves_dequantization), cmocka_unit_test(fold_for_timing_leaves_large_contents),
-        cmocka_unit_test(identity_removes_a_chain), cmocka_unit_test(identity_joins_transposes), cmocka_unit_test(identity_keeps_what_changes), cmocka_unit_test(identity_keeps_outputs),
-        cmocka_unit_test(pad_into_conv), cmocka_unit_test(pad_into_pools), cmocka_unit_test(names_are_the_table), cmocka_unit_test(unknown_pass_is_refused),
+        cmocka_unit_test(batchnorm_into_conv),
+        cmocka_unit_test(batchnorm_numbers),
+        cmocka_unit_test(batchnorm_alone_becomes_mul_add),
+        cmocka_unit_test(batchnorm_leaves_a_shared_conv),
+        cmocka_unit_test(batchnorm_for_timing_makes_no_weights),
+        cmocka_unit_test(fold_numbers),
+        cmocka_unit_test(fold_keeps_rules),
+        cmocka_unit_test(fold_leaves_dequantization),
+        cmocka_unit_test(fold_for_timing_leaves_large_contents),
+        cmocka_unit_test(identity_removes_a_chain),
+        cmocka_unit_test(identity_joins_transposes),
+        cmocka_unit_test(identity_keeps_what_changes),
+        cmocka_unit_test(identity_keeps_outputs),
+        cmocka_unit_test(pad_into_conv),
+        cmocka_unit_test(pad_into_pools),
+        cmocka_unit_test(names_are_the_table),
+        cmocka_unit_test(unknown_pass_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,280 @@
+/* pass_qdq.c: dequantize, multiply, quantize becomes the integer operator that ONNX has for it.
+ *
+ *     x int8 -> dequantize \                                     x -----------\
+ *     w int8 -> dequantize -- conv -- (relu) -- quantize -- y    w, bias int32 - qconv -- y
+ *       bias (float, or int32 -> dequantize) /
+ *
+ * A matmul of constant weights becomes qmatmul, a gemm with bias qconv over one pixel. A relu goes where saturation does its
+ * work: zero is the least integer. What is left of dequantized constants becomes floats.
+ */
+#include "pass_edit.h"
+#include "passes.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct chain {
+    struct node *quantize, *product, *x, *w, *bias /* dequantized, or NULL */;
+};
+
+static bool is_byte(const struct graph *graph, int value)
+{
+    return graph->values[value].element == ELEMENT_U8 || graph->values[value].element == ELEMENT_S8;
+}
+
+static bool is_constant(const struct graph *graph, int value)
+{
+    return value != GRAPH_NONE && value_is_constant(&graph->values[value]) && graph->values[value].contents != CONTENTS_ABSENT;
+}
+
+/* One scale and zero point, known now. */
+static bool is_scalar(const struct graph *graph, const struct node *node)
+{
+    return is_constant(graph, node->inputs[1]) && is_constant(graph, node->inputs[2]) &&
+           shape_count(&graph->values[node->inputs[1]].shape) == 1;
+}
+
+static struct node *dequantize_of(const struct graph *graph, int value)
+{
+    struct node *node = edit_producer(graph, value);
+    return node && node->op == CORE_DEQUANTIZE ? node : NULL;
+}
+
+static bool relu_is_saturation(struct graph *graph, const struct node *quantize)
+{
+    double zero = 1;
+    return value_at(graph, quantize->inputs[2], 0, &zero) &&
+           zero == (graph->values[quantize->outputs[0]].element == ELEMENT_S8 ? INT8_MIN : 0);
+}
+
+static struct node *product_before(struct graph *graph, const struct node *quantize)
+{
+    int value = quantize->inputs[0];
+    struct node *node = edit_producer(graph, value);
+    if (!node || !edit_only_reader(graph, value))
+        return NULL;
+    if (node->op == CORE_RELU && relu_is_saturation(graph, quantize)) {
+        value = node->inputs[0];
+        node = edit_producer(graph, value);
+        if (!node || !edit_only_reader(graph, value))
+            return NULL;
+    }
+    bool plain_gemm = node->op == CORE_GEMM && !node->at.trans_a && node->at.alpha == 1 && node->at.beta == 1;
+    return node->op == CORE_CONV || node->op == CORE_MATMUL || plain_gemm ? node : NULL;
+}
+
+/* Along which axis of the weights the output's channels lie. */
+static int64_t channel_axis(const struct node *product)
+{
+    return product->op == CORE_CONV || (product->op == CORE_GEMM && product->at.trans_b) ? 0 : 1;
+}
+
+static bool weights_fit(const struct graph *graph, const struct node *product, const struct node *w)
+{
+    if (!value_is_constant(&graph->values[w->inputs[0]]) || !is_byte(graph, w->inputs[0]) || !is_constant(graph, w->inputs[1]) ||
+        !is_constant(graph, w->inputs[2]))
+        return false;
+    if (product->op != CORE_CONV && graph->values[w->inputs[0]].shape.rank != 2)
+        return false;
+    return shape_count(&graph->values[w->inputs[1]].shape) == 1 || w->at.axis == channel_axis(product);
+}
+
+/* One number a channel, in floats or dequantized from int32. */
+static bool bias_fits(const struct graph *graph, const struct node *product, const struct node *w, struct node **dequantized)
+{
+    int bias = product->input_count > 2 ? product->inputs[2] : GRAPH_NONE;
+    *dequantized = bias == GRAPH_NONE ? NULL : dequantize_of(graph, bias);
+    if (bias == GRAPH_NONE)
+        return true;
+    const struct shape *shape = &graph->values[bias].shape;
+    int64_t channels = graph->values[w->inputs[0]].shape.dims[channel_axis(product)];
+    if (shape_count(shape) != channels || shape->dims[shape->rank - 1] != channels)
+        return false;
+    if (!*dequantized)
+        return value_is_constant(&graph->values[bias]) && graph->values[bias].element == ELEMENT_F32;
+    const struct node *d = *dequantized;
+    bool plain_zero = is_constant(graph, d->inputs[2]) && edit_is_all((struct graph *)graph, d->inputs[2], 0);
+    return value_is_constant(&graph->values[d->inputs[0]]) && graph->values[d->inputs[0]].element == ELEMENT_S32 &&
+           is_constant(graph, d->inputs[1]) && plain_zero;
+}
+
+static bool match(struct chain *c, struct graph *graph, struct node *quantize)
+{
+    if (quantize->dead || quantize->op != CORE_QUANTIZE || !is_byte(graph, quantize->outputs[0]) || !is_scalar(graph, quantize))
+        return false;
+    *c = (struct chain){.quantize = quantize, .product = product_before(graph, quantize)};
+    if (!c->product)
+        return false;
+    c->x = dequantize_of(graph, c->product->inputs[0]);
+    c->w = dequantize_of(graph, c->product->inputs[1]);
+    if (!c->x || !c->w || !is_byte(graph, c->x->inputs[0]) || !is_scalar(graph, c->x))
+        return false;
+    return weights_fit(graph, c->product, c->w) && bias_fits(graph, c->product, c->w, &c->bias);
+}
+
+/* --- bias ---------------------------------------------------------------------------------------------------------------- */
+
+static double entry(struct graph *graph, int value, int64_t channel)
+{
+    double out = 0;
+    value_at(graph, value, shape_count(&graph->values[value].shape) == 1 ? 0 : channel, &out);
+    return out;
+}
+
+/* The bias counts units of x_scale w_scale. Integers that do so already stay as they are. */
+static int32_t bias_of(struct graph *graph, const struct chain *c, int64_t channel)
+{
+    double unit = entry(graph, c->x->inputs[1], 0) * entry(graph, c->w->inputs[1], channel), number, ratio = 1 / unit;
+    number = entry(graph, c->bias ? c->bias->inputs[0] : c->product->inputs[2], channel);
+    if (c->bias)
+        ratio = entry(graph, c->bias->inputs[1], channel) / unit;
+    double scaled = c->bias && fabs(ratio - 1) < 1e-5 ? number : nearbyint(number * ratio);
+    return scaled >= INT32_MAX ? INT32_MAX : scaled <= INT32_MIN ? INT32_MIN : (int32_t)scaled;
+}
+
+/* The value that the integer operator takes as its bias; GRAPH_NONE in `out` where there is none. */
+static enum weft_status make_bias(int *out, struct graph *graph, const struct chain *c)
+{
+    int bias = c->product->input_count > 2 ? c->product->inputs[2] : GRAPH_NONE, source = c->bias ? c->bias->inputs[0] : bias;
+    *out = GRAPH_NONE;
+    if (bias == GRAPH_NONE)
+        return WEFT_OK;
+    struct shape shape = {.rank = 1, .dims = {shape_count(&graph->values[bias].shape)}};
+    int32_t *numbers = edit_is_known(graph, source) ? malloc((size_t)(shape.dims[0] + 1) * sizeof *numbers) : NULL;
+    if (edit_is_known(graph, source) && !numbers)
+        return WEFT_NO_MEMORY;
+    for (int64_t i = 0; numbers && i < shape.dims[0]; i++)
+        numbers[i] = bias_of(graph, c, i);
+    *out = edit_constant(graph, c->product->name, "bias", ELEMENT_S32, &shape, numbers);
+    free(numbers);
+    return *out == GRAPH_NONE ? WEFT_NO_MEMORY : WEFT_OK;
+}
+
+/* --- the integer operator ------------------------------------------------------------------------------------------------ */
+
+/* A node whose only output is new, or `out` where that is given. Its output's id, or GRAPH_NONE. */
+static int add_node(struct graph *graph, enum core_op op, const struct node *like, const char *suffix, const int *inputs, unsigned count,
+                    enum element element, const struct shape *shape, int out)
+{
+    if (out == GRAPH_NONE) {
+        out = edit_constant(graph, like->name, suffix, element, shape, NULL);
+        if (out == GRAPH_NONE)
+            return GRAPH_NONE;
+        graph->values[out].contents = CONTENTS_NONE;
+    }
+    struct attributes at = like->at; /* `like` moves when nodes are added */
+    int node = graph_add_node(graph, op, like->name, like->onnx_type, inputs, count);
+    if (node == GRAPH_NONE)
+        return GRAPH_NONE;
+    graph->nodes[node].at = at;
+    return graph_add_output(graph, node, out);
+}
+
+struct ids {
+    int product, quantize, inputs[9];
+}; /* nodes by number, since adding nodes moves them */
+
+static struct ids take_ids(const struct graph *graph, const struct chain *c, int bias)
+{
+    return (struct ids){(int)(c->product - graph->nodes),
+                        (int)(c->quantize - graph->nodes),
+                        {c->x->inputs[0], c->x->inputs[1], c->x->inputs[2], c->w->inputs[0], c->w->inputs[1], c->w->inputs[2],
+                         c->quantize->inputs[1], c->quantize->inputs[2], bias}};
+}
+
+/* The new node makes what quantize made. */
+static enum weft_status replace(struct graph *graph, const struct ids *ids, enum core_op op, unsigned count)
+{
+    int out = graph->nodes[ids->quantize].outputs[0];
+    edit_kill(graph, &graph->nodes[ids->quantize]);
+    int made = add_node(graph, op, &graph->nodes[ids->product], "", ids->inputs, count, ELEMENT_U8, NULL, out);
+    return made == GRAPH_NONE ? WEFT_NO_MEMORY : WEFT_OK;
+}
+
+/* Weights [N, K] or, transposed, [K, N] as filters [N, K, 1, 1]. */
+static int make_filters(struct graph *graph, const struct node *product, int w, bool transposed)
+{
+    struct value value = graph->values[w];
+    int64_t n = value.shape.dims[transposed ? 1 : 0], k = value.shape.dims[transposed ? 0 : 1];
+    struct shape shape = {.rank = 4, .dims = {n, k, 1, 1}};
+    if (!edit_is_known(graph, w))
+        return edit_constant(graph, product->name, "filters", value.element, &shape, NULL);
+    const uint8_t *from = value_bytes(graph, w);
+    uint8_t *to = from ? malloc((size_t)(n * k + 1)) : NULL;
+    if (!to)
+        return GRAPH_NONE;
+    for (int64_t i = 0; i < n * k; i++)
+        to[i] = transposed ? from[i % k * n + i / k] : from[i];
+    int made = edit_constant(graph, product->name, "filters", value.element, &shape, to);
+    free(to);
+    return made;
+}
+
+/* [M, K] is M images of one pixel and K channels. */
+static enum weft_status replace_gemm(struct graph *graph, struct ids *ids)
+{
+    struct node *product = &graph->nodes[ids->product];
+    int out = graph->nodes[ids->quantize].outputs[0];
+    struct shape x = graph->values[ids->inputs[0]].shape, y = graph->values[out].shape;
+    enum element element = graph->values[out].element;
+    x.rank = y.rank = 4;
+    for (unsigned d = 2; d < 4; d++)
+        x.dims[d] = y.dims[d] = 1;
+    ids->inputs[3] = make_filters(graph, product, ids->inputs[3], !product->at.trans_b);
+    product->at = (struct attributes){.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}, .spatial = 2, .groups = 1};
+    ids->inputs[0] =
+        add_node(graph, CORE_RESHAPE, product, "pixels", &ids->inputs[0], 1, graph->values[ids->inputs[0]].element, &x, GRAPH_NONE);
+    if (ids->inputs[3] == GRAPH_NONE || ids->inputs[0] == GRAPH_NONE)
+        return WEFT_NO_MEMORY;
+    int pixels = add_node(graph, CORE_QCONV, &graph->nodes[ids->product], "sums", ids->inputs, ids->inputs[8] == GRAPH_NONE ? 8 : 9,
+                          element, &y, GRAPH_NONE);
+    if (pixels == GRAPH_NONE)
+        return WEFT_NO_MEMORY;
+    edit_kill(graph, &graph->nodes[ids->quantize]);
+    int made = add_node(graph, CORE_RESHAPE, &graph->nodes[ids->product], "", &pixels, 1, element, NULL, out);
+    return made == GRAPH_NONE ? WEFT_NO_MEMORY : WEFT_OK;
+}
+
+static enum weft_status replace_chain(struct graph *graph, const struct chain *c)
+{
+    int bias;
+    enum weft_status status = make_bias(&bias, graph, c);
+    if (status)
+        return status;
+    struct ids ids = take_ids(graph, c, bias);
+    if (c->product->op == CORE_CONV)
+        return replace(graph, &ids, CORE_QCONV, bias == GRAPH_NONE ? 8 : 9);
+    if (c->product->op == CORE_MATMUL || (bias == GRAPH_NONE && !c->product->at.trans_b))
+        return replace(graph, &ids, CORE_QMATMUL, 8);
+    return replace_gemm(graph, &ids);
+}
+
+static enum weft_status fold_the_rest(struct graph *graph, struct weft_diag *diag)
+{
+    for (int i = 0; i < graph->node_count; i++) {
+        struct node *node = &graph->nodes[i];
+        if (node->dead || node->op != CORE_DEQUANTIZE || !value_is_constant(&graph->values[node->inputs[0]]) ||
+            !graph_uses(graph, node->outputs[0]))
+            continue;
+        if (!is_constant(graph, node->inputs[1]) || !is_constant(graph, node->inputs[2]))
+            continue;
+        enum weft_status status = edit_fold(graph, node, diag);
+        if (status)
+            return status;
+    }
+    return WEFT_OK;
+}
+
+enum weft_status pass_qdq(struct graph *graph, struct weft_diag *diag)
+{
+    struct chain c;
+    for (int i = 0, count = graph->node_count; i < count; i++) {
+        enum weft_status status = match(&c, graph, &graph->nodes[i]) ? replace_chain(graph, &c) : WEFT_OK;
+        if (status)
+            return status;
+    }
+    graph_sweep(graph);
+    enum weft_status status = graph_sort(graph, diag);
+    return status ? status : fold_the_rest(graph, diag);
+}

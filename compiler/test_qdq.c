@@ -1,0 +1,125 @@
+/* test_qdq.c: chains of dequantize, multiply and quantize become integer operators that give the same bytes. */
+#include <string.h>
+
+#include "test_passes.h"
+
+/* --- building ----------------------------------------------------------------------------------------------------- */
+
+static int scalar(struct graph *graph, const char *name, float number)
+{
+    return graph_add_constant(graph, name, ELEMENT_F32, &(struct shape){0}, &number);
+}
+
+static int zero_point(struct graph *graph, const char *name, enum element element, int number)
+{
+    return graph_add_constant(graph, name, element, &(struct shape){0}, &(uint8_t){(uint8_t)number});
+}
+
+static int dequantized(struct graph *graph, const char *name, int q, int scale, int zero, int64_t axis)
+{
+    int id = node(graph, CORE_DEQUANTIZE, name, &graph->values[q].shape, 3, (int[]){q, scale, zero});
+    graph->nodes[id].at.axis = axis;
+    return result(graph, id);
+}
+
+static void quantized_output(struct graph *graph, int real, float scale, int zero)
+{
+    int id = node(graph, CORE_QUANTIZE, "y", &graph->values[real].shape, 3,
+                  (int[]){real, scalar(graph, "y_scale", scale), zero_point(graph, "y_zero", ELEMENT_U8, zero)});
+    graph->values[result(graph, id)].element = ELEMENT_U8;
+    output(graph, result(graph, id));
+}
+
+static int quantized_input(struct graph *graph, const struct shape *shape)
+{
+    return dequantized(graph, "x", input(graph, "x_q", ELEMENT_U8, shape), scalar(graph, "x_scale", 0.5f),
+                       zero_point(graph, "x_zero", ELEMENT_U8, 128), 1);
+}
+
+static uint8_t *run_bytes(struct graph *graph)
+{
+    uint8_t x[64];
+    for (int i = 0; i < 64; i++)
+        x[i] = (uint8_t)random_hash((uint64_t)i);
+    struct tensor in = {ELEMENT_U8, graph->values[graph->inputs[0]].shape, x};
+    struct interp_run run;
+    assert_int_equal(interp_graph(&run, graph, &in, false, NULL, NULL, NULL), WEFT_OK);
+    struct tensor *y = &run.values[graph->outputs[0]];
+    uint8_t *out = y->bytes;
+    y->bytes = NULL;
+    interp_free(&run);
+    return out;
+}
+
+/* Scales are powers of two: sums in floats and in integers are the same numbers, so the bytes must be the same. */
+static void check_qdq(struct graph *graph, enum core_op product, int nodes)
+{
+    uint8_t *before = run_bytes(graph);
+    one_pass(graph, pass_qdq);
+    uint8_t *after = run_bytes(graph);
+    int found = 0;
+    for (int i = 0; i < graph->node_count; i++)
+        found += graph->nodes[i].op == product;
+    assert_int_equal(graph->node_count, nodes);
+    assert_int_equal(found, 1);
+    assert_memory_equal(before, after, (size_t)shape_count(&graph->values[graph->outputs[0]].shape));
+    free(before);
+    free(after);
+    graph_free(graph);
+}
+
+static const int8_t bytes[] = {1, -2, 3, -4, 5, -6, 7, -8, 9, -10, 11, -12, 127, -127, 64, -64};
+
+/* zero 0: the relu is what saturation does; zero 3: it is not, and the chain stays as it is but for its weights. */
+static void qdq_conv(void **state)
+{
+    for (int zero = 0; zero <= 3; zero += 3)
+        for (int float_bias = 0; float_bias < 2; float_bias++) {
+            struct graph *graph = new_graph();
+            int x = quantized_input(graph, SHAPE(1, 4, 3, 3)), w_scale = constant(graph, "w_scale", SHAPE(4), (float[]){0.25f, 0.5f, 1, 2});
+            int w_zero = graph_add_constant(graph, "w_zero", ELEMENT_S8, SHAPE(4), (int8_t[4]){0});
+            int w = dequantized(graph, "w", graph_add_constant(graph, "w_q", ELEMENT_S8, SHAPE(4, 4, 1, 1), bytes), w_scale, w_zero, 0);
+            int b_scale = constant(graph, "b_scale", SHAPE(4), (float[]){0.125f, 0.25f, 0.5f, 1}),
+                b_zero = graph_add_constant(graph, "b_zero", ELEMENT_S32, SHAPE(4), (int32_t[4]){0});
+            int b = float_bias
+                        ? constant(graph, "b", SHAPE(4), (float[]){10, -20, 30.5f, -4})
+                        : dequantized(graph, "b", graph_add_constant(graph, "b_q", ELEMENT_S32, SHAPE(4), (int32_t[]){80, -80, 61, -4}),
+                                      b_scale, b_zero, 0);
+            int conv = node(graph, CORE_CONV, "conv", SHAPE(1, 4, 3, 3), 3, (int[]){x, w, b});
+            graph->nodes[conv].at = (struct attributes){.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}, .spatial = 2, .groups = 1};
+            int relu = node(graph, CORE_RELU, "relu", SHAPE(1, 4, 3, 3), 1, (int[]){result(graph, conv)});
+            quantized_output(graph, result(graph, relu), 32, zero);
+            if (zero)
+                check_qdq(graph, CORE_CONV, 4); /* dequantize, conv, relu, quantize */
+            else
+                check_qdq(graph, CORE_QCONV, 1);
+        }
+}
+
+static struct graph *quantised_gemm(bool trans_b, bool biased)
+{
+    struct graph *graph = new_graph();
+    int x = quantized_input(graph, SHAPE(3, 8)),
+        w_q = graph_add_constant(graph, "w_q", ELEMENT_S8, trans_b ? SHAPE(2, 8) : SHAPE(8, 2), bytes);
+    int w = dequantized(graph, "w", w_q, constant(graph, "w_scale", SHAPE(2), (float[]){0.25f, 0.5f}),
+                        graph_add_constant(graph, "w_zero", ELEMENT_S8, SHAPE(2), (int8_t[2]){0}), trans_b ? 0 : 1);
+    int b = constant(graph, "b", SHAPE(2), (float[]){100, -200});
+    int gemm = node(graph, CORE_GEMM, "gemm", SHAPE(3, 2), biased ? 3 : 2, (int[]){x, w, b});
+    graph->nodes[gemm].at = (struct attributes){.alpha = 1, .beta = 1, .trans_b = trans_b};
+    quantized_output(graph, result(graph, gemm), 16, 100);
+    return graph;
+}
+
+static void qdq_gemm(void **state)
+{
+    check_qdq(quantised_gemm(true, true), CORE_QCONV, 3);
+    check_qdq(quantised_gemm(false, true), CORE_QCONV, 3);
+    check_qdq(quantised_gemm(true, false), CORE_QCONV, 3);
+    check_qdq(quantised_gemm(false, false), CORE_QMATMUL, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(qdq_conv), cmocka_unit_test(qdq_gemm)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
