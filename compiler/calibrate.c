@@ -1,5 +1,5 @@
-/* calibrate.c: the range of every value, from running the float interpreter on calibration inputs: given ones, or seeded
- * random ones where none are given. */
+/* calibrate.c: the range of every value, from running the float interpreter on calibration inputs: a file's, else the inputs that the
+ * network is to be run on, else seeded random ones. */
 #include "backend.h"
 #include "interp.h"
 #include "random.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLES = 8192 };
+enum { SAMPLES = 8192, ROUNDS_MAX = 1024 };
 
 static int by_magnitude(const void *a, const void *b)
 {
@@ -87,19 +87,59 @@ static void visit(void *user, int value, const struct tensor *tensor)
     b->high[value] = fmaxf(b->high[value], high);
 }
 
-static enum weft_status take_given(struct backend *b, const struct weft_arrays *given, unsigned input, struct tensor *out)
+/* --- the inputs ---------------------------------------------------------------------------------------------------- */
+
+/* What the ranges are taken from: a file, the inputs of this very run, or nothing (random numbers then). */
+struct source {
+    struct weft_arrays file;
+    const struct weft_arrays *arrays; /* NULL: random */
+    const char *name;
+};
+
+static const struct weft_array *array_for(const struct backend *b, const struct source *from, unsigned input)
+{
+    const char *name = b->graph->values[b->graph->inputs[input]].name;
+    for (size_t i = 0; from->arrays && i < from->arrays->count; i++)
+        if (!strcmp(from->arrays->items[i].name, name) || (from->arrays->count == 1 && b->graph->input_count == 1))
+            return &from->arrays->items[i];
+    return NULL;
+}
+
+static uint64_t input_bytes(const struct backend *b, unsigned input)
 {
     const struct value *v = &b->graph->values[b->graph->inputs[input]];
-    const struct weft_array *a = NULL;
-    for (size_t i = 0; i < given->count; i++)
-        if (!strcmp(given->items[i].name, v->name) || (given->count == 1 && b->graph->input_count == 1))
-            a = &given->items[i];
+    return (uint64_t)shape_count(&v->shape) * element_bytes(v->element);
+}
+
+static enum weft_status open_source(const struct backend *b, struct source *from)
+{
+    *from = (struct source){.name = b->options->calibration};
+    if (b->options->calibration) {
+        from->arrays = &from->file;
+        return weft_arrays_load(&from->file, b->options->calibration, b->diag);
+    }
+    from->arrays = b->options->bindings;
+    for (unsigned i = 0; i < b->graph->input_count && from->arrays; i++) {
+        const struct weft_array *a = array_for(b, from, i);
+        if (!a || a->size < input_bytes(b, i) || strcmp(a->element, element_name(b->graph->values[b->graph->inputs[i]].element)))
+            from->arrays = NULL; /* the run itself will say what is wrong with them */
+    }
+    return WEFT_OK;
+}
+
+/* An array may hold several inputs, one behind the other: each is one round. */
+static enum weft_status take_given(struct backend *b, const struct source *from, unsigned input, int round, struct tensor *out)
+{
+    const struct value *v = &b->graph->values[b->graph->inputs[input]];
+    const struct weft_array *a = array_for(b, from, input);
+    uint64_t bytes = input_bytes(b, input);
     if (!a)
-        return weft_error(b->diag, "%s: no array named '%s'; calibration needs one for every input of the network", b->options->calibration, v->name);
-    if (strcmp(a->element, element_name(v->element)) || a->size != (uint64_t)shape_count(&v->shape) * element_bytes(v->element))
-        return weft_error(b->diag, "%s: array '%s' holds %llu bytes of %s; the network's input has %lld elements of %s", b->options->calibration,
-                          v->name, (unsigned long long)a->size, a->element, (long long)shape_count(&v->shape), element_name(v->element));
-    memcpy(out->bytes, a->bytes, a->size);
+        return weft_error(b->diag, "%s: no array named '%s'; calibration needs one for every input of the network", from->name, v->name);
+    if (strcmp(a->element, element_name(v->element)) || !bytes || a->size < bytes || a->size % bytes)
+        return weft_error(b->diag, "%s: array '%s' holds %llu bytes of %s; the network's input has %lld elements of %s, and any number of such inputs "
+                          "may follow each other", from->name, v->name, (unsigned long long)a->size, a->element, (long long)shape_count(&v->shape),
+                          element_name(v->element));
+    memcpy(out->bytes, (const char *)a->bytes + (uint64_t)round % (a->size / bytes) * bytes, bytes);
     return WEFT_OK;
 }
 
@@ -122,43 +162,62 @@ static void make_random(const struct backend *b, unsigned input, int round, stru
         bytes[i] = (uint8_t)((seed = seed * 6364136223846793005u + 1442695040888963407u) >> 56);
 }
 
-static enum weft_status make_inputs(struct backend *b, struct tensor *inputs, int round)
+static enum weft_status make_inputs(struct backend *b, const struct source *from, struct tensor *inputs, int round)
 {
-    struct weft_arrays given = {0};
-    enum weft_status status = b->options->calibration ? weft_arrays_load(&given, b->options->calibration, b->diag) : WEFT_OK;
+    enum weft_status status = WEFT_OK;
     for (unsigned i = 0; i < b->graph->input_count && !status; i++) {
         const struct value *v = &b->graph->values[b->graph->inputs[i]];
         inputs[i] = (struct tensor){.element = v->element, .shape = v->shape};
         inputs[i].bytes = calloc((size_t)shape_count(&v->shape) + 1, element_bytes(v->element));
         if (!inputs[i].bytes)
             status = WEFT_NO_MEMORY;
-        else if (b->options->calibration)
-            status = take_given(b, &given, i, &inputs[i]);
+        else if (from->arrays)
+            status = take_given(b, from, i, round, &inputs[i]);
         else
             make_random(b, i, round, &inputs[i]);
     }
-    weft_arrays_free(&given);
     return status;
 }
 
 /* Random calibration of a small network draws more than one input: the range of a few hundred numbers says little. */
-static int rounds(const struct backend *b)
+static int rounds(const struct backend *b, const struct source *from)
 {
-    int64_t elements = 0;
-    for (unsigned i = 0; i < b->graph->input_count; i++)
-        elements += shape_count(&b->graph->values[b->graph->inputs[i]].shape);
-    return b->options->calibration || elements > 65536 ? 1 : elements > 8192 ? 4 : 16;
+    uint64_t elements = 0, most = 1;
+    for (unsigned i = 0; i < b->graph->input_count; i++) {
+        const struct weft_array *a = array_for(b, from, i);
+        elements += (uint64_t)shape_count(&b->graph->values[b->graph->inputs[i]].shape);
+        if (a && input_bytes(b, i) && a->size / input_bytes(b, i) > most)
+            most = a->size / input_bytes(b, i);
+    }
+    if (from->arrays)
+        return most < ROUNDS_MAX ? (int)most : ROUNDS_MAX;
+    return elements > 65536 ? 1 : elements > 8192 ? 4 : 16;
 }
 
-static enum weft_status observe(struct backend *b, struct tensor *inputs, int round)
+static enum weft_status observe(struct backend *b, const struct source *from, struct tensor *inputs, int round)
 {
     struct interp_run run = {0};
-    enum weft_status status = make_inputs(b, inputs, round);
+    enum weft_status status = make_inputs(b, from, inputs, round);
     if (!status)
         status = interp_graph(&run, b->graph, inputs, false, visit, b, b->diag);
     interp_free(&run);
-    for (unsigned i = 0; i < b->graph->input_count; i++)
+    for (unsigned i = 0; i < b->graph->input_count; i++) {
         free(inputs[i].bytes);
+        inputs[i].bytes = NULL;
+    }
+    return status;
+}
+
+static enum weft_status observe_all(struct backend *b)
+{
+    struct source from;
+    struct tensor *inputs = calloc(b->graph->input_count + 1, sizeof *inputs);
+    enum weft_status status = inputs ? open_source(b, &from) : WEFT_NO_MEMORY;
+    for (int round = 0; !status && round < rounds(b, &from); round++)
+        status = observe(b, &from, inputs, round);
+    if (inputs)
+        weft_arrays_free(&from.file);
+    free(inputs);
     return status;
 }
 
@@ -167,15 +226,11 @@ enum weft_status backend_calibrate(struct backend *b)
     int count = b->graph->value_count;
     b->low = malloc(((size_t)count + 1) * sizeof *b->low);
     b->high = malloc(((size_t)count + 1) * sizeof *b->high);
-    struct tensor *inputs = calloc(b->graph->input_count + 1, sizeof *inputs);
-    enum weft_status status = b->low && b->high && inputs ? WEFT_OK : WEFT_NO_MEMORY;
-    for (int i = 0; i < count && !status; i++) {
+    if (!b->low || !b->high)
+        return WEFT_NO_MEMORY;
+    for (int i = 0; i < count; i++) {
         b->low[i] = INFINITY;
         b->high[i] = -INFINITY;
     }
-    bool blind = b->options->timing_only || b->graph->weights_absent;
-    for (int round = 0; !status && !blind && round < rounds(b); round++)
-        status = observe(b, inputs, round);
-    free(inputs);
-    return status;
+    return b->options->timing_only || b->graph->weights_absent ? WEFT_OK : observe_all(b);
 }

@@ -127,7 +127,8 @@ static void move(struct backend *b, int x, int y, const int64_t *dims, unsigned 
                  int64_t target_offset, const int64_t *target_strides)
 {
     enum weft_format from = b->places[x].g.format, to = b->places[y].g.format;
-    bool raw = from == to && backend_scale(b, x) == backend_scale(b, y) && backend_zero(b, x) == backend_zero(b, y);
+    bool same_scale = backend_scale(b, x) == backend_scale(b, y) && backend_zero(b, x) == backend_zero(b, y);
+    bool raw = from == to && (same_scale || !backend_value_is_real(b, y)); /* the network's own integers stay what they are */
     if (!raw) {
         bool integer = weft_format_is_integer(to);
         emit_set_float(b, REG_A, backend_scale(b, x) / backend_scale(b, y), backend_zero(b, x));

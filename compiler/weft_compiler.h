@@ -20,7 +20,8 @@ struct weft_compile_options {
     const struct weft_arrays *bindings; /* values of network inputs, or NULL: inputs that must be known at compile time (weights, scales,
                                          zero points, target shapes) become constants of these values; the others are only their names */
     uint64_t seed;                    /* of random calibration input */
-    const char *calibration;          /* .npz or .npy with inputs, or NULL: seeded random input */
+    const char *calibration;          /* .npz or .npy with inputs (any number of them one behind the other), or NULL: the bindings if they hold
+                                         every input, else seeded random input */
     const char *range;                /* "minmax" (NULL), "percentile" or "mse": how calibration chooses ranges */
     bool timing_only;                 /* no weights, no calibration: the program runs with --timing only */
     const char *dump_after; FILE *dump; /* pass after which the graph is printed as ONNX text */
