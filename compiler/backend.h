@@ -40,7 +40,7 @@ struct buffer {
 struct strides4 { int64_t n, h, w, c; };
 
 /* A value's storage: a geometry at an offset within a buffer. Aliases share a buffer. */
-struct place { struct geometry g; int buffer; uint64_t offset; bool placed; int64_t permuted[3]; /* C H W that a flattened row is really stored in H W C order; or 0 */ };
+struct place { struct geometry g; int buffer; uint64_t offset; bool placed, view /* the channels of a concatenation's buffer that this value fills */; int64_t permuted[3]; /* C H W that a flattened row is really stored in H W C order; or 0 */ };
 
 /* How a matrix layer lies on the array (mapping.c). Rows are (image, line, pixel group); lanes number (kernel row, tap, channel of
  * the slice); columns number (pixel of the group, output channel of the slice). */

@@ -147,7 +147,8 @@ static void concat(struct backend *b, const struct layer *l)
     for (unsigned k = 0; k < l->input_count; k++) {
         const struct shape *x = &b->graph->values[l->inputs[k]].shape;
         place_strides(&b->places[l->inputs[k]], x, from);
-        move(b, l->inputs[k], l->y, x->dims, x->rank, 0, from, offset * to[axis], to);
+        if (!b->places[l->inputs[k]].view)
+            move(b, l->inputs[k], l->y, x->dims, x->rank, 0, from, offset * to[axis], to);
         offset += x->dims[axis];
     }
 }

@@ -128,7 +128,7 @@ static void read_operands(struct backend *b, const struct layer *l)
 void emit_layer(struct backend *b, struct layer *l)
 {
     read_operands(b, l);
-    if (l->kind != LAYER_POOL && l->kind != LAYER_ALIAS)
+    if (l->kind != LAYER_POOL && l->kind != LAYER_ALIAS && !b->places[l->y].view)
         emit_halo(b, l->y);
     switch (l->kind) {
     case LAYER_MATRIX:

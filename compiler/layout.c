@@ -362,6 +362,93 @@ static void live(struct backend *b, int value, int index)
     buffer->first = buffer->first < index ? buffer->first : index;
 }
 
+/* --- concatenations in place ------------------------------------------------------------------------------------------ */
+
+static const struct layer *maker_of(const struct backend *b, int value)
+{
+    for (int i = 0; i < b->layer_count; i++)
+        if (b->layers[i].y == value)
+            return &b->layers[i];
+    return NULL;
+}
+
+static bool is_graph_output(const struct backend *b, int value)
+{
+    for (unsigned i = 0; i < b->graph->output_count; i++)
+        if (b->graph->outputs[i] == value)
+            return true;
+    return false;
+}
+
+/* Only layers that take any distance between pixels may read or write a view. */
+static bool takes_views(const struct layer *l)
+{
+    return l->kind == LAYER_MATRIX || l->kind == LAYER_BINARY || l->kind == LAYER_UNARY;
+}
+
+static bool may_be_view(const struct backend *b, const struct layer *concat, int value)
+{
+    const struct place *x = &b->places[value], *y = &b->places[concat->y];
+    const struct layer *maker = maker_of(b, value);
+    if (!x->placed || x->view || !maker || !takes_views(maker) || is_graph_output(b, value) || x->g.spatial != y->g.spatial ||
+        x->g.format != y->g.format || x->g.fill != y->g.fill || backend_scale(b, value) != backend_scale(b, concat->y))
+        return false;
+    unsigned times = 0;
+    for (unsigned k = 0; k < concat->input_count; k++)
+        times += concat->inputs[k] == value;
+    for (int i = 0; i < b->layer_count; i++)
+        if (&b->layers[i] != concat && layer_reads(&b->layers[i], value) && !takes_views(&b->layers[i]))
+            return false;
+    return times == 1;
+}
+
+/* The layers in front of a concatenation of channels write into its buffer themselves, where nothing keeps them from it. */
+static void mark_views(struct backend *b, const struct layer *concat)
+{
+    struct geometry *y = &b->places[concat->y].g;
+    const struct shape *shape = &b->graph->values[concat->y].shape;
+    if (b->graph->nodes[concat->node].at.axis != 1 || (!y->spatial && shape->rank != 2) || is_graph_output(b, concat->y))
+        return;
+    for (unsigned k = 0; k < concat->input_count; k++) {
+        struct place *x = &b->places[concat->inputs[k]];
+        if (!may_be_view(b, concat, concat->inputs[k]))
+            continue;
+        x->view = true;
+        y->top = most(y->top, x->g.top);
+        y->bottom = most(y->bottom, x->g.bottom);
+        y->left = most(y->left, x->g.left);
+        y->right = most(y->right, x->g.right);
+    }
+}
+
+static void place_views(struct backend *b, const struct layer *concat, int index)
+{
+    struct place *y = &b->places[concat->y];
+    geometry_finish(&y->g);
+    y->buffer = backend_add_buffer(b, y->g.bytes, index, index);
+    int64_t channel = 0;
+    for (unsigned k = 0; k < concat->input_count; k++) {
+        struct place *x = &b->places[concat->inputs[k]];
+        int64_t channels = x->g.c;
+        if (x->view) {
+            x->g = y->g;
+            x->g.c = channels;
+            x->g.origin += channel * y->g.element;
+            x->buffer = y->buffer;
+        }
+        channel += channels;
+    }
+}
+
+static void concat_in_place(struct backend *b)
+{
+    for (int i = 0; i < b->layer_count; i++)
+        if (b->layers[i].op == CORE_CONCAT) {
+            mark_views(b, &b->layers[i]);
+            place_views(b, &b->layers[i], i);
+        }
+}
+
 static void make_buffers(struct backend *b)
 {
     for (unsigned i = 0; i < b->graph->input_count; i++) {
@@ -374,10 +461,13 @@ static void make_buffers(struct backend *b)
     for (int i = 0; i < b->layer_count; i++) {
         struct layer *l = &b->layers[i];
         struct place *p = &b->places[l->y];
-        geometry_finish(&p->g);
+        if (p->buffer < 0)
+            geometry_finish(&p->g);
         if (l->kind == LAYER_ALIAS && (has_halo(&b->places[l->x].g) || has_halo(&p->g)))
             l->kind = LAYER_MOVE;
-        if (l->kind == LAYER_ALIAS)
+        if (p->buffer >= 0)
+            ; /* a concatenation, or a part of one */
+        else if (l->kind == LAYER_ALIAS)
             p->buffer = b->places[l->x].buffer;
         else
             p->buffer = backend_add_buffer(b, p->g.bytes, l->kind == LAYER_POOL && i ? i - 1 : i, i);
@@ -432,6 +522,8 @@ enum weft_status backend_layout(struct backend *b)
     enum weft_status status = check_softmax(b);
     if (!status)
         status = widen(b);
+    if (!status)
+        concat_in_place(b);
     if (!status)
         make_buffers(b);
     return b->out_of_memory ? WEFT_NO_MEMORY : status;

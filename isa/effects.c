@@ -242,12 +242,17 @@ static bool check_function(struct check *c)
     return touch(c, "v.table", WEFT_SPACE_UB, false, span(c->config->table, 256));
 }
 
+enum { WINDOWS_BITS = 40 }; /* of an instruction: a quarter of an hour at 1 GHz, and T7 stays clear of overflow */
+
 /* From the first element of a window to its last, in the unit of the window's strides. */
 static bool window_reach(struct check *c, uint64_t *reach)
 {
     const struct weft_config *v = c->config;
     if (!v->win_count0 || !v->win_count1)
         return fault(c, "v.win%d has a count of 0; it is at least 1", v->win_count0 ? 1 : 0);
+    unsigned __int128 windows = (unsigned __int128)c->instr->rows * v->win_count0 * v->win_count1;
+    if (windows >> WINDOWS_BITS && windows != UINT64_C(1) << WINDOWS_BITS)
+        return fault(c, "rows x v.win0 x v.win1 = %u x %u x %u exceeds 2^%d windows", c->instr->rows, v->win_count0, v->win_count1, WINDOWS_BITS);
     unsigned __int128 far = (unsigned __int128)(v->win_count0 - 1) * v->win_stride0 + (unsigned __int128)(v->win_count1 - 1) * v->win_stride1;
     *reach = far >> 62 ? UINT64_C(1) << 62 : (uint64_t)far; /* beyond every memory, and clear of overflow */
     return true;

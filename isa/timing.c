@@ -1,4 +1,4 @@
-/* timing.c: the equations T1 to T7 of docs/machine.md. */
+/* timing.c: the equations T1 to T8 of docs/machine.md. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,4 +225,12 @@ uint64_t weft_vector_cycles(const struct weft_machine *m, const struct weft_inst
     if (binary || (op == WEFT_OP_ACTIVATE && instr->residual))
         beats = larger(beats, operand_beats(m, instr->lanes, instr->fmt_b));
     return instr->rows * windows * beats;
+}
+
+/* --- T8 -------------------------------------------------------------------------------------------------------------------- */
+
+uint64_t weft_ps_cycles(uint64_t picoseconds, uint64_t clock_hz)
+{
+    const uint64_t second = UINT64_C(1000000000000);
+    return (uint64_t)(((unsigned __int128)picoseconds * clock_hz + (second - 1)) / second);
 }

@@ -283,5 +283,6 @@ uint64_t weft_matrix_skew(const struct weft_machine *m);                        
 uint64_t weft_shift_cycles(const struct weft_machine *m, enum weft_format weight);                /* T5: rows */
 uint64_t weft_tile_bytes(const struct weft_machine *m, uint64_t k, uint64_t n, enum weft_format weight); /* T6: whole, burst-rounded */
 uint64_t weft_vector_cycles(const struct weft_machine *m, const struct weft_instr *instr, const struct weft_config *config); /* T7 */
+uint64_t weft_ps_cycles(uint64_t picoseconds, uint64_t clock_hz);                                  /* T8: rounded up */
 
 #endif

@@ -103,7 +103,7 @@ static uint64_t head_start(struct fast_clock *clock, enum weft_unit unit)
     at = fast_later(at, fast_later(queue->input_until, queue->raw_until));
     if (unit == WEFT_UNIT_FETCH) extra = slot_free(clock, flight);
     if (flight->takes_tile) extra = clock->shifted > flight->tile ? fast_tile(clock, flight->tile)->shift_end : FAST_NEVER;
-    if (unit == WEFT_UNIT_DRAM || flight->op == WEFT_OP_READ_WEIGHTS) at = fast_later(at, fast_channel_floor(&clock->dram));
+    if (unit == WEFT_UNIT_DRAM || flight->op == WEFT_OP_READ_WEIGHTS) at = fast_later(at, fast_channel_floor(&clock->dram.bus));
     return fast_later(at, extra);
 }
 
@@ -193,6 +193,7 @@ static void fill_flight(struct fast_clock *clock, struct flight *flight, const s
     flight->unit = issue->info->unit;
     flight->layer = layer;
     flight->started = false;
+    flight->dram = instr->dram;
     flight->takes_tile = flight->unit == WEFT_UNIT_MATRIX && instr->next;
     flight->waits_for_reads = flight->waits_for_writes = 0;
     flight->amount = amount(clock, instr, config, order);
@@ -277,9 +278,9 @@ enum weft_status fast_clock_create(struct fast_clock **out, const struct weft_ma
     clock->skew = weft_matrix_skew(machine);
     clock->link_in.rate = weft_rate(machine->link_in_bytes_per_second, machine->clock_hz);
     clock->link_out.rate = weft_rate(machine->link_out_bytes_per_second, machine->clock_hz);
-    clock->dram.rate = weft_rate(machine->dram_bytes_per_second, machine->clock_hz);
     clock->tile_room = 2 * machine->fifo_tiles + 2; /* fetches run at most fifo_tiles + 1 ahead of the takes, and look fifo_tiles back */
-    enum weft_status status = allocate(clock);
+    enum weft_status status = fast_dram_create(&clock->dram, machine);
+    if (status == WEFT_OK) status = allocate(clock);
     if (status == WEFT_OK) *out = clock;
     else fast_clock_free(clock);
     return status;
@@ -294,6 +295,7 @@ void fast_clock_free(struct fast_clock *clock)
     }
     for (unsigned space = 0; space < WEFT_SPACES; space++)
         for (unsigned write = 0; write < 2; write++) hazard_free(&clock->touched[space][write]);
+    fast_dram_free(&clock->dram);
     free(clock->flights);
     free(clock->tiles);
     free(clock);

@@ -9,6 +9,7 @@
 
 #include "fast_channel.h"
 #include "fast_clock.h"
+#include "fast_dram.h"
 #include "fast_hazard.h"
 
 #define FAST_NEVER UINT64_MAX
@@ -23,6 +24,7 @@ struct flight {
     bool started, takes_tile;
     uint8_t waits_for_reads, waits_for_writes; /* bit per unit: its head waits for this one's reads or writes */
     uint64_t amount;                           /* cycles on the unit, or bytes on the channel */
+    uint64_t dram;                             /* address, where the channel is the DRAM's */
     uint64_t shift_cycles;                     /* fetches: of the tile */
     uint64_t tile;                             /* number of the tile fetched or taken */
     uint64_t dispatched, start, end, reads_done, writes_done;
@@ -58,7 +60,8 @@ struct fast_clock {
     struct flight *flights; /* ring of flight_room (a power of two), by id */
     uint64_t flight_room, oldest, next_id;
     struct hazard_list touched[WEFT_SPACES][2]; /* [1]: written */
-    struct fast_channel link_in, link_out, dram;
+    struct fast_channel link_in, link_out;
+    struct fast_dram dram;
     struct tile *tiles; /* ring of tile_room, by number */
     uint64_t tile_room;
     uint64_t tiles_issued, takes_issued; /* numbers given out, in program order */

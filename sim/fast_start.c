@@ -28,12 +28,22 @@ static void start_transfer(struct fast_clock *clock, struct flight *flight, stru
     flight->writes_done = flight->reads_done + latency;
 }
 
+/* One on the DRAM channel: T1, or DRAM in detail. */
+static void start_dram(struct fast_clock *clock, struct flight *flight)
+{
+    struct fast_dram *dram = &clock->dram;
+    if (!fast_dram_move(dram, flight->start, flight->dram, flight->amount)) clock->overlong = true;
+    flight->end = fast_channel_floor(&dram->bus);
+    flight->reads_done = fast_channel_ceil(&dram->bus);
+    flight->writes_done = flight->reads_done + dram->latency;
+}
+
 /* F. The tile is whole when its bytes are there, and no earlier than the one before it. */
 static void start_fetch(struct fast_clock *clock, struct flight *flight)
 {
     assert(flight->tile == clock->fetched);
     if (flight->op == WEFT_OP_READ_WEIGHTS) {
-        start_transfer(clock, flight, &clock->dram, clock->machine->dram_latency);
+        start_dram(clock, flight);
     } else {
         flight->end = flight->start + flight->amount;
         flight->reads_done = flight->writes_done = flight->end;
@@ -69,7 +79,7 @@ static void set_times(struct fast_clock *clock, struct flight *flight)
     case WEFT_UNIT_HOST_IN: start_transfer(clock, flight, &clock->link_in, machine->link_latency); break;
     case WEFT_UNIT_HOST_OUT: start_transfer(clock, flight, &clock->link_out, machine->link_latency); break;
     case WEFT_UNIT_FETCH: start_fetch(clock, flight); break;
-    case WEFT_UNIT_DRAM: start_transfer(clock, flight, &clock->dram, machine->dram_latency); break;
+    case WEFT_UNIT_DRAM: start_dram(clock, flight); break;
     case WEFT_UNIT_MATRIX: start_product(clock, flight); break;
     default: start_vector(clock, flight); break;
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dram.h"
 #include "durations.h"
 
 struct hazard { size_t older; bool writes; /* wait for its writes; else for its reads */ };
@@ -32,6 +33,7 @@ struct clock {
     size_t head[WEFT_UNITS];     /* the unit's first instruction that has not started, or count */
     uint64_t unit_free[WEFT_UNITS];
     struct channel in, out, dram;
+    struct dram *device; /* behind `dram`, where it is detailed */
     struct tile *tiles;
     uint64_t tile_count, shifting; /* tiles that have begun to shift */
     struct weft_counters *layers;
@@ -65,6 +67,22 @@ static void transfer(struct channel *c, struct fuzz_time *time, uint64_t start, 
     time->end = channel_floor(c);
     time->reads_done = channel_ceil(c);
     time->writes_done = time->reads_done + latency;
+}
+
+static void dram_access(struct clock *c, const struct work *work)
+{
+    struct channel *dram = &c->dram;
+    struct fuzz_time *time = work->time;
+    if (!c->m->dram_detailed) {
+        transfer(dram, time, c->now, work->duration.bytes, c->m->dram_latency);
+        return;
+    }
+    dram_ticks begin = (dram_ticks)c->now * dram->bytes;
+    if (dram->free > begin) begin = dram->free;
+    dram->free = dram_transfer(c->device, begin, work->instr.dram, work->duration.bytes / c->m->dram_burst_bytes);
+    time->end = channel_floor(dram);
+    time->reads_done = channel_ceil(dram);
+    time->writes_done = time->reads_done + dram_tcl(c->m) + c->m->dram_latency;
 }
 
 /* --- hazards --------------------------------------------------------------------------------------------------------------------- */
@@ -143,7 +161,7 @@ static void start_fetch(struct clock *c, struct work *work)
 {
     struct tile *tile = &c->tiles[work->tile];
     struct fuzz_time *time = work->time;
-    if (work->instr.op == WEFT_OP_READ_WEIGHTS) transfer(&c->dram, time, c->now, work->duration.bytes, c->m->dram_latency);
+    if (work->instr.op == WEFT_OP_READ_WEIGHTS) dram_access(c, work);
     else time->end = time->reads_done = time->writes_done = c->now + work->duration.cycles;
     tile->whole = time->writes_done;
     if (work->tile > 0) tile->whole = later(tile->whole, tile[-1].whole);
@@ -185,7 +203,7 @@ static void start(struct clock *c, enum weft_unit unit)
     switch (unit) {
     case WEFT_UNIT_HOST_IN: transfer(&c->in, time, c->now, work->duration.bytes, c->m->link_latency); break;
     case WEFT_UNIT_HOST_OUT: transfer(&c->out, time, c->now, work->duration.bytes, c->m->link_latency); break;
-    case WEFT_UNIT_DRAM: transfer(&c->dram, time, c->now, work->duration.bytes, c->m->dram_latency); break;
+    case WEFT_UNIT_DRAM: dram_access(c, work); break;
     case WEFT_UNIT_FETCH: start_fetch(c, work); break;
     case WEFT_UNIT_MATRIX:
         time->end = time->reads_done = c->now + work->duration.cycles;
@@ -334,11 +352,13 @@ enum weft_status fuzz_clock(struct fuzz_time *times, struct weft_counters *layer
     c.in = channel_of(m->link_in_bytes_per_second, m->clock_hz);
     c.out = channel_of(m->link_out_bytes_per_second, m->clock_hz);
     c.dram = channel_of(m->dram_bytes_per_second, m->clock_hz);
-    enum weft_status status = order.fifo && c.work && c.tiles ? read_program(&c, program, &order, times) : WEFT_NO_MEMORY;
+    c.device = dram_create(m, c.dram.bytes, c.dram.cycles);
+    enum weft_status status = order.fifo && c.work && c.tiles && c.device ? read_program(&c, program, &order, times) : WEFT_NO_MEMORY;
     if (status == WEFT_OK) run(&c);
     for (size_t i = 0; c.work && i < program->instructions; i++) free(c.work[i].hazards);
     free(c.work);
     free(c.tiles);
+    dram_free(c.device);
     free(order.fifo);
     return status;
 }

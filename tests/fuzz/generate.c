@@ -53,6 +53,29 @@ static uint64_t draw_side(struct generator *g)
 /* from an eighth of a byte a cycle to 64 bytes a cycle, often no whole number */
 static uint64_t draw_bandwidth(struct generator *g, uint64_t hz) { return chance(g, 50) ? hz * (1 + below(g, 64)) : hz / 8 + below(g, hz * 16); }
 
+/* Up to `most` cycles, in picoseconds that are seldom whole cycles. */
+static uint64_t draw_ps(struct generator *g, uint64_t most, uint64_t hz)
+{
+    return chance(g, 10) ? 0 : below(g, most * (UINT64_C(1000000000000) / hz));
+}
+
+/* Rows of a few bursts, so that even short transfers leave them. */
+static void draw_dram(struct generator *g, struct weft_machine *m)
+{
+    uint64_t hz = m->clock_hz;
+    m->dram_detailed = chance(g, 60);
+    m->dram_channels = PICK(g, 1, 1, 2, 3, 4);
+    m->dram_banks = PICK(g, 1, 2, 3, 4, 8);
+    m->dram_row_bytes = 1 + m->dram_burst_bytes * PICK(g, 0, 1, 2, 3, 8, 16, 40) + below(g, m->dram_burst_bytes);
+    m->dram_trcd_ps = draw_ps(g, 12, hz);
+    m->dram_trp_ps = draw_ps(g, 12, hz);
+    m->dram_tcl_ps = draw_ps(g, 12, hz);
+    m->dram_tras_ps = draw_ps(g, 40, hz);
+    m->dram_trrd_ps = draw_ps(g, 20, hz);
+    m->dram_trfc_ps = draw_ps(g, 60, hz);
+    m->dram_trefi_ps = draw_ps(g, PICK(g, 10, 100, 100, 1000), hz);
+}
+
 static struct weft_machine draw_machine(struct generator *g)
 {
     struct weft_machine m = {.name = "random", .description = "a machine of the random-program generator"};
@@ -74,6 +97,7 @@ static struct weft_machine draw_machine(struct generator *g)
     m.dram_latency = skewed(g, 60);
     m.dram_burst_bytes = PICK(g, 1, 2, 3, 8, 32, 64);
     m.dram_writable = chance(g, 60);
+    draw_dram(g, &m);
     m.link_in_bytes_per_second = draw_bandwidth(g, m.clock_hz);
     m.link_out_bytes_per_second = draw_bandwidth(g, m.clock_hz);
     m.link_latency = skewed(g, 60);
