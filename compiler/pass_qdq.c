@@ -250,6 +250,25 @@ static enum weft_status replace_chain(struct graph *graph, const struct chain *c
     return replace_gemm(graph, &ids);
 }
 
+/* A reshape or transpose behind a dequantize moves before it: the bytes move, and what follows finds the dequantize. */
+static enum weft_status move_before(struct graph *graph, int id)
+{
+    const struct node *node = &graph->nodes[id], *before = node->input_count ? dequantize_of(graph, node->inputs[0]) : NULL;
+    if (node->dead || (node->op != CORE_RESHAPE && node->op != CORE_TRANSPOSE) || !before || !is_scalar(graph, before))
+        return WEFT_OK;
+    if (value_is_constant(&graph->values[before->inputs[0]]))
+        return WEFT_OK; /* weights: their scales may lie along an axis, and folding deals with them */
+    int out = node->outputs[0], by_number = (int)(before - graph->nodes),
+        inputs[3] = {before->inputs[0], before->inputs[1], before->inputs[2]};
+    struct shape shape = graph->values[out].shape;
+    inputs[0] = add_node(graph, node->op, node, "bytes", inputs, 1, graph->values[inputs[0]].element, &shape, GRAPH_NONE);
+    if (inputs[0] == GRAPH_NONE)
+        return WEFT_NO_MEMORY;
+    edit_kill(graph, &graph->nodes[id]);
+    int made = add_node(graph, CORE_DEQUANTIZE, &graph->nodes[by_number], "", inputs, 3, ELEMENT_F32, NULL, out);
+    return made == GRAPH_NONE ? WEFT_NO_MEMORY : WEFT_OK;
+}
+
 static enum weft_status fold_the_rest(struct graph *graph, struct weft_diag *diag)
 {
     for (int i = 0; i < graph->node_count; i++) {
@@ -270,11 +289,18 @@ enum weft_status pass_qdq(struct graph *graph, struct weft_diag *diag)
 {
     struct chain c;
     for (int i = 0, count = graph->node_count; i < count; i++) {
+        enum weft_status status = move_before(graph, i);
+        if (status)
+            return status;
+    }
+    for (int i = 0, count = graph->node_count; i < count; i++) {
         enum weft_status status = match(&c, graph, &graph->nodes[i]) ? replace_chain(graph, &c) : WEFT_OK;
         if (status)
             return status;
     }
-    graph_sweep(graph);
     enum weft_status status = graph_sort(graph, diag);
-    return status ? status : fold_the_rest(graph, diag);
+    if (status)
+        return status;
+    graph_sweep(graph); /* what only the chains read must not count as read any more */
+    return fold_the_rest(graph, diag);
 }

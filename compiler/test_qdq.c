@@ -118,8 +118,53 @@ static void qdq_gemm(void **state)
     check_qdq(quantised_gemm(false, false), CORE_QMATMUL, 1);
 }
 
+/* A flatten between dequantize and gemm moves before it; the one pixel's reshape then joins it. */
+static void qdq_behind_a_flatten(void **state)
+{
+    struct graph *graph = new_graph();
+    int x = quantized_input(graph, SHAPE(2, 2, 2, 2)), flat = result(graph, node(graph, CORE_RESHAPE, "flat", SHAPE(2, 8), 1, &x));
+    int w_q = graph_add_constant(graph, "w_q", ELEMENT_S8, SHAPE(2, 8), bytes);
+    int w = dequantized(graph, "w", w_q, scalar(graph, "w_scale", 0.25f), zero_point(graph, "w_zero", ELEMENT_S8, 0), 0);
+    int gemm = node(graph, CORE_GEMM, "gemm", SHAPE(2, 2), 3, (int[]){flat, w, constant(graph, "b", SHAPE(2), (float[]){100, -200})});
+    graph->nodes[gemm].at = (struct attributes){.alpha = 1, .beta = 1, .trans_b = true};
+    quantized_output(graph, result(graph, gemm), 16, 100);
+    check_qdq(graph, CORE_QCONV, 4);
+}
+
+/* A chain reads what another made: the integer operators must come in order. */
+static void qdq_in_a_row(void **state)
+{
+    struct graph *graph = new_graph();
+    int x = quantized_input(graph, SHAPE(1, 4, 2, 2)), scale = scalar(graph, "w_scale", 0.25f),
+        zero = zero_point(graph, "w_zero", ELEMENT_S8, 0);
+    int w_q = graph_add_constant(graph, "w_q", ELEMENT_S8, SHAPE(4, 4, 1, 1), bytes);
+    for (int i = 0; i < 2; i++) {
+        int conv = node(graph, CORE_CONV, i ? "second" : "first", SHAPE(1, 4, 2, 2), 2,
+                        (int[]){x, dequantized(graph, i ? "w2" : "w1", w_q, scale, zero, 0)});
+        graph->nodes[conv].at = (struct attributes){.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}, .spatial = 2, .groups = 1};
+        if (i) {
+            quantized_output(graph, result(graph, conv), 64, 7);
+            break;
+        }
+        int middle_scale = scalar(graph, "m_scale", 32), middle_zero = zero_point(graph, "m_zero", ELEMENT_U8, 100);
+        int q = node(graph, CORE_QUANTIZE, "m", SHAPE(1, 4, 2, 2), 3, (int[]){result(graph, conv), middle_scale, middle_zero});
+        graph->values[result(graph, q)].element = ELEMENT_U8;
+        x = dequantized(graph, "m_real", result(graph, q), middle_scale, middle_zero, 1);
+    }
+    uint8_t *before = run_bytes(graph);
+    one_pass(graph, pass_qdq);
+    uint8_t *after = run_bytes(graph);
+    assert_int_equal(graph->node_count, 2);
+    assert_true(graph->nodes[0].op == CORE_QCONV && graph->nodes[1].op == CORE_QCONV);
+    assert_memory_equal(before, after, 16);
+    free(before);
+    free(after);
+    graph_free(graph);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(qdq_conv), cmocka_unit_test(qdq_gemm)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(qdq_conv), cmocka_unit_test(qdq_gemm), cmocka_unit_test(qdq_behind_a_flatten),
+                                       cmocka_unit_test(qdq_in_a_row)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
