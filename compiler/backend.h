@@ -54,7 +54,7 @@ struct mapping {
     int64_t lanes, columns;            /* of one slice */
     int64_t terms;                     /* more than 1: weights split into a sum (differences from a zero point beyond s8) */
     int64_t k_tiles, n_tiles;          /* of one term of one slice */
-    int64_t tiles;                     /* that are not zero, all slices and terms */
+    int64_t tiles, zero_tiles;         /* all slices and terms: that hold weights; that the weights' values left empty */
     int64_t rows, chunks, chunk_rows, block_rows;
     uint64_t product_cycles, fetch_cycles, vector_cycles, fetches;
 };
@@ -145,7 +145,8 @@ void place_strides(const struct place *p, const struct shape *shape, int64_t str
 uint64_t place_origin(const struct backend *b, int value); /* UB address of element 0 */
 /* mapping.c */
 enum weft_status backend_map(struct backend *b);
-bool mapping_tile_is_zero(const struct matrix *m, int64_t slice, int64_t term, int64_t kt, int64_t nt, const struct weft_machine *machine);
+bool mapping_tile_is_empty(const struct matrix *m, int64_t kt, int64_t nt, const struct weft_machine *machine); /* whatever the weights are */
+void mapping_drop_tiles(const struct backend *b, struct layer *layer, int64_t zero_tiles); /* prices what is left */
 /* tiles.c */
 enum weft_status backend_weights(struct backend *b, struct layer *layer);
 enum weft_status backend_tiles(struct backend *b, struct layer *layer);

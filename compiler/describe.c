@@ -69,6 +69,8 @@ static void describe_mapping(char *out, size_t size, const struct layer *l)
         used += snprintf(out + used, size - (size_t)used, ", %lld pixels side by side", (long long)m->pixels);
     if (m->group_pack > 1 && used > 0 && (size_t)used < size)
         used += snprintf(out + used, size - (size_t)used, ", %lld groups side by side", (long long)m->group_pack);
+    if (m->zero_tiles && used > 0 && (size_t)used < size)
+        used += snprintf(out + used, size - (size_t)used, ", %lld more tiles are zero and skipped", (long long)m->zero_tiles);
     if (m->terms > 1 && used > 0 && (size_t)used < size)
         snprintf(out + used, size - (size_t)used, ", weights in %lld terms", (long long)m->terms);
 }

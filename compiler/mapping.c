@@ -43,11 +43,9 @@ static bool tile_has_products(const struct matrix *m, const struct mapping *map,
     return false;
 }
 
-/* A column of tiles with no product at all keeps its first tile, which then overwrites the accumulators with zeros. */
-bool mapping_tile_is_zero(const struct matrix *m, int64_t slice, int64_t term, int64_t kt, int64_t nt, const struct weft_machine *machine)
+/* A column of tiles with no product at all keeps one tile, which then overwrites the accumulators with zeros. */
+bool mapping_tile_is_empty(const struct matrix *m, int64_t kt, int64_t nt, const struct weft_machine *machine)
 {
-    (void)slice;
-    (void)term;
     return !tile_has_products(m, &m->map, kt, nt, machine);
 }
 
@@ -69,20 +67,27 @@ static uint64_t transfer_cycles(const struct weft_machine *machine, uint64_t byt
     return (uint64_t)((unsigned __int128)bytes * rate.cycles / rate.bytes);
 }
 
+/* Cycles of `map->tiles` tiles over all chunks. */
+static void price_tiles(const struct backend *b, const struct layer *l, struct mapping *map)
+{
+    const struct weft_machine *machine = b->machine;
+    int64_t k = least(map->lanes, (int64_t)machine->rows), n = least(map->columns, (int64_t)machine->columns);
+    int64_t pass = (int64_t)weft_passes(backend_format(b, l->x), l->m->w_format);
+    int64_t chunk = map->chunk_rows * pass, shift = (int64_t)weft_shift_cycles(machine, l->m->w_format);
+    map->product_cycles = (uint64_t)(map->tiles * map->chunks * (chunk > shift ? chunk : shift));
+    map->fetches = (uint64_t)(map->tiles * map->chunks);
+    map->fetch_cycles = transfer_cycles(machine, map->fetches * weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, l->m->w_format));
+}
+
 static void price(const struct backend *b, const struct layer *l, struct mapping *map)
 {
     const struct weft_machine *machine = b->machine;
-    const struct matrix *m = l->m;
-    int64_t k = least(map->lanes, (int64_t)machine->rows), n = least(map->columns, (int64_t)machine->columns);
-    map->tiles = count_tiles(m, map, machine);
+    int64_t n = least(map->columns, (int64_t)machine->columns);
+    map->tiles = count_tiles(l->m, map, machine);
     map->rows = map->n * map->oh * map->groups_x;
     map->chunks = ceil_div(map->rows, (int64_t)machine->acc_rows);
     map->chunk_rows = ceil_div(map->rows, map->chunks);
-    int64_t pass = (int64_t)weft_passes(backend_format(b, l->x), m->w_format);
-    int64_t chunk = map->chunk_rows * pass, shift = (int64_t)weft_shift_cycles(machine, m->w_format);
-    map->product_cycles = (uint64_t)(map->tiles * map->chunks * (chunk > shift ? chunk : shift));
-    map->fetches = (uint64_t)(map->tiles * map->chunks);
-    map->fetch_cycles = transfer_cycles(machine, map->fetches * weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, m->w_format));
+    price_tiles(b, l, map);
     int64_t bytes = weft_format_bytes(backend_format(b, l->y));
     int64_t beats = ceil_div(n, (int64_t)machine->vector_lanes), lines = ceil_div(n * bytes, (int64_t)machine->ub_line_bytes);
     map->vector_cycles = (uint64_t)(map->rows * map->n_tiles * map->slices * (beats > lines ? beats : lines));
@@ -170,7 +175,7 @@ static bool feeds_pool(const struct backend *b, const struct layer *l)
 
 /* In front of a pool the vector unit has more to do than the array, and rests while a chunk's first tiles stream. Smaller chunks give
  * it work sooner; each fetches the tiles again, which costs nothing while the fetches take less time than the products. */
-static void cut_for_pool(struct mapping *map)
+static void cut_for_pool(const struct backend *b, const struct layer *l, struct mapping *map)
 {
     if (map->k_tiles * map->terms < 2)
         return;
@@ -180,10 +185,24 @@ static void cut_for_pool(struct mapping *map)
         chunks = map->rows / MIN_CHUNK;
     if (chunks <= map->chunks)
         return;
-    map->fetches = map->fetches / (uint64_t)map->chunks * (uint64_t)chunks;
-    map->fetch_cycles = fetch * (uint64_t)chunks;
     map->chunks = chunks;
     map->chunk_rows = ceil_div(map->rows, chunks);
+    price_tiles(b, l, map);
+}
+
+static void note_bound(const struct backend *b, struct layer *l)
+{
+    const struct mapping *map = &l->m->map;
+    l->mapping = (uint64_t)b->repeats * (map->product_cycles > map->fetch_cycles ? map->product_cycles : map->fetch_cycles);
+}
+
+/* Tiles that turned out to hold zeros alone are neither stored, fetched nor multiplied. */
+void mapping_drop_tiles(const struct backend *b, struct layer *l, int64_t zero_tiles)
+{
+    l->m->map.zero_tiles = zero_tiles;
+    l->m->map.tiles -= zero_tiles;
+    price_tiles(b, l, &l->m->map);
+    note_bound(b, l);
 }
 
 static void map_layer(struct backend *b, struct layer *l)
@@ -202,10 +221,10 @@ static void map_layer(struct backend *b, struct layer *l)
             try_mapping(b, l, flat, pixels, pack, &best);
     }
     if (feeds_pool(b, l))
-        cut_for_pool(&best);
+        cut_for_pool(b, l, &best);
     m->map = best;
     set_blocks(b, &m->map);
-    l->mapping = (uint64_t)b->repeats * (best.product_cycles > best.fetch_cycles ? best.product_cycles : best.fetch_cycles);
+    note_bound(b, l);
 }
 
 static uint64_t largest(uint64_t a, uint64_t b)

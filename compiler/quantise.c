@@ -93,8 +93,8 @@ static bool can_make_float(const struct backend *b, const struct layer *layer)
 {
     if (layer->kind == LAYER_SOFTMAX)
         return true;
-    if (layer->kind != LAYER_MATRIX && layer->kind != LAYER_BINARY && !(layer->kind == LAYER_POOL && layer->op == CORE_AVERAGEPOOL))
-        return false;
+    if (layer->kind != LAYER_MATRIX && layer->kind != LAYER_BINARY)
+        return false; /* a pool is charged for a wide result at every cell of its window */
     if (layer->kind == LAYER_MATRIX && layer->m->integer)
         return false;
     if (layer->function == GRAPH_NONE)

@@ -208,7 +208,7 @@ static int make_tile(struct backend *b, const struct matrix *m, int64_t slice, i
     int64_t k = m->map.lanes - l0 < (int64_t)machine->rows ? m->map.lanes - l0 : (int64_t)machine->rows;
     int64_t n = m->map.columns - j0 < (int64_t)machine->columns ? m->map.columns - j0 : (int64_t)machine->columns;
     uint64_t stored = weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, WEFT_FORMAT_s8);
-    if (!must && mapping_tile_is_zero(m, slice, term, kt, nt, machine))
+    if (!must && mapping_tile_is_empty(m, kt, nt, machine))
         return -1;
     if (!m->w[0]) /* timing only */
         return add_tile(b, (uint64_t)k, (uint64_t)n, stored);
@@ -225,22 +225,30 @@ static int make_tile(struct backend *b, const struct matrix *m, int64_t slice, i
     return add_tile(b, (uint64_t)k, (uint64_t)n, stored);
 }
 
+/* The tiles of one column; how many there are. A column of zeros keeps its last tile. */
+static int64_t make_column(struct backend *b, struct matrix *m, int64_t slice, int64_t nt)
+{
+    int64_t deep = m->map.terms * m->map.k_tiles, made = 0;
+    for (int64_t kt = 0; kt < deep; kt++) {
+        int tile = make_tile(b, m, slice, kt / m->map.k_tiles, kt % m->map.k_tiles, nt, kt + 1 == deep && !made);
+        m->tile_ids[(slice * m->map.n_tiles + nt) * deep + kt] = tile;
+        made += tile >= 0;
+    }
+    return made;
+}
+
 enum weft_status backend_tiles(struct backend *b, struct layer *l)
 {
     struct matrix *m = l->m;
     const struct mapping *map = &m->map;
-    int64_t deep = map->terms * map->k_tiles, *id;
-    m->tile_ids = malloc((size_t)(map->slices * deep * map->n_tiles) * sizeof *m->tile_ids);
+    int64_t made = 0;
+    m->tile_ids = malloc((size_t)(map->slices * map->terms * map->k_tiles * map->n_tiles) * sizeof *m->tile_ids);
     if (!m->tile_ids)
         return WEFT_NO_MEMORY;
     for (int64_t s = 0; s < map->slices; s++)
-        for (int64_t nt = 0; nt < map->n_tiles; nt++) {
-            bool any = false;
-            for (int64_t kt = 0; kt < deep; kt++) {
-                id = &m->tile_ids[(s * map->n_tiles + nt) * deep + kt];
-                *id = make_tile(b, m, s, kt / map->k_tiles, kt % map->k_tiles, nt, kt + 1 == deep && !any);
-                any |= *id >= 0;
-            }
-        }
+        for (int64_t nt = 0; nt < map->n_tiles; nt++)
+            made += make_column(b, m, s, nt);
+    if (made < map->tiles)
+        mapping_drop_tiles(b, l, map->tiles - made);
     return b->out_of_memory ? WEFT_NO_MEMORY : WEFT_OK;
 }

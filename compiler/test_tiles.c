@@ -1,0 +1,85 @@
+/* test_tiles.c: tiles of zeros are left out, and the bound falls with them; weights beyond s8 are spread over terms. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "weft_compiler.h"
+
+static const char *const pruned = "<ir_version: 8, opset_import: [\"\" : 13]>\n"
+                                  "pruned (float[16, 64] x) => (float[16, 16] y)\n"
+                                  "{\n"
+                                  "  shape = Constant <value = int64[2] {32, 16}> ()\n"
+                                  "  zeros = ConstantOfShape (shape)\n"
+                                  "  some = RandomNormal <shape = [32, 16], seed = 1.0> ()\n"
+                                  "  w = Concat <axis = 0> (%s)\n"
+                                  "  y = MatMul (x, w)\n"
+                                  "}\n";
+
+static struct weft_program *compile(const char *halves)
+{
+    char text[1024], path[] = "/tmp/weft_tiles_XXXXXX.onnxtxt";
+    int fd = mkstemps(path, 8);
+    assert_true(fd >= 0);
+    FILE *file = fdopen(fd, "w");
+    snprintf(text, sizeof text, pruned, halves);
+    fputs(text, file);
+    fclose(file);
+    struct weft_machine machine;
+    struct weft_network *network;
+    struct weft_program *program;
+    struct weft_compile_options options = {0};
+    assert_int_equal(weft_machine_load(&machine, "tiny", NULL), WEFT_OK);
+    assert_int_equal(weft_network_load(&network, path, &options, NULL), WEFT_OK);
+    assert_int_equal(weft_compile(&program, network, &machine, &options, NULL), WEFT_OK);
+    weft_network_free(network);
+    remove(path);
+    return program;
+}
+
+static size_t fetches(const struct weft_program *program)
+{
+    size_t count = 0;
+    struct weft_instr instr;
+    for (size_t i = 0; i < program->instructions; i++)
+        count += weft_decode(&instr, program->text + i * WEFT_WORD_BYTES) && instr.op == WEFT_OP_READ_WEIGHTS;
+    return count;
+}
+
+/* 64 x 16 weights are 8 x 2 tiles of 8 x 8. Half of the lanes zero: 8 are left. 16 rows a tile, a shift of 8: 16 cycles each. */
+static void tiles_of_zeros_are_skipped(void **state)
+{
+    (void)state;
+    struct weft_program *full = compile("some, some"), *half = compile("zeros, some");
+    assert_int_equal(fetches(full), 16);
+    assert_int_equal(fetches(half), 8);
+    assert_int_equal(full->mapping_cycles, 256);
+    assert_int_equal(half->mapping_cycles, 128);
+    assert_non_null(strstr(half->layers[0].wait, "8 more tiles are zero"));
+    assert_int_equal(half->weights_bytes * 2, full->weights_bytes);
+    weft_program_free(full);
+    weft_program_free(half);
+}
+
+/* All zeros: one tile a column stays, to write zeros into the accumulators. */
+static void a_column_of_zeros_keeps_one_tile(void **state)
+{
+    (void)state;
+    struct weft_program *none = compile("zeros, zeros");
+    assert_int_equal(fetches(none), 2);
+    weft_program_free(none);
+}
+
+int main(void)
+{
+    setenv("WEFT_DATA", SOURCE_DIR, 1);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tiles_of_zeros_are_skipped),
+        cmocka_unit_test(a_column_of_zeros_keeps_one_tile),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
