@@ -153,7 +153,7 @@ static const struct argp_option network_options[] = {
     {"batch", KEY_BATCH, "N", 0, "inferences at once (what the file says, or 1)", 2},
     {"dim", KEY_DIM, "NAME=N", 0, "size of a dimension that the file leaves open; may be repeated", 2},
     {"format", KEY_FORMAT, "FORMAT", 0, "number format: int8", 2},
-    {"calibration", KEY_CALIBRATION, "FILE", 0, "inputs (.npz, .npy) by which the ranges of int8 are chosen (seeded random input)", 2},
+    {"calibration", KEY_CALIBRATION, "FILE", 0, "inputs (.npz, .npy) by which the ranges of int8 are chosen (for `run`: those of -i; else seeded random input)", 2},
     {"range", KEY_RANGE, "HOW", 0, "how they are chosen: minmax, percentile or mse (minmax)", 2},
     {"seed", KEY_SEED, "N", 0, "seed of random input (0)", 2},
     {"dump-after", KEY_DUMP, "PASS", 0, "print the network as ONNX text after a pass of the compiler, on standard error", 2},

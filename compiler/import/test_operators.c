@@ -14,7 +14,7 @@ static void print_page(FILE *file)
             "their node, before\n"
             "anything else is done; so are attributes that an operator does not have, and outputs beyond the first where they are used. "
             "Functions of the\n"
-            "model are inlined. Made from compiler/onnx_ops.def.\n\n| operator | opsets | remarks |\n|---|---|---|\n",
+            "model are inlined. Made from compiler/import/onnx_ops.def.\n\n| operator | opsets | remarks |\n|---|---|---|\n",
             IMPORT_OPSET_FIRST, IMPORT_OPSET_LAST);
     for (size_t i = 0; i < count; i++)
         fprintf(file, "| %s | %d to %d | %s |\n", operators[i].name, operators[i].first_opset, operators[i].last_opset,

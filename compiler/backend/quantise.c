@@ -179,6 +179,24 @@ static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
     return WEFT_OK;
 }
 
+/* An input that is only quantised by the network itself takes the network's scale, and so its very integers. */
+static bool own_scale(struct backend *b, int value, struct quantisation *out)
+{
+    bool found = false;
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        struct quantisation q;
+        if (l->x != value && l->other != value && l->residual != value)
+            continue;
+        if (l->kind != LAYER_UNARY || l->op != CORE_QUANTIZE || node_parameters(b, l->node, &q, l->y) ||
+            (found && (q.scale != out->scale || q.zero != out->zero || q.format != out->format)))
+            return false;
+        *out = q;
+        found = true;
+    }
+    return found;
+}
+
 static bool is_input(const struct graph *graph, int value)
 {
     for (unsigned i = 0; i < graph->input_count; i++)
@@ -212,7 +230,7 @@ enum weft_status backend_quantise(struct backend *b)
     share_concat_scales(b);
     for (unsigned i = 0; i < b->graph->input_count; i++) {
         int v = b->graph->inputs[i];
-        if (is_input(b->graph, v) && backend_value_is_real(b, v))
+        if (is_input(b->graph, v) && backend_value_is_real(b, v) && !own_scale(b, v, &b->graph->values[v].q))
             b->graph->values[v].q = from_range(b, b->low[v], b->high[v]);
     }
     enum weft_status status = WEFT_OK;
