@@ -91,6 +91,9 @@ static void test_two_channels(void **state)
     assert_int_equal(moved(&dram, 20, 28, 4), 22);      /* channel 1, bank 0, row 0, its last burst */
     assert_int_equal(moved(&dram, 30, 68, 4), 30 + 9);  /* channel 1, bank 0, row 1: tRP, tRCD and a slot */
     assert_int_equal(moved(&dram, 50, 0, 4), 52);       /* channel 0 still has its row */
+    /* Bursts 7 and 8: channel 1, bank 0, row 0 again, 9 cycles; channel 0, bank 1: tRCD and a slot. Then burst 8 is a hit. */
+    assert_int_equal(moved(&dram, 60, 28, 8), 69);
+    assert_int_equal(moved(&dram, 80, 32, 4), 82);
     fast_dram_free(&dram);
 }
 
