@@ -2,7 +2,8 @@
  *
  *   fuse.c      graph -> layers: what one pass of the machine does at once
  *   quantise.c  a scale and a zero point for every value
- *   layout.c    a geometry in the unified buffer for every value
+ *   layout.c    an order of bytes for every value, and layers that change it
+ *   buffers.c   halos, buffers and their lifetimes
  *   mapping.c   matrix layers: pixels and groups packed, tiles cut, the cheapest chosen
  *   tiles.c     weights quantised and written into tiles
  *   allocate.c  unified-buffer addresses by lifetime
@@ -138,6 +139,10 @@ int32_t backend_zero(const struct backend *b, int value);
 enum weft_format backend_format(const struct backend *b, int value);
 /* layout.c */
 enum weft_status backend_layout(struct backend *b);
+bool layer_reads(const struct layer *layer, int value);
+bool layer_is_conv(const struct backend *b, const struct layer *layer);
+/* buffers.c */
+enum weft_status backend_buffers(struct backend *b);
 int backend_add_buffer(struct backend *b, uint64_t bytes, int first, int last);
 void geometry_finish(struct geometry *g);
 /* ONNX dimension d of a value: stride in bytes; *offset: of element 0. */

@@ -1,0 +1,261 @@
+/* buffers.c: the buffers that hold the values: halos as wide as the widest reader asks for, the layers in front of a concatenation
+ * writing into its buffer, lifetimes. Addresses come later (allocate.c). */
+#include "backend.h"
+
+#include <stdlib.h>
+
+enum { TEMP_BYTES = 131072 }; /* a softmax or LRN works in pieces about this large */
+
+int backend_add_buffer(struct backend *b, uint64_t bytes, int first, int last)
+{
+    if (b->buffer_count == b->buffer_room) {
+        int room = b->buffer_room ? 2 * b->buffer_room : 64;
+        struct buffer *grown = realloc(b->buffers, (size_t)room * sizeof *grown);
+        if (!grown) {
+            b->out_of_memory = true;
+            return 0;
+        }
+        b->buffers = grown;
+        b->buffer_room = room;
+    }
+    b->buffers[b->buffer_count] = (struct buffer){.bytes = bytes, .first = first, .last = last};
+    return b->buffer_count++;
+}
+
+/* Strides and size from extents, halo and format. */
+void geometry_finish(struct geometry *g)
+{
+    g->element = weft_format_bytes(g->format);
+    g->pixel = g->c * g->element;
+    g->line = (g->left + g->w + g->right) * g->pixel;
+    g->image = (g->top + g->h + g->bottom) * g->line;
+    g->origin = g->top * g->line + g->left * g->pixel;
+    g->bytes = (uint64_t)(g->n * g->image);
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void need_halo(struct geometry *x, const struct geometry *y, const int64_t kernel[2], const int64_t stride[2], const int64_t dilation[2],
+                      int64_t top, int64_t left)
+{
+    x->top = most(x->top, top);
+    x->left = most(x->left, left);
+    x->bottom = most(x->bottom, (y->h - 1) * stride[0] + (kernel[0] - 1) * dilation[0] + 1 - top - x->h);
+    x->right = most(x->right, (y->w - 1) * stride[1] + (kernel[1] - 1) * dilation[1] + 1 - left - x->w);
+}
+
+struct window { int64_t kernel[2], stride[2], dilation[2], top, left; };
+
+static struct window pool_window(const struct backend *b, const struct layer *l)
+{
+    const struct attributes *at = &b->graph->nodes[l->node].at;
+    unsigned one = at->spatial == 1, last = one ? 0 : 1;
+    return (struct window){.kernel = {one ? 1 : at->kernel[0], at->kernel[last]},
+                           .stride = {one ? 1 : at->stride[0], at->stride[last]},
+                           .dilation = {one ? 1 : most(at->dilation[0], 1), most(at->dilation[last], 1)},
+                           .top = one ? 0 : at->pad_begin[0],
+                           .left = at->pad_begin[last]};
+}
+
+static bool has_halo(const struct geometry *g)
+{
+    return g->top || g->bottom || g->left || g->right;
+}
+
+/* A max pool's halo must hold the least number; that is the zero point of most values, but not of all. */
+static bool halo_by_pool(struct backend *b, const struct layer *l, struct geometry *x)
+{
+    struct window w = pool_window(b, l);
+    struct geometry before = *x;
+    need_halo(x, &b->places[l->y].g, w.kernel, w.stride, w.dilation, w.top, w.left);
+    bool pads = w.top || w.left || x->bottom > 0 || x->right > 0;
+    if (l->op != CORE_MAXPOOL || !pads)
+        return true;
+    int32_t low = weft_format_is_integer(x->format) ? weft_format_low(x->format) : 0;
+    if (x->fill == low)
+        return true;
+    if (has_halo(&before))
+        return false;
+    x->fill = low;
+    return true;
+}
+
+static enum weft_status widen(struct backend *b)
+{
+    for (int i = 0; i < b->layer_count; i++) {
+        struct layer *l = &b->layers[i];
+        struct geometry *x = &b->places[l->x].g;
+        if (l->kind == LAYER_MATRIX && layer_is_conv(b, l)) {
+            const struct matrix *m = l->m;
+            if (x->fill != backend_zero(b, l->x) && (m->top || m->left || m->kh > 1 || m->kw > 1))
+                return weft_error(b->diag, "%s: layer %s: its input is also padded for a max pool with a signed range; pad with an explicit Pad node",
+                                  b->graph->name, l->name);
+            need_halo(x, &b->places[l->y].g, (int64_t[]){m->kh, m->kw}, (int64_t[]){m->sy, m->sx}, (int64_t[]){m->dy, m->dx}, m->top, m->left);
+        } else if (l->kind == LAYER_POOL && !halo_by_pool(b, l, x)) {
+            return weft_error(b->diag, "%s: layer %s: a padded max pool and a padded convolution read the same signed value; "
+                              "insert a Relu or pad explicitly", b->graph->name, l->name);
+        }
+    }
+    return WEFT_OK;
+}
+
+static void add_temps(struct backend *b, struct layer *l, int index)
+{
+    const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
+    if (l->kind == LAYER_SOFTMAX) {
+        int64_t rows = x->n * x->h * x->w, piece = most(1, TEMP_BYTES / (4 * x->c));
+        piece = piece < rows ? piece : rows;
+        l->temp[0] = backend_add_buffer(b, (uint64_t)(piece * x->c * 4), index, index);
+        l->temp[1] = backend_add_buffer(b, (uint64_t)(piece * 4), index, index);
+    } else if (l->kind == LAYER_LRN) {
+        int64_t line = x->w * (x->c + b->graph->nodes[l->node].at.size) * 4, piece = most(1, TEMP_BYTES / line);
+        piece = piece < x->h ? piece : x->h;
+        l->temp[0] = backend_add_buffer(b, (uint64_t)(piece * line), index, index);
+        l->temp[1] = backend_add_buffer(b, (uint64_t)(piece * line), index, index);
+    } else if (l->kind == LAYER_POOL && l->op == CORE_MAXPOOL) {
+        l->temp[0] = backend_add_buffer(b, (uint64_t)(y->h * x->line), index ? index - 1 : 0, index);
+    }
+}
+
+static void live(struct backend *b, int value, int index)
+{
+    if (value == GRAPH_NONE || !b->places[value].placed || b->places[value].buffer < 0)
+        return;
+    struct buffer *buffer = &b->buffers[b->places[value].buffer];
+    buffer->last = buffer->last > index ? buffer->last : index;
+    buffer->first = buffer->first < index ? buffer->first : index;
+}
+
+/* --- concatenations in place ------------------------------------------------------------------------------------------ */
+
+static const struct layer *maker_of(const struct backend *b, int value)
+{
+    for (int i = 0; i < b->layer_count; i++)
+        if (b->layers[i].y == value)
+            return &b->layers[i];
+    return NULL;
+}
+
+static bool is_graph_output(const struct backend *b, int value)
+{
+    for (unsigned i = 0; i < b->graph->output_count; i++)
+        if (b->graph->outputs[i] == value)
+            return true;
+    return false;
+}
+
+/* Only layers that take any distance between pixels may read or write a view. */
+static bool takes_views(const struct layer *l)
+{
+    return l->kind == LAYER_MATRIX || l->kind == LAYER_BINARY || l->kind == LAYER_UNARY;
+}
+
+static bool may_be_view(const struct backend *b, const struct layer *concat, int value)
+{
+    const struct place *x = &b->places[value], *y = &b->places[concat->y];
+    const struct layer *maker = maker_of(b, value);
+    if (!x->placed || x->view || !maker || !takes_views(maker) || is_graph_output(b, value) || x->g.spatial != y->g.spatial ||
+        x->g.format != y->g.format || x->g.fill != y->g.fill || backend_scale(b, value) != backend_scale(b, concat->y))
+        return false;
+    unsigned times = 0;
+    for (unsigned k = 0; k < concat->input_count; k++)
+        times += concat->inputs[k] == value;
+    for (int i = 0; i < b->layer_count; i++)
+        if (&b->layers[i] != concat && layer_reads(&b->layers[i], value) && !takes_views(&b->layers[i]))
+            return false;
+    return times == 1;
+}
+
+/* The layers in front of a concatenation of channels write into its buffer themselves, where nothing keeps them from it. */
+static void mark_views(struct backend *b, const struct layer *concat)
+{
+    struct geometry *y = &b->places[concat->y].g;
+    const struct shape *shape = &b->graph->values[concat->y].shape;
+    if (b->graph->nodes[concat->node].at.axis != 1 || (!y->spatial && shape->rank != 2) || is_graph_output(b, concat->y))
+        return;
+    for (unsigned k = 0; k < concat->input_count; k++) {
+        struct place *x = &b->places[concat->inputs[k]];
+        if (!may_be_view(b, concat, concat->inputs[k]))
+            continue;
+        x->view = true;
+        y->top = most(y->top, x->g.top);
+        y->bottom = most(y->bottom, x->g.bottom);
+        y->left = most(y->left, x->g.left);
+        y->right = most(y->right, x->g.right);
+    }
+}
+
+static void place_views(struct backend *b, const struct layer *concat, int index)
+{
+    struct place *y = &b->places[concat->y];
+    geometry_finish(&y->g);
+    y->buffer = backend_add_buffer(b, y->g.bytes, index, index);
+    int64_t channel = 0;
+    for (unsigned k = 0; k < concat->input_count; k++) {
+        struct place *x = &b->places[concat->inputs[k]];
+        int64_t channels = x->g.c;
+        if (x->view) {
+            x->g = y->g;
+            x->g.c = channels;
+            x->g.origin += channel * y->g.element;
+            x->buffer = y->buffer;
+        }
+        channel += channels;
+    }
+}
+
+static void concat_in_place(struct backend *b)
+{
+    for (int i = 0; i < b->layer_count; i++)
+        if (b->layers[i].op == CORE_CONCAT) {
+            mark_views(b, &b->layers[i]);
+            place_views(b, &b->layers[i], i);
+        }
+}
+
+static void make_buffers(struct backend *b)
+{
+    for (unsigned i = 0; i < b->graph->input_count; i++) {
+        struct place *p = &b->places[b->graph->inputs[i]];
+        if (p->placed) {
+            geometry_finish(&p->g);
+            p->buffer = backend_add_buffer(b, p->g.bytes, 0, 0);
+        }
+    }
+    for (int i = 0; i < b->layer_count; i++) {
+        struct layer *l = &b->layers[i];
+        struct place *p = &b->places[l->y];
+        if (p->buffer < 0)
+            geometry_finish(&p->g);
+        if (l->kind == LAYER_ALIAS && (has_halo(&b->places[l->x].g) || has_halo(&p->g)))
+            l->kind = LAYER_MOVE;
+        if (p->buffer >= 0)
+            ; /* a concatenation, or a part of one */
+        else if (l->kind == LAYER_ALIAS)
+            p->buffer = b->places[l->x].buffer;
+        else
+            p->buffer = backend_add_buffer(b, p->g.bytes, l->kind == LAYER_POOL && i ? i - 1 : i, i);
+        add_temps(b, l, i);
+        live(b, l->y, i);
+        live(b, l->x, i);
+        live(b, l->other, i);
+        live(b, l->residual, i);
+        for (unsigned k = 0; k < l->input_count; k++)
+            live(b, l->inputs[k], i);
+    }
+    for (unsigned i = 0; i < b->graph->output_count; i++)
+        live(b, b->graph->outputs[i], b->layer_count);
+}
+
+enum weft_status backend_buffers(struct backend *b)
+{
+    enum weft_status status = widen(b);
+    if (status)
+        return status;
+    concat_in_place(b);
+    make_buffers(b);
+    return WEFT_OK;
+}

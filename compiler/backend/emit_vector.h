@@ -1,0 +1,26 @@
+/* emit_vector.h: what the emitters of the vector unit share. Private to compiler/backend/. Patterns: D, A and B of these layers; p0 to p2
+ * belong to the products, between which a pool may be fed. */
+#ifndef WEFT_COMPILER_EMIT_VECTOR_H
+#define WEFT_COMPILER_EMIT_VECTOR_H
+
+#include "backend.h"
+
+enum { D = 3, A = 4, B = 5, LANES_MAX = 65535, RAW = -1 };
+
+/* A row a line: loop0 over lines, loop1 over images, lanes over (pixel, channel) of extents `y`. */
+struct weft_pattern vector_lines(uint64_t base, const struct geometry *y, struct strides4 s, int64_t element);
+/* A row a pixel. */
+struct weft_pattern vector_pixels(uint64_t base, const struct geometry *g);
+struct strides4 vector_strides(const struct geometry *g);
+/* v.out and v.clamp for a value without a function. */
+void vector_result(struct backend *b, int value, float scale);
+/* `bytes` bytes at each of `count` rows. */
+void vector_fill(struct backend *b, uint64_t base, const struct weft_pattern *rows, uint64_t count, uint64_t bytes, uint8_t value);
+/* One instruction with d, a, b at their patterns; both operands in `from`. */
+struct weft_instr *vector_op(struct backend *b, enum weft_opcode op, int64_t first, int64_t rows, int64_t lane, int64_t lanes, enum weft_format from,
+                             enum weft_format to);
+/* One operation over rows and all lanes of a line, in as many instructions as the lanes need. func: an enum weft_function, or RAW. */
+void vector_over_lanes(struct backend *b, enum weft_opcode op, int64_t first, int64_t rows, int64_t lanes, enum weft_format from, enum weft_format from_b,
+                       enum weft_format to, int func);
+
+#endif
