@@ -242,7 +242,7 @@ static bool check_function(struct check *c)
     return touch(c, "v.table", WEFT_SPACE_UB, false, span(c->config->table, 256));
 }
 
-enum { WINDOWS_BITS = 40 }; /* of an instruction: a quarter of an hour at 1 GHz, and T7 stays clear of overflow */
+enum { WINDOWS_BITS = 28 }; /* of an instruction: what a host computes in minutes, and T7 stays clear of overflow */
 
 /* From the first element of a window to its last, in the unit of the window's strides. */
 static bool window_reach(struct check *c, uint64_t *reach)

@@ -373,10 +373,10 @@ static void pooled_activations(void **state)
     set(&b, "v.win1", 0, 8);
     bad(&b, &i, "v.win1 has a count of 0");
     set(&b, "v.win1", 2, UINT32_MAX);
-    set(&b, "v.win0", UINT32_MAX, UINT32_MAX);
+    set(&b, "v.win0", 3, UINT32_MAX);
     bad(&b, &i, "reaches row");
     set(&b, "v.win1", UINT32_MAX, UINT32_MAX);
-    bad(&b, &i, "rows x v.win0 x v.win1 = 6 x 4294967295 x 4294967295 exceeds 2^40 windows");
+    bad(&b, &i, "rows x v.win0 x v.win1 = 6 x 4294967295 x 4294967295 exceeds 2^28 windows");
     free(b.order.fifo);
 }
 
@@ -466,12 +466,12 @@ static void vectors(void **state)
     touched(&b, 0, WEFT_SPACE_UB, false, 1000, 1013 + 2 + 50);
     set(&b, "v.win0", 0, 1);
     bad(&b, &i, "v.win0 has a count of 0");
-    i.rows = 1; /* the same bytes again and again: 2^40 windows are the most */
-    set(&b, "v.win0", 1 << 20, 0);
-    set(&b, "v.win1", 1 << 20, 0);
+    i.rows = 1; /* the same bytes again and again: 2^28 windows are the most */
+    set(&b, "v.win0", 1 << 14, 0);
+    set(&b, "v.win1", 1 << 14, 0);
     good(&b, &i);
-    set(&b, "v.win1", (1 << 20) + 1, 0);
-    bad(&b, &i, "rows x v.win0 x v.win1 = 1 x 1048576 x 1048577 exceeds 2^40 windows");
+    set(&b, "v.win1", (1 << 14) + 1, 0);
+    bad(&b, &i, "rows x v.win0 x v.win1 = 1 x 16384 x 16385 exceeds 2^28 windows");
     i = vector(WEFT_OP_MUL);
     i.lanes = 0;
     bad(&b, &i, "lanes is 0");
