@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 WEFT = $(BUILD)/cli/weft
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all demo check soak install uninstall format lint bench docs clean packages
+.PHONY: all demo check soak install uninstall format lint bench docs clean packages valgrind
 
 all: packages
 	@cmake --preset $(PRESET) > /dev/null
@@ -46,6 +46,12 @@ lint:
 	cmake --preset clang
 	cmake --build build/clang -j $(JOBS)
 	tools/lint.sh build/clang
+
+valgrind: # the small models, byte by byte
+	@tools/packages.sh build test lint
+	cmake --preset debug
+	cmake --build build/debug -j $(JOBS) --target weft
+	tools/valgrind.sh build/debug
 
 bench: packages # prints; proves nothing
 	@cmake --preset $(PRESET) > /dev/null
