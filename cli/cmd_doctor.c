@@ -87,6 +87,10 @@ int cmd_doctor(int argc, char **argv)
     bool machines = check_machines(), models = check_folder("models", ".onnxtxt");
     tell_library();
     tell_memory();
-    printf("%-8s %-10s %s\n", "none", "systemc", "this engine is not built; fast and reference are");
+#ifdef WEFT_WITH_SYSTEMC
+    printf("%-8s %-10s %s\n", "good", "systemc", "the clocked twin is built in: --engine systemc");
+#else
+    printf("%-8s %-10s %s\n", "none", "systemc", "this engine is not built, for want of SystemC (package libsystemc-dev); fast and reference are");
+#endif
     return machines && models ? CLI_OK : CLI_FAILED;
 }

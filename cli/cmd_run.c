@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { KEY_ENGINE = 0x200, KEY_TIMING, KEY_REPORT, KEY_TRACE, KEY_FROM, KEY_TO, KEY_CHECK, KEY_BASELINE };
+enum { KEY_ENGINE = 0x200, KEY_TIMING, KEY_REPORT, KEY_TRACE, KEY_FROM, KEY_TO, KEY_CHECK, KEY_BASELINE, KEY_TECHNOLOGY };
 
 static const struct argp_child children[] = {
     {&cli_machine_argp, 0, NULL, 1}, {&cli_network_argp, 0, NULL, 2}, {&cli_common_argp, 0, NULL, 9}, {0}};
@@ -15,8 +15,8 @@ static enum weft_engine engine_of(const char *text, struct argp_state *state)
     if (!strcmp(text, "reference"))
         return WEFT_ENGINE_REFERENCE;
     if (!strcmp(text, "systemc"))
-        argp_error(state, "engine systemc is not built into this weft; fast and reference are");
-    argp_error(state, "there is no engine '%s'; fast and reference are there", text);
+        return WEFT_ENGINE_SYSTEMC; /* refused by the simulation where it is not built */
+    argp_error(state, "there is no engine '%s'; fast, reference and systemc are there", text);
     return WEFT_ENGINE_FAST;
 }
 
@@ -56,6 +56,8 @@ static void agree(const struct run_options *options, struct argp_state *state)
         argp_error(state, "the reference engine keeps no time: --timing needs --engine fast");
     if (options->trace && options->engine == WEFT_ENGINE_REFERENCE)
         argp_error(state, "the reference engine keeps no time: --trace needs --engine fast");
+    if (options->check && options->engine == WEFT_ENGINE_SYSTEMC)
+        argp_error(state, "--check looks into the buffer between two instructions, and the systemc engine runs a program whole: use fast or reference");
     if (options->from_cycle >= options->to_cycle)
         argp_error(state, "--from-cycle must lie before --to-cycle");
     if (!options->trace && (options->from_cycle || options->to_cycle != UINT64_MAX))
@@ -99,6 +101,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_BASELINE:
         options->baseline = text;
         return 0;
+    case KEY_TECHNOLOGY:
+        options->technology = text;
+        return 0;
     case KEY_TRACE:
         options->trace = text;
         return 0;
@@ -126,12 +131,14 @@ static error_t parse(int key, char *text, struct argp_state *state)
 static const struct argp_option options_table[] = {
     {"input", 'i', "FILE", 0, "input: .npz with the inputs by name, or .npy or .pb, once for each input in order (seeded random input)", 0},
     {"output", 'o', "FILE", 0, "write the outputs: .npz, or .npy where there is one", 0},
-    {"engine", KEY_ENGINE, "ENGINE", 0, "fast: values and cycles; reference: values only, plain and slow (fast)", 0},
+    {"engine", KEY_ENGINE, "ENGINE", 0, "fast: values and cycles; reference: values only, plain and slow; systemc: values and cycles, every cell clocked, slow (fast)", 0},
     {"timing", KEY_TIMING, NULL, 0, "cycles without values: needs no weights and no input", 0},
     {"check", KEY_CHECK, "NETWORK", OPTION_ARG_OPTIONAL,
      "compare every layer with the float network; a PROGRAM needs =NETWORK, the one that it was made from", 0},
     {"report", KEY_REPORT, "KIND[=FILE]", 0, "text or json, on standard output or into a file; may be repeated (text)", 0},
     {"baseline", KEY_BASELINE, "FILE", 0, "a JSON report of an earlier run, to state the speed-up over it", 0},
+    {"technology", KEY_TECHNOLOGY, "NAME|FILE", 0,
+     "what an operation and a bit cost, for energy and area: a file of technologies/ or your own (the one that lists the machine)", 0},
     {"trace", KEY_TRACE, "FILE.json.gz", 0, "write a timeline for ui.perfetto.dev (one microsecond there is one cycle)", 0},
     {"from-cycle", KEY_FROM, "N", 0, "first cycle of the timeline (0)", 0},
     {"to-cycle", KEY_TO, "N", 0, "cycle before which it ends (the end of the run)", 0},

@@ -37,8 +37,7 @@ static void keep_event(void *user, const struct weft_event *event)
         o->times[event->index] = (struct fuzz_time){event->unit, event->dispatched, event->start, event->end, event->reads_done, event->writes_done};
 }
 
-/* Inputs of a compiled program: small numbers of every format. */
-static void write_inputs(struct weft_sim *sim, const struct weft_program *program)
+void fuzz_write_inputs(struct weft_sim *sim, const struct weft_program *program)
 {
     struct fuzz_random random = {1};
     for (size_t i = 0; i < program->input_count; i++)
@@ -55,7 +54,7 @@ static void run(struct outcome *o, const struct weft_program *program, struct we
     options.observer = (struct weft_observer){keep_event, o};
     o->status = weft_sim_create(&o->sim, program, &options, &diag);
     if (o->status != WEFT_OK) return;
-    write_inputs(o->sim, program);
+    fuzz_write_inputs(o->sim, program);
     bool done = false;
     if (!stepped) o->status = weft_sim_run(o->sim, &diag);
     while (stepped && !done && o->status == WEFT_OK) o->status = weft_sim_step(o->sim, &done, &diag);

@@ -1,7 +1,9 @@
 /* differential.c: the engines on random programs. The first program on which they differ is shrunk, written to a file, and ends the run.
  *
- *     weft_differential [-n COUNT] [-s SEED] [-f FIRST] [-o DIRECTORY]
- *     weft_differential PROGRAM...     the engines on program files instead
+ *     weft_differential [-t] [-n COUNT] [-s SEED] [-f FIRST] [-o DIRECTORY]
+ *     weft_differential [-t] PROGRAM...     the engines on program files instead
+ *
+ * The engines are fast and reference, and the clock of clock.c beside them; with -t, fast and the clocked twin.
  *
  * Program number i of a seed is the same on every host: -s SEED -f i -n 1 runs it alone. -n 0 runs without end. */
 #include <errno.h>
@@ -15,6 +17,7 @@
 struct plan {
     uint64_t count, seed, first;
     const char *directory;
+    fuzz_comparison *compare;
 };
 
 /* What the programs were like, so that a generator gone dull is seen. */
@@ -33,9 +36,10 @@ static bool parse_number(uint64_t *out, const char *text)
 
 static bool parse_arguments(struct plan *plan, int argc, char **argv)
 {
-    for (int option; (option = getopt(argc, argv, "n:s:f:o:")) != -1;) {
-        bool good = option == 'o';
+    for (int option; (option = getopt(argc, argv, "tn:s:f:o:")) != -1;) {
+        bool good = option == 'o' || option == 't';
         if (option == 'o') plan->directory = optarg;
+        else if (option == 't') plan->compare = fuzz_compare_twin;
         else if (option == 'n') good = parse_number(&plan->count, optarg);
         else if (option == 's') good = parse_number(&plan->seed, optarg);
         else if (option == 'f') good = parse_number(&plan->first, optarg);
@@ -56,8 +60,8 @@ static enum weft_status report(const struct plan *plan, uint64_t number, struct 
     struct weft_diag diag = {weft_diag_stderr};
     struct fuzz_verdict verdict;
     char prefix[4000];
-    enum weft_status status = fuzz_shrink(program);
-    if (status == WEFT_OK) status = fuzz_compare(&verdict, program);
+    enum weft_status status = fuzz_shrink(program, plan->compare);
+    if (status == WEFT_OK) status = plan->compare(&verdict, program);
     if (status != WEFT_OK) return status;
     snprintf(prefix, sizeof prefix, "%s/differs-%" PRIu64 "-%" PRIu64, plan->directory, plan->seed, number);
     status = fuzz_store(program, prefix, verdict.why, &diag);
@@ -85,7 +89,7 @@ static enum weft_status run_one(struct tally *tally, const struct plan *plan, ui
     struct fuzz_verdict verdict;
     enum weft_status status = fuzz_generate(&program, seed_of(plan, number));
     if (status != WEFT_OK) return status;
-    status = fuzz_compare(&verdict, program);
+    status = plan->compare(&verdict, program);
     if (status == WEFT_OK) count(tally, program, &verdict);
     if (status == WEFT_OK && !verdict.agree) status = report(plan, number, program);
     weft_program_free(program);
@@ -101,14 +105,14 @@ static void print_tally(const struct plan *plan, const struct tally *tally)
            c->class_active, c->class_weight_stall, c->class_weight_shift, c->class_input, c->class_raw, c->class_other);
 }
 
-static enum weft_status run_file(const char *path)
+static enum weft_status run_file(const struct plan *plan, const char *path)
 {
     struct weft_diag diag = {weft_diag_stderr};
     struct weft_program *program;
     struct fuzz_verdict verdict;
     enum weft_status status = weft_program_load(&program, path, &diag);
     if (status != WEFT_OK) return status;
-    status = fuzz_compare(&verdict, program);
+    status = plan->compare(&verdict, program);
     weft_program_free(program);
     if (status != WEFT_OK) return status;
     printf("%s: %s%s\n", path, verdict.agree ? "the engines agree" : verdict.why, verdict.faulted ? " on a fault" : "");
@@ -128,14 +132,14 @@ static enum weft_status run_random(struct tally *tally, const struct plan *plan)
 
 int main(int argc, char **argv)
 {
-    struct plan plan = {.count = 10000, .seed = 1, .directory = "."};
+    struct plan plan = {.count = 10000, .seed = 1, .directory = ".", .compare = fuzz_compare};
     if (!parse_arguments(&plan, argc, argv)) {
-        fprintf(stderr, "usage: weft_differential [-n COUNT] [-s SEED] [-f FIRST] [-o DIRECTORY] | PROGRAM...\n");
+        fprintf(stderr, "usage: weft_differential [-t] [-n COUNT] [-s SEED] [-f FIRST] [-o DIRECTORY] | PROGRAM...\n");
         return 2;
     }
     struct tally tally = {0};
     enum weft_status status = WEFT_OK;
-    for (int i = optind; i < argc && status == WEFT_OK; i++) status = run_file(argv[i]);
+    for (int i = optind; i < argc && status == WEFT_OK; i++) status = run_file(&plan, argv[i]);
     if (optind == argc) status = run_random(&tally, &plan);
     if (status == WEFT_NO_MEMORY) fprintf(stderr, "weft_differential: no memory\n");
     return status == WEFT_OK ? 0 : 1;

@@ -19,19 +19,27 @@ enum weft_status fuzz_generate(struct weft_program **out, uint64_t seed);
 struct fuzz_verdict {
     bool agree;
     bool faulted;   /* both engines, alike */
-    char why[1024]; /* the first difference */
+    char why[2048]; /* the first difference */
     struct weft_counters counters; /* of the fast engine, where the run ended well */
 };
 
 /* Runs `program` on the reference and on the fast engine (whole, stepped, and for timing only) and compares: status and message, every byte of
  * every memory, the counters that need no clock; the times of every instruction and the counters of time against clock.h; and the sums of the
  * counters and the order of events. */
-enum weft_status fuzz_compare(struct fuzz_verdict *out, const struct weft_program *program);
+typedef enum weft_status fuzz_comparison(struct fuzz_verdict *out, const struct weft_program *program);
+fuzz_comparison fuzz_compare;
+
+/* twin.c: the fast engine and the clocked twin: status and message, every byte, every counter, every time. `why` names the first instruction
+ * that departs, with both views. */
+fuzz_comparison fuzz_compare_twin;
+
+/* Inputs of a compiled program: small numbers of every format. */
+void fuzz_write_inputs(struct weft_sim *sim, const struct weft_program *program);
 
 /* --- shrink.c -------------------------------------------------------------------------------------------------------------- */
 
 /* Drops instructions from `program` while the engines still disagree on it. */
-enum weft_status fuzz_shrink(struct weft_program *program);
+enum weft_status fuzz_shrink(struct weft_program *program, fuzz_comparison *compare);
 
 /* Writes PREFIX.weft (the program) and PREFIX.txt (what differs, the machine, the instructions). */
 enum weft_status fuzz_store(const struct weft_program *program, const char *prefix, const char *why, struct weft_diag *diag);

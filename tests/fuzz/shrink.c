@@ -7,7 +7,7 @@
 #include "fuzz.h"
 
 /* Takes instructions first .. first + count - 1 out, if the engines still disagree without them; else puts them back. */
-static enum weft_status drop(bool *dropped, struct weft_program *program, size_t first, size_t count)
+static enum weft_status drop(bool *dropped, struct weft_program *program, size_t first, size_t count, fuzz_comparison *compare)
 {
     size_t bytes = program->instructions * WEFT_WORD_BYTES, behind = (first + count) * WEFT_WORD_BYTES;
     uint8_t *whole = malloc(bytes);
@@ -16,7 +16,7 @@ static enum weft_status drop(bool *dropped, struct weft_program *program, size_t
     memmove(program->text + first * WEFT_WORD_BYTES, program->text + behind, bytes - behind);
     program->instructions -= count;
     struct fuzz_verdict verdict;
-    enum weft_status status = fuzz_compare(&verdict, program);
+    enum weft_status status = compare(&verdict, program);
     *dropped = status == WEFT_OK && !verdict.agree;
     if (!*dropped) {
         memcpy(program->text, whole, bytes);
@@ -26,14 +26,14 @@ static enum weft_status drop(bool *dropped, struct weft_program *program, size_t
     return status;
 }
 
-enum weft_status fuzz_shrink(struct weft_program *program)
+enum weft_status fuzz_shrink(struct weft_program *program, fuzz_comparison *compare)
 {
     bool dropped, any = true;
     while (any) { /* until no single instruction can go; the halt stays */
         any = false;
         for (size_t count = program->instructions / 2; count > 0; count /= 2)
             for (size_t first = 0; first + count < program->instructions;) {
-                enum weft_status status = drop(&dropped, program, first, count);
+                enum weft_status status = drop(&dropped, program, first, count, compare);
                 if (status != WEFT_OK) return status;
                 any = any || dropped;
                 if (!dropped) first += count;

@@ -1,0 +1,15 @@
+/* child.h: one run of a twin, in a process of its own. */
+#ifndef WEFT_TWIN_CHILD_H
+#define WEFT_TWIN_CHILD_H
+
+struct weft_sim;
+
+namespace twin
+{
+
+/* Runs sim to its end and says everything through `fd`. Called once in a process: SystemC's kernel cannot be started anew. */
+void run_child(weft_sim &sim, int fd);
+
+} // namespace twin
+
+#endif

@@ -1,0 +1,36 @@
+/* memory.h: a memory of bytes (the unified buffer, host memory, DRAM): reads see what the last falling edge left, writes wait for the next. */
+#ifndef WEFT_TWIN_MEMORY_H
+#define WEFT_TWIN_MEMORY_H
+
+#include <vector>
+
+#include "clocked.h"
+
+namespace twin
+{
+
+class memory : public clocked
+{
+  public:
+    memory(const sc_core::sc_module_name &module_name, uint8_t *bytes) : clocked(module_name), bytes_(bytes) {}
+
+    const uint8_t *at(uint64_t address) const { return bytes_ + address; }
+    void write_next(uint64_t address, const uint8_t *bytes, size_t count);
+    bool written() const { return !writes_.empty(); } /* in this cycle; for waveforms */
+
+  private:
+    void evaluate() override {}
+    void commit() override;
+
+    struct write {
+        uint64_t address;
+        size_t from, count; /* of pool_ */
+    };
+    uint8_t *bytes_;
+    std::vector<write> writes_;
+    std::vector<uint8_t> pool_;
+};
+
+} // namespace twin
+
+#endif

@@ -1,0 +1,67 @@
+/* twin.h: the whole machine of docs/machine.md, clocked.
+ *
+ *     dispatch -> scoreboard -> link in, link out          host memory  <-> unified buffer
+ *                            -> dram (and its channel)     DRAM         <-> unified buffer
+ *                            -> fetch (and the FIFO)       DRAM          -> shadow plane
+ *                            -> matrix -> array -> accumulators
+ *                            -> vector unit                accumulators, unified buffer -> unified buffer
+ *     meter: looks at all of them and counts
+ */
+#ifndef WEFT_TWIN_TWIN_H
+#define WEFT_TWIN_TWIN_H
+
+#include <functional>
+#include <memory>
+
+#include "accumulators.h"
+#include "array.h"
+#include "dispatch.h"
+#include "dram.h"
+#include "fetch.h"
+#include "link.h"
+#include "matrix.h"
+#include "memory.h"
+#include "meter.h"
+#include "vector_unit.h"
+
+namespace twin
+{
+
+class machine : public sc_core::sc_module
+{
+  public:
+    /* Works in the memories, registers and position of `sim`. Control instructions and jobs are told of when all their times are known. */
+    machine(const sc_core::sc_module_name &module_name, weft_sim &sim);
+
+    sc_core::sc_in<bool> clock;
+    std::function<void(const weft_event &)> on_event;
+
+    std::function<void()> on_cycle; /* at each falling edge */
+
+    const dispatch &control() const { return dispatch_; }
+    meter &counters() { return meter_; }
+
+  private:
+    SC_HAS_PROCESS(machine);
+    void tell(const job &j) const;
+    void tick();
+
+    bool values_;
+    const weft_machine &m_;
+    scoreboard board_;
+    meter meter_;
+    memory host_, device_, buffer_;
+    memory *host_or_none_, *device_or_none_, *buffer_or_none_;
+    dispatch dispatch_;
+    link link_in_, link_out_;
+    dram dram_;
+    array array_;
+    fetch fetch_;
+    matrix matrix_;
+    accumulators acc_;
+    vector_unit vector_;
+};
+
+} // namespace twin
+
+#endif
