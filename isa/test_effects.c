@@ -376,7 +376,7 @@ static void pooled_activations(void **state)
     set(&b, "v.win0", 3, UINT32_MAX);
     bad(&b, &i, "reaches row");
     set(&b, "v.win1", UINT32_MAX, UINT32_MAX);
-    bad(&b, &i, "rows x v.win0 x v.win1 = 6 x 4294967295 x 4294967295 exceeds 2^28 windows");
+    bad(&b, &i, "rows x v.win0 x v.win1 = 6 x 3 x 4294967295 exceeds 2^28 windows");
     free(b.order.fifo);
 }
 

@@ -112,7 +112,7 @@ struct backend {
     struct place *places;              /* by value id */
     struct buffer *buffers; int buffer_count, buffer_room;
     /* emitter */
-    struct weft_instr *instr; size_t instr_count, instr_room;
+    struct weft_instr *instr, scratch; size_t instr_count, instr_room;
     int *instr_layer;
     struct written { bool known; uint32_t value0, value1; } written[WEFT_PATTERNS * 8 + 32]; /* registers, by number */
     struct tile *tiles; int tile_count, tile_room;

@@ -13,9 +13,8 @@ struct weft_instr *emit(struct backend *b, enum weft_opcode op)
         b->instr = grown ? grown : b->instr;
         b->instr_layer = layers ? layers : b->instr_layer;
         if (!grown || !layers) {
-            b->out_of_memory = true;
-            b->instr_count = 0; /* the program is lost; keep writing somewhere valid */
-            return b->instr;
+            b->out_of_memory = true; /* the program is lost; the caller still writes somewhere */
+            return &b->scratch;
         }
         b->instr_room = room;
     }
