@@ -21,6 +21,8 @@ struct run {
     struct check check;
     size_t missing;
     struct weft_baseline baseline;
+    struct weft_technology technology;
+    bool has_technology;
     bool compiled; /* from a network, here */
     char said_inputs[128];
 };
@@ -85,6 +87,16 @@ static enum weft_status obtain(struct run *run)
         fprintf(stderr, "weft: compiled %s for %s: %zu instructions, in %.3f s\n", o->subject, run->program->machine.name,
                 run->program->instructions, cli_seconds_since(&run->progress.start));
     return status;
+}
+
+/* The one that was named, or the one whose file lists the machine: then, and only then, there is energy to be told. */
+static enum weft_status choose_technology(struct run *run)
+{
+    const char *name = run->options->technology;
+    if (!name)
+        return weft_technology_find(&run->technology, &run->has_technology, run->program->machine.name, run->diag);
+    run->has_technology = true;
+    return weft_technology_load(&run->technology, name, run->diag);
 }
 
 /* --- inputs and outputs ------------------------------------------------------------------------------------------------ */
@@ -242,6 +254,7 @@ static enum weft_status report(struct run *run)
         .accuracy = run->check.items,
         .accuracy_count = run->check.count,
         .baseline = o->baseline ? &run->baseline : NULL,
+        .technology = run->has_technology ? &run->technology : NULL,
     };
     if (o->text || (!o->json && !o->common.quiet))
         status = write_text(run, &input);
@@ -272,6 +285,8 @@ enum weft_status run_all(struct run_options *options, struct weft_diag *diag)
     enum weft_status status = options->baseline ? weft_baseline_load(&run.baseline, options->baseline, diag) : WEFT_OK;
     if (!status)
         status = obtain(&run);
+    if (!status)
+        status = choose_technology(&run);
     if (!status)
         status = check_output_name(&run);
     if (!status)

@@ -13,7 +13,7 @@ struct run_options {
     const char *subject; /* PROGRAM or NETWORK */
     const char *inputs[RUN_INPUTS_MAX];
     size_t input_count;
-    const char *out, *trace, *baseline, *check_network;
+    const char *out, *trace, *baseline, *check_network, *technology;
     bool check, timing;
     enum weft_engine engine;
     uint64_t from_cycle, to_cycle;

@@ -344,6 +344,18 @@ static void bad_files_are_status_1_and_leave_nothing(void **state)
     assert_int_equal(access("never.txt", F_OK), -1);
 }
 
+static void energy_is_told_of_a_technology_that_is_known(void **state)
+{
+    (void)state;
+    succeeds("run tile.tpu --timing"); /* a tiny machine, which no file of technologies/ lists */
+    assert_null(strstr(out, "energy and area"));
+    succeeds("run tile.tpu --timing --technology 45nm");
+    says(out, "energy and area                       45nm");
+    says(out, "2.6 nJ"); /* two accesses of DRAM at 1300 pJ */
+    refuses("run tile.tpu --timing --technology 3nm", 1, "technology 3nm: there is no such one");
+    refuses("run tile.tpu --timing --technology tile.yaml", 1, "tile.yaml: cannot be read");
+}
+
 static void a_speed_up_is_stated_over_a_baseline(void **state)
 {
     (void)state;
@@ -395,6 +407,7 @@ int main(void)
         cmocka_unit_test(every_command_has_help),
         cmocka_unit_test(wrong_usage_is_status_2),
         cmocka_unit_test(bad_files_are_status_1_and_leave_nothing),
+        cmocka_unit_test(energy_is_told_of_a_technology_that_is_known),
         cmocka_unit_test(a_speed_up_is_stated_over_a_baseline),
         cmocka_unit_test(a_network_runs_and_is_checked),
     };

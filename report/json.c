@@ -101,7 +101,26 @@ static void add_figures(json_t *object, const struct weft_figures *f, const stru
     json_object_set_new(object, "vector_rows", count(c->vector_rows));
 }
 
-static json_t *layers_array(const struct weft_report_input *in)
+static json_t *components_object(const double values[WEFT_COMPONENTS])
+{
+    json_t *object = json_object();
+    for (int c = 0; c < WEFT_COMPONENTS; c++)
+        json_object_set_new(object, report_components[c].key, figure(values[c]));
+    return object;
+}
+
+static json_t *energy_object(const struct weft_report_input *in, const struct report_energy *energy)
+{
+    const struct weft_energy *e = &energy->run;
+    if (!energy->layers)
+        return json_null();
+    return json_pack("{so so so so so so so so so}", "technology", text(in->technology->name), "joules_per_inference",
+                     figure(e->joules_per_inference), "watts", figure(e->watts), "chip_watts", figure(e->chip_watts), "tops_per_watt",
+                     figure(e->tops_per_watt), "total_joules", figure(e->total_joules), "joules", components_object(e->joules), "total_mm2",
+                     figure(e->total_mm2), "mm2", components_object(e->mm2));
+}
+
+static json_t *layers_array(const struct weft_report_input *in, const struct report_energy *energy)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < in->program->layer_count; i++) {
@@ -111,6 +130,7 @@ static json_t *layers_array(const struct weft_report_input *in)
         json_t *object = json_pack("{so so so so so so}", "index", count(i), "name", text(l->name), "op", text(l->op), "shape",
                                    text(l->shape), "wait", text(l->wait), "share", share(f.cycles, in->run->cycles));
         add_figures(object, &f, &in->layers[i], l->roofline_cycles, l->mapping_cycles);
+        json_object_set_new(object, "total_joules", energy->layers ? figure(energy->layers[i].total_joules) : json_null());
         json_array_append_new(array, object);
     }
     return array;
@@ -168,7 +188,11 @@ static json_t *report_object(const struct weft_report_input *in)
     json_object_set_new(object, "baseline", baseline_object(in, rate));
     json_object_set_new(object, "accuracy", accuracy_object(in));
     json_object_set_new(object, "machine_fields", machine_object(&in->program->machine));
-    json_object_set_new(object, "layers", layers_array(in));
+    struct report_energy energy;
+    report_energy_of(&energy, in);
+    json_object_set_new(object, "energy", energy_object(in, &energy));
+    json_object_set_new(object, "layers", layers_array(in, &energy));
+    free(energy.layers);
     return object;
 }
 

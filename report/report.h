@@ -10,6 +10,17 @@ struct report_class {
 };
 extern const struct report_class report_classes[WEFT_CLASSES];
 
+struct report_component {
+    const char *key, *words;
+};
+extern const struct report_component report_components[WEFT_COMPONENTS];
+
+/* Of the run, and of each layer. False: no technology, no time, or no memory; then *out is empty. The caller frees out->layers. */
+struct report_energy {
+    struct weft_energy run, *layers;
+};
+bool report_energy_of(struct report_energy *out, const struct weft_report_input *input);
+
 /* The network's own products; where the program knows none, the cells' (then *counted is true). */
 uint64_t report_macs(const struct weft_report_input *input, bool *counted);
 uint64_t report_batch(const struct weft_program *program);

@@ -145,6 +145,30 @@ static void text_says_where_cycles_went(void **state)
     free(text);
 }
 
+static void text_tells_energy_only_of_a_technology(void **state)
+{
+    (void)state;
+    struct weft_program program = program_of(2);
+    program.machine.fifo_tiles = 1;
+    struct weft_report_input input = input_of(&program);
+    char *text = text_of(&input);
+    assert_null(strstr(text, "energy and area"));
+    free(text);
+    struct weft_technology technology = {.name = "dram-only",
+                                         .dram_access_pj = 1000,
+                                         .sram_8k_pj = 1,
+                                         .sram_32k_pj = 1,
+                                         .sram_1m_pj = 1,
+                                         .sram_cell_share = 1,
+                                         .dram_mm2_per_gbs = 1};
+    input.technology = &technology;
+    text = text_of(&input);
+    assert_says(text, "energy and area                  dram-only"); /* 2560 bytes are 320 accesses, in 1 us */
+    assert_says(text, "DRAM                                320 nJ  100.0%        8.00  100.0%");
+    assert_says(text, "160 nJ an inference, 0.32 W (0 W without DRAM), 0.48 TOPS/W"); /* 2 x 76800 / 320 nJ */
+    free(text);
+}
+
 static void text_names_where_the_network_departs(void **state)
 {
     (void)state;
@@ -269,6 +293,9 @@ static json_t *full_report(void)
     input.accuracy = values;
     input.accuracy_count = 3;
     input.baseline = &baseline;
+    static struct weft_technology technology; /* as it says of itself */
+    assert_int_equal(weft_technology_load(&technology, "28nm", NULL), WEFT_OK);
+    input.technology = &technology;
     json_t *object = json_of(&input);
     layers[0].name = "conv1";
     return object;
@@ -327,9 +354,10 @@ static char *slurp(const char *path)
 static int read_documents(void **state)
 {
     (void)state;
-    char *metrics = slurp(WEFT_DOCS "/metrics.md"), *schema = slurp(WEFT_DOCS "/report-schema.md");
-    int length = asprintf(&documents, "%s\n%s", metrics, schema);
+    char *metrics = slurp(WEFT_DOCS "/metrics.md"), *schema = slurp(WEFT_DOCS "/report-schema.md"), *energy = slurp(WEFT_DOCS "/energy.md");
+    int length = asprintf(&documents, "%s\n%s\n%s", metrics, schema, energy);
     free(metrics);
+    free(energy);
     free(schema);
     return length < 0;
 }
@@ -402,6 +430,7 @@ int main(void)
         cmocka_unit_test(what_has_no_value_is_not_a_number),
         cmocka_unit_test(accuracy_is_a_ratio_of_powers),
         cmocka_unit_test(text_says_where_cycles_went),
+        cmocka_unit_test(text_tells_energy_only_of_a_technology),
         cmocka_unit_test(text_names_where_the_network_departs),
         cmocka_unit_test(reference_engine_has_no_times),
         cmocka_unit_test(json_obeys_its_schema),

@@ -132,6 +132,30 @@ static void print_units(FILE *out, const struct weft_report_input *in)
             grouped(a, c->peak_ub), grouped(b, m->ub_bytes), c->peak_acc, m->acc_rows, c->peak_fifo, m->fifo_tiles);
 }
 
+static const char *joules(char out[NUMBER], double value)
+{
+    const char *unit = value >= 1 ? "J" : value >= 1e-3 ? "mJ" : value >= 1e-6 ? "uJ" : "nJ";
+    snprintf(out, NUMBER, "%.4g %s", value * (value >= 1 ? 1 : value >= 1e-3 ? 1e3 : value >= 1e-6 ? 1e6 : 1e9), unit);
+    return out;
+}
+
+static void print_energy(FILE *out, const struct weft_report_input *in)
+{
+    struct report_energy energy;
+    char n[NUMBER];
+    if (report_energy_of(&energy, in)) {
+        const struct weft_energy *e = &energy.run;
+        fprintf(out, "\n  %-28s%14s   share         mm2   share\n", "energy and area", in->technology->name);
+        for (int c = 0; c < WEFT_COMPONENTS; c++)
+            fprintf(out, "  %-28s%14s  %5.1f%%%12.2f  %5.1f%%\n", report_components[c].words, joules(n, e->joules[c]),
+                    100 * e->joules[c] / e->total_joules, e->mm2[c], 100 * e->mm2[c] / e->total_mm2);
+        fprintf(out, "  %-28s%14s  100.0%%%12.2f  100.0%%\n", "all", joules(n, e->total_joules), e->total_mm2);
+        fprintf(out, "  %s an inference, %.4g W (%.4g W without DRAM), %.4g TOPS/W\n", joules(n, e->joules_per_inference), e->watts,
+                e->chip_watts, e->tops_per_watt);
+    }
+    free(energy.layers);
+}
+
 static enum weft_class largest(const struct weft_figures *f, int first)
 {
     int best = first;
@@ -279,6 +303,7 @@ void weft_report_text(FILE *out, const struct weft_report_input *in)
         print_classes(out, &f);
         print_bytes(out, in->run);
         print_units(out, in);
+        print_energy(out, in);
         print_layers(out, in);
         print_waits(out, in, &f);
         report_tiles(out, in->program);

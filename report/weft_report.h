@@ -35,6 +35,56 @@ struct weft_figures {
 void weft_figures_compute(struct weft_figures *out, const struct weft_counters *counters, const struct weft_machine *machine, uint64_t macs,
                           uint64_t roofline_cycles, uint64_t mapping_cycles);
 
+/* --- energy and area (docs/energy.md) ------------------------------------------------------------------------------------- */
+
+/* A technology file: what an operation, a bit and a square millimetre cost. Every value of technology.def is required in it. */
+enum { WEFT_TECHNOLOGY_MACHINES = 16 };
+struct weft_technology {
+    char name[64], description[256];
+    char machines[WEFT_TECHNOLOGY_MACHINES][64]; /* whose technology this is where nobody names one */
+    size_t machine_count;
+#define WEFT_TECHNOLOGY_FIELD(group, name, member, low, high, unit, meaning) double member;
+#include "technology.def"
+};
+struct weft_technology_field {
+    const char *name /* "int8.multiply_pj" */, *unit, *meaning;
+    size_t offset;
+    double low, high;
+};
+const struct weft_technology_field *weft_technology_fields(size_t *count);
+/* `name` is that of a file of technologies/ (beside the installed data, or in the source tree) or a path. */
+enum weft_status weft_technology_load(struct weft_technology *out, const char *name, struct weft_diag *diag);
+enum weft_status weft_technology_parse(struct weft_technology *out, const char *yaml, size_t bytes, const char *file,
+                                       struct weft_diag *diag);
+/* The file of technologies/ that lists the machine's name. *found is false where none does: then there is no energy to be told. */
+enum weft_status weft_technology_find(struct weft_technology *out, bool *found, const char *machine, struct weft_diag *diag);
+
+/* What a program's instructions do that no counter keeps. */
+struct weft_work {
+    uint64_t integer_products;  /* of 8 by 8 bits: a wider product is several */
+    uint64_t float_products;    /* of bf16 */
+    uint64_t flip_flop_bits;    /* bits of the cells' registers, times clocks */
+    uint64_t accumulator_bytes; /* read and written */
+    uint64_t fifo_bytes;        /* read and written */
+    uint64_t vector_elements;   /* that went through the vector unit */
+};
+/* Of the program (`out`) and of each of its layers (`layers`, one for each; may be NULL), from a walk over the instructions. */
+enum weft_status weft_work_count(struct weft_work *out, struct weft_work *layers, const struct weft_program *program);
+
+enum weft_component {
+#define WEFT_COMPONENT(ID, name, words) WEFT_COMPONENT_##ID,
+#include "components.def"
+    WEFT_COMPONENTS
+};
+struct weft_energy {
+    double joules[WEFT_COMPONENTS], mm2[WEFT_COMPONENTS]; /* DRAM: the joules of interface and devices, the area of the interface */
+    double total_joules, total_mm2;
+    double joules_per_inference, watts, chip_watts /* without DRAM */, tops_per_watt; /* NAN: no time counted */
+};
+void weft_energy_compute(struct weft_energy *out, const struct weft_counters *counters, const struct weft_work *work,
+                         const struct weft_machine *machine, const struct weft_technology *technology, uint64_t macs, uint64_t batch);
+const char *weft_component_name(enum weft_component component); /* "unified_buffer", as in JSON */
+
 /* --- accuracy against the float network ------------------------------------------------------------------------------ */
 
 struct weft_accuracy {
@@ -65,7 +115,8 @@ struct weft_report_input {
     const struct weft_counters *layers;   /* one for each layer of the program */
     const struct weft_accuracy *accuracy; /* NULL: not checked */
     size_t accuracy_count;
-    const struct weft_baseline *baseline; /* NULL: none */
+    const struct weft_baseline *baseline;     /* NULL: none */
+    const struct weft_technology *technology; /* NULL: no energy, no area */
 };
 
 void weft_report_text(FILE *out, const struct weft_report_input *input);
