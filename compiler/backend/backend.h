@@ -41,7 +41,7 @@ struct buffer {
 struct strides4 { int64_t n, h, w, c; };
 
 /* A value's storage: a geometry at an offset within a buffer. Aliases share a buffer. */
-struct place { struct geometry g; int buffer; uint64_t offset; bool placed, view /* the channels of a concatenation's buffer that this value fills */; int64_t permuted[3]; /* C H W that a flattened row is really stored in H W C order; or 0 */ };
+struct place { struct geometry g; int buffer; uint64_t offset; bool placed, view /* the channels of a concatenation's buffer that this value fills */, halo_done /* in this part of the batch */; int owner; /* of a view: the concatenation's value */ int64_t permuted[3]; /* C H W that a flattened row is really stored in H W C order; or 0 */ };
 
 /* How a matrix layer lies on the array (mapping.c). Rows are (image, line, pixel group); lanes number (kernel row, tap, channel of
  * the slice); columns number (pixel of the group, output channel of the slice). */
@@ -63,20 +63,19 @@ struct mapping {
 enum { WEIGHT_TERMS = 3 }; /* 255 = 127 + 127 + 1 */
 
 struct matrix {
-    int64_t kh, kw, sy, sx, dy, dx, top, left, groups, ci, co, cg, ng, ih, iw; /* cg, ng: channels of a group */
+    int64_t kh, kw, sy, sx, dy, dx, top, left, groups, ci, co, cg, ng; /* cg, ng: channels of a group */
     int weights;                       /* value id */
     bool weights_kn;                   /* stored [k][n] (gemm) instead of [n][k...] */
     int64_t permuted[3];
     int bias[2];                       /* value ids or GRAPH_NONE; float (or s32 in quantised networks) */
     float alpha, beta;                 /* gemm */
     bool integer, raw;                 /* the network's own integers; raw: s32 result */
-    int scale_value, weight_zero;      /* integer networks: w_scale, w_zero value ids or GRAPH_NONE */
+    int weight_zero;                   /* integer networks: value id or GRAPH_NONE */
     struct mapping map;
     int8_t *w[WEIGHT_TERMS];           /* quantised, [k = ky kx cg][co], one per term; NULL for timing only */
     enum weft_format w_format;
     float *w_scales;                   /* co */
     uint64_t bias_host_offset, scale_host_offset; /* in the constants */
-    uint64_t bias_ub, scale_ub;
     int64_t *tile_ids;                 /* [slice][term][kt][nt]: index into emitter tiles, or -1 for zero */
 };
 
@@ -93,10 +92,10 @@ struct layer {
     struct matrix *m;
     int temp[4];                       /* buffers, or -1 */
     uint64_t table_offset; bool table; /* 256 bytes among the constants */
-    uint64_t const_offset; struct strides4 const_strides; bool constant; /* f32 operand of a binary layer */
+    uint64_t const_offset; struct strides4 const_strides; /* f32 operand of a binary layer */
+    uint64_t *input_offsets;           /* concatenation: where constant inputs lie among the constants; or NULL */
     uint64_t constants_first, constants_end; /* this layer's part of the constants */
     uint64_t macs, roofline, mapping;
-    bool halo_done;
     int64_t emitted_lines;             /* pool: lines already emitted ahead, over all images */
     size_t done_at;                    /* instructions emitted when the layer was whole */
 };
@@ -133,6 +132,8 @@ enum weft_status backend_fuse(struct backend *b);
 /* quantise.c */
 enum weft_status backend_quantise(struct backend *b);
 enum weft_status backend_calibrate(struct backend *b);
+/* Scale and zero of a QUANTIZE or DEQUANTIZE layer; false: not constants, or not one for the whole tensor. */
+bool quantise_parameters(const struct backend *b, const struct layer *layer, struct quantisation *out);
 bool backend_value_is_real(const struct backend *b, int value); /* float in the network, so quantised by us */
 float backend_scale(const struct backend *b, int value);
 int32_t backend_zero(const struct backend *b, int value);
@@ -160,6 +161,7 @@ enum weft_status backend_tiles(struct backend *b, struct layer *layer);
 bool allocate_buffers(struct buffer *buffers, int count, uint64_t limit, uint64_t align, uint64_t *peak);
 /* params.c: biases, scales, tables and constant operands of a layer */
 enum weft_status backend_params(struct backend *b, struct layer *layer);
+double params_bias(struct backend *b, const struct layer *layer, int64_t channel); /* real bias of an output channel */
 /* emitter.c */
 uint64_t backend_constant(struct backend *b, const void *bytes, uint64_t count, uint64_t align); /* offset */
 struct weft_instr *emit(struct backend *b, enum weft_opcode op);

@@ -202,6 +202,7 @@ static void place_views(struct backend *b, const struct layer *concat, int index
             x->g.c = channels;
             x->g.origin += channel * y->g.element;
             x->buffer = y->buffer;
+            x->owner = concat->y;
         }
         channel += channels;
     }

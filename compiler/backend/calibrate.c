@@ -2,7 +2,6 @@
  * network is to be run on, else seeded random ones. */
 #include "backend.h"
 #include "interp.h"
-#include "random.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -143,25 +142,6 @@ static enum weft_status take_given(struct backend *b, const struct source *from,
     return WEFT_OK;
 }
 
-static void make_random(const struct backend *b, unsigned input, int round, struct tensor *out)
-{
-    int64_t count = shape_count(&out->shape);
-    uint64_t seed = b->options->seed + 0x9e3779b97f4a7c15u * (input + 1) + 0xd1b54a32d192ed03u * (uint64_t)round;
-    if (out->element == ELEMENT_F32) {
-        double part[256];
-        for (int64_t i = 0; i < count; i += 256) {
-            int64_t n = count - i < 256 ? count - i : 256;
-            random_normal(part, i, n, seed, 0, 1);
-            for (int64_t k = 0; k < n; k++)
-                ((float *)out->bytes)[i + k] = (float)part[k];
-        }
-        return;
-    }
-    uint8_t *bytes = out->bytes;
-    for (int64_t i = 0; i < count * element_bytes(out->element); i++)
-        bytes[i] = (uint8_t)((seed = seed * 6364136223846793005u + 1442695040888963407u) >> 56);
-}
-
 static enum weft_status make_inputs(struct backend *b, const struct source *from, struct tensor *inputs, int round)
 {
     enum weft_status status = WEFT_OK;
@@ -174,7 +154,7 @@ static enum weft_status make_inputs(struct backend *b, const struct source *from
         else if (from->arrays)
             status = take_given(b, from, i, round, &inputs[i]);
         else
-            make_random(b, i, round, &inputs[i]);
+            interp_random_input(inputs[i].bytes, v->element, shape_count(&v->shape), v->name, b->options->seed + 0x9e3779b97f4a7c15u * (uint64_t)round);
     }
     return status;
 }

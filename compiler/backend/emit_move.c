@@ -139,6 +139,19 @@ static void move(struct backend *b, int x, int y, const int64_t *dims, unsigned 
             target_strides, to, raw);
 }
 
+/* A constant operand of a concatenation: its codes lie among the constants, in C order. */
+static void place_constant(struct backend *b, const struct layer *l, unsigned input, int64_t target_offset, const int64_t *to)
+{
+    const struct shape *x = &b->graph->values[l->inputs[input]].shape;
+    enum weft_format f = b->places[l->y].g.format;
+    int64_t from[GRAPH_RANK_MAX], stride = weft_format_bytes(f);
+    for (unsigned d = x->rank; d-- > 0;) {
+        from[d] = stride;
+        stride *= x->dims[d];
+    }
+    emit_nd(b, x->rank, x->dims, emit_constant_address(b, l->input_offsets[input]), from, f, place_origin(b, l->y) + (uint64_t)target_offset, to, f, true);
+}
+
 static void concat(struct backend *b, const struct layer *l)
 {
     const struct shape *y = &b->graph->values[l->y].shape;
@@ -146,8 +159,10 @@ static void concat(struct backend *b, const struct layer *l)
     place_strides(&b->places[l->y], y, to);
     for (unsigned k = 0; k < l->input_count; k++) {
         const struct shape *x = &b->graph->values[l->inputs[k]].shape;
+        if (value_is_constant(&b->graph->values[l->inputs[k]]))
+            place_constant(b, l, k, offset * to[axis], to);
         place_strides(&b->places[l->inputs[k]], x, from);
-        if (!b->places[l->inputs[k]].view)
+        if (b->places[l->inputs[k]].placed && !b->places[l->inputs[k]].view)
             move(b, l->inputs[k], l->y, x->dims, x->rank, 0, from, offset * to[axis], to);
         offset += x->dims[axis];
     }
@@ -158,16 +173,24 @@ static void fill_all(struct backend *b, int y, float real)
 {
     const struct geometry *g = &b->places[y].g;
     struct weft_pattern p = pattern_blank(place_origin(b, y) - (uint64_t)g->origin);
-    int32_t code = weft_requantise(real / backend_scale(b, y), backend_zero(b, y), weft_format_low(g->format), weft_format_high(g->format));
-    for (uint64_t done = 0; done < g->bytes; done += LANES_MAX) {
-        p.base = (uint32_t)(place_origin(b, y) - (uint64_t)g->origin + done);
+    float scaled = real / backend_scale(b, y);
+    uint32_t bits;
+    if (!backend_value_is_real(b, y))
+        bits = (uint32_t)(int32_t)real; /* the network's own integers */
+    else if (weft_format_is_integer(g->format))
+        bits = (uint32_t)weft_requantise(scaled, backend_zero(b, y), weft_format_low(g->format), weft_format_high(g->format));
+    else
+        memcpy(&bits, &scaled, sizeof bits);
+    uint64_t elements = g->bytes / (uint64_t)g->element;
+    for (uint64_t done = 0; done < elements; done += LANES_MAX) {
+        p.base = (uint32_t)(place_origin(b, y) - (uint64_t)g->origin + done * (uint64_t)g->element);
         emit_pattern(b, D, &p);
         struct weft_instr *i = emit(b, WEFT_OP_FILL);
         i->d = D;
         i->rows = 1;
-        i->lanes = (uint32_t)(g->bytes - done < LANES_MAX ? g->bytes - done : LANES_MAX);
-        i->fmt = WEFT_FORMAT_u8;
-        i->value = (uint8_t)code;
+        i->lanes = (uint32_t)(elements - done < LANES_MAX ? elements - done : LANES_MAX);
+        i->fmt = (uint8_t)g->format;
+        i->value = bits;
     }
 }
 

@@ -147,9 +147,7 @@ static void average_pool(struct backend *b, struct layer *l)
 
 void emit_pool(struct backend *b, struct layer *l, int64_t ready)
 {
-    if (!l->halo_done)
-        emit_halo(b, l->y);
-    l->halo_done = true;
+    emit_halo(b, l->y);
     if (l->op == CORE_MAXPOOL)
         max_pool(b, l, ready);
     else

@@ -122,6 +122,10 @@ void vector_fill(struct backend *b, uint64_t base, const struct weft_pattern *ro
 /* Writes the halo of a value: what lies before the first pixel, behind the last, and between the lines of each image. */
 void emit_halo(struct backend *b, int value)
 {
+    value = b->places[value].view ? b->places[value].owner : value; /* whoever writes into a concatenation first */
+    if (b->places[value].halo_done)
+        return;
+    b->places[value].halo_done = true;
     const struct geometry *g = &b->places[value].g;
     uint64_t base = place_origin(b, value) - (uint64_t)g->origin;
     struct weft_pattern images = pattern_blank(0), between = pattern_blank(0);
@@ -260,6 +264,17 @@ void emit_unary(struct backend *b, struct layer *l)
         emit_set_float(b, REG_A, 1, 0);
         emit_result(b, l, 1);
         vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, WEFT_FUNCTION_table);
+        return;
+    }
+    struct quantisation q;
+    if (l->op == CORE_DEQUANTIZE && weft_format_bytes(x->format) == 1) { /* the bytes stay; what they stand for is the result's */
+        vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, RAW);
+        return;
+    }
+    if (l->op == CORE_DEQUANTIZE && quantise_parameters(b, l, &q)) {
+        emit_set_float(b, REG_A, q.scale / backend_scale(b, l->y), q.zero);
+        vector_result(b, l->y, 1);
+        vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, WEFT_FUNCTION_none);
         return;
     }
     bool same = x->format == y->format && backend_scale(b, l->x) == backend_scale(b, l->y) && backend_zero(b, l->x) == backend_zero(b, l->y);

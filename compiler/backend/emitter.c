@@ -60,7 +60,7 @@ struct weft_pattern pattern_blank(uint64_t base)
     return (struct weft_pattern){.base = (uint32_t)base, .count0 = UINT32_MAX, .count1 = 1, .count2 = 1, .run_length = UINT32_MAX, .block_runs = UINT32_MAX};
 }
 
-/* Notes that the instruction just emitted takes this tile; compile.c fetches it ahead. */
+/* Notes that the instruction just emitted takes this tile; finish.c fetches it ahead. */
 void emit_take(struct backend *b, int tile)
 {
     if (b->take_count == b->take_room) {

@@ -128,7 +128,7 @@ static void read_operands(struct backend *b, const struct layer *l)
 void emit_layer(struct backend *b, struct layer *l)
 {
     read_operands(b, l);
-    if (l->kind != LAYER_POOL && l->kind != LAYER_ALIAS && !b->places[l->y].view)
+    if (l->kind != LAYER_POOL && l->kind != LAYER_ALIAS )
         emit_halo(b, l->y);
     switch (l->kind) {
     case LAYER_MATRIX:
@@ -179,6 +179,8 @@ static void write_outputs(struct backend *b, int value, const uint64_t *host, in
 static void emit_part(struct backend *b, const uint64_t *input_host, const uint64_t *output_host, int64_t part)
 {
     plan_reads(b, input_host, part);
+    for (int v = 0; v < b->graph->value_count; v++)
+        b->places[v].halo_done = false;
     for (unsigned i = 0; i < b->graph->input_count; i++)
         if (b->places[b->graph->inputs[i]].g.origin)
             emit_halo_before(b, b->graph->inputs[i]);
@@ -193,7 +195,6 @@ static void emit_part(struct backend *b, const uint64_t *input_host, const uint6
         emit_layer(b, l);
         write_outputs(b, l->y, output_host, part);
         l->done_at = b->instr_count;
-        l->halo_done = false;
         l->emitted_lines = 0;
     }
     emit_reads(b, b->read_count);

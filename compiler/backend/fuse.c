@@ -133,7 +133,7 @@ static struct matrix *new_matrix(struct backend *b, struct layer *layer)
         b->out_of_memory = true;
         return NULL;
     }
-    m->bias[0] = m->bias[1] = m->scale_value = m->weight_zero = GRAPH_NONE;
+    m->bias[0] = m->bias[1] = m->weight_zero = GRAPH_NONE;
     m->alpha = m->beta = 1;
     layer->m = m;
     return m;
@@ -158,8 +158,6 @@ static void describe_conv(struct backend *b, struct layer *layer, int weights)
     m->groups = n->at.groups;
     m->ci = x->dims[1];
     m->co = w->dims[0];
-    m->ih = line ? 1 : x->dims[2];
-    m->iw = x->dims[line ? 2 : 3];
     m->cg = m->ci / m->groups;
     m->ng = m->co / m->groups;
 }
@@ -173,7 +171,6 @@ static void describe_gemm(struct backend *b, struct layer *layer, int weights, b
     m->kh = m->kw = m->sy = m->sx = m->dy = m->dx = m->groups = 1;
     m->ci = m->cg = w->dims[w->rank - (transposed ? 1 : 2)];
     m->co = m->ng = w->dims[w->rank - (transposed ? 2 : 1)];
-    m->ih = m->iw = 1;
 }
 
 static enum weft_status refuse(struct backend *b, int node, const char *why)
@@ -214,7 +211,6 @@ static enum weft_status fuse_conv(struct backend *b, int node, bool *taken)
     m->integer = integer;
     m->raw = n->op == CORE_CONV_INTEGER;
     m->bias[0] = qlinear ? (n->input_count > 8 ? n->inputs[8] : GRAPH_NONE) : integer ? GRAPH_NONE : n->input_count > 2 ? n->inputs[2] : GRAPH_NONE;
-    m->scale_value = qlinear ? n->inputs[4] : GRAPH_NONE;
     m->weight_zero = qlinear ? n->inputs[5] : n->op == CORE_CONV_INTEGER && n->input_count > 3 ? n->inputs[3] : GRAPH_NONE;
     layer->other = GRAPH_NONE;
     enum weft_status status = need_constant(b, node, weights, "weight");
@@ -250,7 +246,6 @@ static enum weft_status fuse_gemm(struct backend *b, int node, bool *taken)
     if (gemm && n->at.trans_a)
         return refuse(b, node, "transA=1 is not supported; transpose the operand");
     describe_gemm(b, layer, weights, gemm && n->at.trans_b);
-    m->scale_value = qlinear ? n->inputs[4] : GRAPH_NONE;
     m->weight_zero = qlinear ? n->inputs[5] : n->op == CORE_MATMUL_INTEGER && n->input_count > 3 ? n->inputs[3] : GRAPH_NONE;
     if (gemm) {
         m->alpha = n->at.alpha;
@@ -293,6 +288,10 @@ static enum weft_status fuse_binary(struct backend *b, int node, bool *taken)
     const struct node *n = &b->graph->nodes[node];
     if (b->graph->values[n->outputs[0]].element != ELEMENT_F32)
         return refuse(b, node, "arithmetic on integer values is only done at compile time, on constants");
+    const struct shape *y = &b->graph->values[n->outputs[0]].shape;
+    for (unsigned k = 0; k < 2; k++)
+        if (y->rank > 4 && !is_constant(b, n->inputs[k]) && !same_shape(&b->graph->values[n->inputs[k]].shape, y))
+            return refuse(b, node, "broadcasting in more than four dimensions is not supported");
     return fuse_simple(b, node, LAYER_BINARY, taken, true);
 }
 
@@ -335,13 +334,17 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
     case CORE_FLOOR:
     case CORE_CEIL:
     case CORE_ERF:
+        if (!backend_value_is_real(b, n->inputs[0]))
+            return refuse(b, node, "functions of integer values are only computed at compile time, on constants");
+        return fuse_simple(b, node, LAYER_UNARY, taken, false);
     case CORE_QUANTIZE:
     case CORE_DEQUANTIZE:
         return fuse_simple(b, node, LAYER_UNARY, taken, false);
     case CORE_SOFTMAX:
-        return fuse_simple(b, node, LAYER_SOFTMAX, taken, false);
     case CORE_LRN:
-        return fuse_simple(b, node, LAYER_LRN, taken, false);
+        if (!backend_value_is_real(b, n->inputs[0]))
+            return refuse(b, node, "its input holds integers; a float type is needed");
+        return fuse_simple(b, node, n->op == CORE_LRN ? LAYER_LRN : LAYER_SOFTMAX, taken, false);
     case CORE_SLICE:
         for (unsigned d = 0; d < b->graph->values[n->outputs[0]].shape.rank; d++)
             if (n->at.steps[d] < 0)

@@ -40,8 +40,11 @@ void place_strides(const struct place *p, const struct shape *shape, int64_t str
     if (g->spatial) {
         strides[0] = g->image;
         strides[1] = g->element;
-        for (unsigned i = 2; i < r; i++)
-            strides[i] = i + 1 == r ? g->pixel : i + 2 == r ? g->line : g->line * shape->dims[r - 2];
+        int64_t stride = g->line;
+        for (unsigned i = r; i-- > 2;) {
+            strides[i] = i + 1 == r ? g->pixel : stride;
+            stride *= i + 1 == r ? 1 : shape->dims[i];
+        }
         return;
     }
     if (r == 2) {
@@ -170,6 +173,7 @@ static struct layer *append(struct backend *b, struct sequence *s)
         s->items = grown;
         s->room = room;
     }
+    s->items[s->count] = (struct layer){0};
     return &s->items[s->count++];
 }
 

@@ -2,6 +2,7 @@
  * 256 entries, constant operands. */
 #include "backend.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,11 @@ static float integer_scale(struct backend *b, const struct layer *l, int64_t o)
     return x * w / y;
 }
 
+double params_bias(struct backend *b, const struct layer *l, int64_t o)
+{
+    return l->m->beta * constant_at(b, l->m->bias[0], o, 0) + constant_at(b, l->m->bias[1], o, 0);
+}
+
 static void channel(struct backend *b, struct layer *l, int64_t o, int64_t sum, int32_t *bias, float *scale)
 {
     struct matrix *m = l->m;
@@ -61,19 +67,19 @@ static void channel(struct backend *b, struct layer *l, int64_t o, int64_t sum, 
     }
     int result = l->table ? l->preact : l->y;
     double product = (double)backend_scale(b, l->x) * m->w_scales[o] * m->alpha;
-    double real = m->beta * constant_at(b, m->bias[0], o, 0) + constant_at(b, m->bias[1], o, 0);
-    *bias = product != 0 ? to_s32(real / product - (double)correction) : 0;
+    double real = params_bias(b, l, o);
+    *bias = to_s32(real / product - (double)correction);
     *scale = (float)(product / backend_scale(b, result));
 }
 
 static enum weft_status matrix_params(struct backend *b, struct layer *l)
 {
     struct matrix *m = l->m;
-    int32_t *bias = malloc((size_t)m->co * sizeof *bias);
-    float *scale = malloc((size_t)m->co * sizeof *scale);
+    int32_t *bias = calloc((size_t)m->co, sizeof *bias);
+    float *scale = calloc((size_t)m->co, sizeof *scale);
     int64_t *sums = weight_sums(m);
     enum weft_status status = bias && scale && sums ? WEFT_OK : WEFT_NO_MEMORY;
-    for (int64_t o = 0; !status && o < m->co; o++)
+    for (int64_t o = 0; !status && o < m->co && !b->options->timing_only; o++) /* for timing only their room counts */
         channel(b, l, o, sums[o], &bias[o], &scale[o]);
     if (!status) {
         m->bias_host_offset = backend_constant(b, bias, (uint64_t)m->co * 4, 64);
@@ -111,6 +117,7 @@ static double evaluate(const struct backend *b, int node, double x)
 static void make_table(const struct backend *b, const struct layer *l, int node, int from, uint8_t table[256])
 {
     enum weft_format format = backend_format(b, l->y);
+    assert(weft_format_bytes(format) == 1 && weft_format_bytes(backend_format(b, from)) == 1);
     int32_t low = weft_format_low(format), high = weft_format_high(format), shift = low - weft_format_low(backend_format(b, from));
     for (int32_t q = low; q <= high; q++) {
         double real = (double)(q - shift - backend_zero(b, from)) * backend_scale(b, from);
@@ -169,7 +176,6 @@ static enum weft_status binary_constant(struct backend *b, struct layer *l, int 
         out[i] = (float)real;
     }
     l->const_offset = backend_constant(b, out, (uint64_t)(count > 0 ? count : 1) * 4, 64);
-    l->constant = true;
     l->const_strides = (struct strides4){0};
     int64_t *roles[4] = {&l->const_strides.n, &l->const_strides.h, &l->const_strides.w, &l->const_strides.c};
     for (unsigned d = 0; d < r; d++) {
@@ -178,6 +184,41 @@ static enum weft_status binary_constant(struct backend *b, struct layer *l, int 
     }
     free(out);
     return WEFT_OK;
+}
+
+/* The codes of a concatenation's constant operand, in the format of the result. */
+static enum weft_status concat_constant(struct backend *b, struct layer *l, unsigned input)
+{
+    int value = l->inputs[input];
+    enum weft_format f = backend_format(b, l->y);
+    int64_t count = shape_count(&b->graph->values[value].shape);
+    unsigned bytes = weft_format_bytes(f);
+    uint8_t *codes = calloc((size_t)count + 1, bytes);
+    if (!codes)
+        return WEFT_NO_MEMORY;
+    for (int64_t i = 0; i < count && !b->options->timing_only; i++) {
+        double x = 0;
+        value_at(b->graph, value, i, &x);
+        if (!weft_format_is_integer(f))
+            weft_store_float(codes + i * bytes, f, (float)x);
+        else if (backend_value_is_real(b, l->y))
+            weft_store_integer(codes + i * bytes, f, weft_requantise((float)x / backend_scale(b, l->y), backend_zero(b, l->y), weft_format_low(f), weft_format_high(f)));
+        else
+            weft_store_integer(codes + i * bytes, f, (int32_t)x);
+    }
+    l->input_offsets[input] = backend_constant(b, codes, (uint64_t)count * bytes, 64);
+    free(codes);
+    return WEFT_OK;
+}
+
+static enum weft_status concat_params(struct backend *b, struct layer *l)
+{
+    enum weft_status status = WEFT_OK;
+    l->input_offsets = calloc(l->input_count + 1u, sizeof *l->input_offsets);
+    for (unsigned k = 0; l->input_offsets && k < l->input_count && !status; k++)
+        if (value_is_constant(&b->graph->values[l->inputs[k]]))
+            status = concat_constant(b, l, k);
+    return l->input_offsets ? status : WEFT_NO_MEMORY;
 }
 
 static enum weft_status lrn_params(struct backend *b, struct layer *l)
@@ -208,6 +249,8 @@ enum weft_status backend_params(struct backend *b, struct layer *l)
         status = binary_constant(b, l, l->x);
     else if (l->kind == LAYER_LRN)
         status = lrn_params(b, l);
+    else if (l->op == CORE_CONCAT)
+        status = concat_params(b, l);
     l->constants_end = b->constants_bytes;
     return b->out_of_memory ? WEFT_NO_MEMORY : status;
 }

@@ -4,6 +4,7 @@
  * seen. Values that only leave the machine (or enter a softmax) are kept in f32: the accumulators have the digits. */
 #include "backend.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,10 +81,7 @@ static bool read_only_as_float(const struct backend *b, int value)
         return false;
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
-        bool reads = l->x == value || l->other == value || l->residual == value;
-        for (unsigned k = 0; k < l->input_count; k++)
-            reads |= l->inputs[k] == value;
-        if (reads && l->kind != LAYER_SOFTMAX)
+        if (layer_reads(l, value) && l->kind != LAYER_SOFTMAX)
             return false;
     }
     return true;
@@ -103,26 +101,40 @@ static bool can_make_float(const struct backend *b, const struct layer *layer)
     return op == CORE_RELU || op == CORE_LEAKY;
 }
 
+/* u8, s8 and s32 are all that quantised operators have; compile.c refuses the others. */
 static enum weft_format integer_format(enum element e)
 {
+    assert(e == ELEMENT_U8 || e == ELEMENT_S8 || e == ELEMENT_S32);
     return e == ELEMENT_S8 ? WEFT_FORMAT_s8 : e == ELEMENT_S32 ? WEFT_FORMAT_s32 : WEFT_FORMAT_u8;
 }
 
 /* Integer constants of a quantise or dequantise node: scale and zero of the whole tensor. */
-static enum weft_status node_parameters(struct backend *b, int node, struct quantisation *out, int integer_value)
+bool quantise_parameters(const struct backend *b, const struct layer *l, struct quantisation *out)
 {
-    const struct node *n = &b->graph->nodes[node];
+    const struct node *n = &b->graph->nodes[l->node];
+    int integer = l->op == CORE_QUANTIZE ? l->y : l->x;
     double scale = 1, zero = 0;
     bool one = shape_count(&b->graph->values[n->inputs[1]].shape) == 1;
     if (!one || !value_at(b->graph, n->inputs[1], 0, &scale) ||
         (n->input_count > 2 && n->inputs[2] != GRAPH_NONE && !value_at(b->graph, n->inputs[2], 0, &zero)))
-        return weft_error(b->diag, "%s: node %s (%s): scale and zero point must be constants, one for the whole tensor", b->graph->name, n->name,
-                          n->onnx_type);
-    enum element e = b->graph->values[integer_value].element;
+        return false;
     *out = (struct quantisation){.known = true,
-                                 .format = integer_format(e),
+                                 .format = integer_format(b->graph->values[integer].element),
                                  .scale = (float)scale,
                                  .zero = (int32_t)zero};
+    return true;
+}
+
+/* QuantizeLinear and DequantizeLinear: bytes that stay what they are, except that s32 becomes a value like any other. */
+static enum weft_status quantise_conversion(struct backend *b, const struct layer *l)
+{
+    struct quantisation q;
+    const struct node *n = &b->graph->nodes[l->node];
+    if (!quantise_parameters(b, l, &q))
+        return weft_error(b->diag, "%s: node %s (%s): scale and zero point must be constants, one for the whole tensor", b->graph->name, n->name,
+                          n->onnx_type);
+    bool wide = l->op == CORE_DEQUANTIZE && q.format == WEFT_FORMAT_s32;
+    b->graph->values[l->y].q = wide ? from_range(b, b->low[l->y], b->high[l->y]) : q;
     return WEFT_OK;
 }
 
@@ -159,10 +171,8 @@ static enum weft_status quantise_integers(struct backend *b, const struct layer 
 static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
 {
     struct value *y = &b->graph->values[layer->y];
-    if (layer->op == CORE_DEQUANTIZE && layer->kind == LAYER_UNARY)
-        return node_parameters(b, layer->node, &y->q, layer->x);
-    if (layer->op == CORE_QUANTIZE && layer->kind == LAYER_UNARY)
-        return node_parameters(b, layer->node, &y->q, layer->y);
+    if (layer->kind == LAYER_UNARY && (layer->op == CORE_DEQUANTIZE || layer->op == CORE_QUANTIZE))
+        return quantise_conversion(b, layer);
     if (layer->kind == LAYER_MATRIX && layer->m->integer)
         return quantise_integers(b, layer);
     if (!backend_value_is_real(b, layer->y)) {
@@ -186,9 +196,9 @@ static bool own_scale(struct backend *b, int value, struct quantisation *out)
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
         struct quantisation q;
-        if (l->x != value && l->other != value && l->residual != value)
+        if (!layer_reads(l, value))
             continue;
-        if (l->kind != LAYER_UNARY || l->op != CORE_QUANTIZE || node_parameters(b, l->node, &q, l->y) ||
+        if (l->kind != LAYER_UNARY || l->op != CORE_QUANTIZE || !quantise_parameters(b, l, &q) ||
             (found && (q.scale != out->scale || q.zero != out->zero || q.format != out->format)))
             return false;
         *out = q;

@@ -36,7 +36,20 @@ static void channel_scales(const struct matrix *m, const float *w, int64_t depth
         scales[o] = a > scales[o] ? a : scales[o];
     }
     for (int64_t o = 0; o < m->co; o++)
-        scales[o] = scales[o] > 0 && isfinite(scales[o]) ? scales[o] / 127 : 1;
+        scales[o] = isfinite(scales[o]) ? scales[o] / 127 : 1;
+}
+
+/* The bias is added as an integer of scale x weight scale. Weights next to nothing (a channel that training switched off) must not make
+ * that scale so small that the bias leaves s32: 24 bits of it are enough. */
+static void widen_for_bias(struct backend *b, const struct layer *l)
+{
+    const struct matrix *m = l->m;
+    for (int64_t o = 0; o < m->co; o++) {
+        double least = fabs(params_bias(b, l, o)) / (16777216.0 * backend_scale(b, l->x) * fabs((double)m->alpha));
+        float *scale = &m->w_scales[o];
+        *scale = *scale < least ? (float)least : *scale;
+        *scale = *scale > 1e-30f ? *scale : 1;
+    }
 }
 
 static int8_t round_weight(float w, float inverse)
@@ -55,12 +68,14 @@ static void quantise_block(const struct matrix *m, const float *w, int64_t depth
             m->w[0][k * m->co + o] = round_weight(w[source_index(m, depth, o, k)], inverse[o]);
 }
 
-static enum weft_status quantise_float(struct matrix *m, const float *w, int64_t depth)
+static enum weft_status quantise_float(struct backend *b, const struct layer *l, const float *w, int64_t depth)
 {
+    struct matrix *m = l->m;
     float *inverse = malloc((size_t)m->co * sizeof *inverse);
     if (!inverse)
         return WEFT_NO_MEMORY;
     channel_scales(m, w, depth, m->w_scales);
+    widen_for_bias(b, l);
     for (int64_t o = 0; o < m->co; o++)
         inverse[o] = 1 / m->w_scales[o];
     for (int64_t o = 0; o < m->co; o += TRANSPOSE_BLOCK)
@@ -141,7 +156,13 @@ enum weft_status backend_weights(struct backend *b, struct layer *l)
     const float *w = value_bytes(b->graph, m->weights);
     if (!w)
         return WEFT_NO_MEMORY;
-    return quantise_float(m, w, depth);
+    if (m->alpha != 0)
+        return quantise_float(b, l, w, depth);
+    m->alpha = 1; /* products that count nothing: zero weights, and the bias alone */
+    memset(m->w[0], 0, (size_t)(depth * m->co));
+    memset(m->w_scales, 0, (size_t)m->co * sizeof *m->w_scales);
+    widen_for_bias(b, l);
+    return WEFT_OK;
 }
 
 static enum weft_status grow_weights(struct backend *b, uint64_t bytes)

@@ -170,6 +170,15 @@ static void fill_integers(uint8_t *bytes, enum element element, int64_t count, u
     }
 }
 
+void interp_random_input(void *bytes, enum element element, int64_t count, const char *name, uint64_t seed)
+{
+    seed = random_hash(seed) ^ random_hash_text(name);
+    if (element_is_float(element))
+        fill_normal(bytes, element, count, seed);
+    else
+        fill_integers(bytes, element, count, seed);
+}
+
 static enum weft_status random_input(struct weft_array *out, const struct weft_tensor *tensor, uint64_t seed, struct weft_diag *diag)
 {
     enum element element;
@@ -187,11 +196,7 @@ static enum weft_status random_input(struct weft_array *out, const struct weft_t
     snprintf(out->element, sizeof out->element, "%s", tensor->element);
     if (!out->name || !out->bytes)
         return WEFT_NO_MEMORY;
-    seed = random_hash(seed) ^ random_hash_text(tensor->name);
-    if (element_is_float(element))
-        fill_normal(out->bytes, element, (int64_t)count, seed);
-    else
-        fill_integers(out->bytes, element, (int64_t)count, seed);
+    interp_random_input(out->bytes, element, (int64_t)count, tensor->name, seed);
     return WEFT_OK;
 }
 
