@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "weft_isa.h"
 
 /* --- out ---------------------------------------------------------------------------------------------------------------- */
 
@@ -23,22 +23,71 @@ static int create_beside(char *path, size_t length, const char *target)
     return -1;
 }
 
-enum weft_status file_open_aside(struct file_aside *out, const char *path, struct weft_diag *diag)
+/* The file that the last of a chain of symbolic links names, there or not. NULL: no memory, or a chain without end. Caller frees. */
+static char *follow_links(const char *path)
 {
-    size_t length = strlen(path) + 64;
-    *out = (struct file_aside){.fd = -1, .path = malloc(length), .target = path};
-    if (!out->path)
-        return WEFT_NO_MEMORY;
-    out->fd = create_beside(out->path, length, path);
+    char *at = strdup(path);
+    for (unsigned links = 0; at && links < 40; links++) {
+        char to[4096];
+        ssize_t length = readlink(at, to, sizeof to - 1);
+        if (length < 0)
+            return at;
+        to[length] = '\0';
+        const char *slash = strrchr(at, '/');
+        char *next;
+        if (asprintf(&next, "%.*s%s", to[0] == '/' || !slash ? 0 : (int)(slash + 1 - at), at, to) < 0)
+            next = NULL;
+        free(at);
+        at = next;
+    }
+    if (at)
+        errno = ELOOP;
+    free(at);
+    return NULL;
+}
+
+/* Opens what must not be replaced: no regular file, or (as /dev/stdout) the one that standard output goes to. *in_place: it is such a thing. */
+static int open_in_place(const char *path, bool *in_place)
+{
+    struct stat there, standard;
+    *in_place = false;
+    if (stat(path, &there) || S_ISDIR(there.st_mode))
+        return -1;
+    *in_place = true;
+    if (fstat(STDOUT_FILENO, &standard) == 0 && standard.st_dev == there.st_dev && standard.st_ino == there.st_ino) {
+        fflush(stdout);
+        return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+    }
+    *in_place = !S_ISREG(there.st_mode);
+    return *in_place ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+}
+
+static int open_beside(struct weft_aside *out)
+{
+    out->target = follow_links(out->name);
+    size_t length = out->target ? strlen(out->target) + 64 : 0;
+    out->path = out->target ? malloc(length) : NULL;
+    return out->path ? create_beside(out->path, length, out->target) : -1;
+}
+
+enum weft_status weft_aside_open(struct weft_aside *out, const char *path, struct weft_diag *diag)
+{
+    bool in_place;
+    *out = (struct weft_aside){.name = path};
+    errno = 0;
+    out->fd = open_in_place(path, &in_place);
+    if (!in_place)
+        out->fd = open_beside(out);
     if (out->fd >= 0)
         return WEFT_OK;
     int reason = errno;
     free(out->path);
-    out->path = NULL;
-    return weft_error(diag, "%s: cannot be written: %s", path, strerror(reason));
+    free(out->target);
+    *out = (struct weft_aside){.fd = -1, .name = path};
+    return reason == ENOMEM ? WEFT_NO_MEMORY : weft_error(diag, "%s: cannot be written: %s", path, strerror(reason));
 }
 
-enum weft_status file_put(struct file_aside *aside, const void *bytes, size_t size, struct weft_diag *diag)
+enum weft_status weft_aside_put(struct weft_aside *aside, const void *bytes, size_t size, struct weft_diag *diag)
 {
     const char *at = bytes;
     while (size) {
@@ -46,52 +95,34 @@ enum weft_status file_put(struct file_aside *aside, const void *bytes, size_t si
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return weft_error(diag, "%s: cannot be written: %s", aside->target, strerror(errno));
+            return weft_error(diag, "%s: cannot be written: %s", aside->name, strerror(errno));
         at += n;
         size -= (size_t)n;
     }
     return WEFT_OK;
 }
 
-enum weft_status file_close_aside(struct file_aside *aside, enum weft_status status, struct weft_diag *diag)
+enum weft_status weft_aside_close(struct weft_aside *aside, enum weft_status status, struct weft_diag *diag)
 {
     if (close(aside->fd) && status == WEFT_OK)
-        status = weft_error(diag, "%s: cannot be written: %s", aside->target, strerror(errno));
-    if (status == WEFT_OK && rename(aside->path, aside->target))
-        status = weft_error(diag, "%s: cannot be written: %s", aside->target, strerror(errno));
-    if (status != WEFT_OK)
+        status = weft_error(diag, "%s: cannot be written: %s", aside->name, strerror(errno));
+    if (status == WEFT_OK && aside->path && rename(aside->path, aside->target))
+        status = weft_error(diag, "%s: cannot be written: %s", aside->name, strerror(errno));
+    if (status != WEFT_OK && aside->path)
         unlink(aside->path);
     free(aside->path);
-    aside->path = NULL;
-    return status;
-}
-
-/* /dev/null, a pipe, a terminal: nothing to rename onto, so it is written in place. */
-static bool is_special(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
-}
-
-static enum weft_status write_in_place(const char *path, const void *bytes, size_t size, struct weft_diag *diag)
-{
-    struct file_aside place = {.fd = open(path, O_WRONLY | O_CLOEXEC), .target = path};
-    if (place.fd < 0)
-        return weft_error(diag, "%s: cannot be written: %s", path, strerror(errno));
-    enum weft_status status = file_put(&place, bytes, size, diag);
-    close(place.fd);
+    free(aside->target);
+    *aside = (struct weft_aside){.fd = -1};
     return status;
 }
 
 enum weft_status weft_file_write(const char *path, const void *bytes, size_t size, struct weft_diag *diag)
 {
-    if (is_special(path))
-        return write_in_place(path, bytes, size, diag);
-    struct file_aside aside;
-    enum weft_status status = file_open_aside(&aside, path, diag);
+    struct weft_aside aside;
+    enum weft_status status = weft_aside_open(&aside, path, diag);
     if (status != WEFT_OK)
         return status;
-    return file_close_aside(&aside, file_put(&aside, bytes, size, diag), diag);
+    return weft_aside_close(&aside, weft_aside_put(&aside, bytes, size, diag), diag);
 }
 
 /* --- in ----------------------------------------------------------------------------------------------------------------- */

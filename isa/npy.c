@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "file.h"
 #include "npy.h"
 
 typedef unsigned long long ull; /* for messages */
@@ -319,13 +318,13 @@ static enum weft_status store_one(const struct weft_array *array, const char *pa
     enum weft_status status = npy_header(&header, &size, array, path, diag);
     if (status != WEFT_OK)
         return status;
-    struct file_aside aside;
-    status = file_open_aside(&aside, path, diag);
+    struct weft_aside aside;
+    status = weft_aside_open(&aside, path, diag);
     if (status == WEFT_OK) {
-        status = file_put(&aside, header, size, diag);
+        status = weft_aside_put(&aside, header, size, diag);
         if (status == WEFT_OK)
-            status = file_put(&aside, array->bytes, array->size, diag);
-        status = file_close_aside(&aside, status, diag);
+            status = weft_aside_put(&aside, array->bytes, array->size, diag);
+        status = weft_aside_close(&aside, status, diag);
     }
     free(header);
     return status;

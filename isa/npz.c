@@ -5,7 +5,6 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "file.h"
 #include "npy.h"
 
 typedef unsigned long long ull; /* for messages */
@@ -244,7 +243,7 @@ enum weft_status npz_load(struct weft_arrays *out, const uint8_t *bytes, size_t 
 /* --- writing --------------------------------------------------------------------------------------------------------------------- */
 
 struct writer {
-    struct file_aside aside;
+    struct weft_aside aside;
     struct weft_diag *diag;
     uint64_t offset;
     uint8_t *directory;
@@ -275,7 +274,7 @@ static void put_common(uint8_t **at, const struct member *m, size_t name)
 static enum weft_status write_out(struct writer *w, const void *bytes, size_t size)
 {
     w->offset += size;
-    return file_put(&w->aside, bytes, size, w->diag);
+    return weft_aside_put(&w->aside, bytes, size, w->diag);
 }
 
 static enum weft_status add_to_directory(struct writer *w, const struct member *m)
@@ -347,7 +346,7 @@ static enum weft_status add_array(struct writer *w, const struct weft_array *arr
 {
     char *header, *name;
     size_t header_bytes;
-    const char *path = w->aside.target;
+    const char *path = w->aside.name;
     if (array->size > MEMBER_MOST || w->offset > MEMBER_MOST || strlen(array->name) > 60000)
         return weft_error(w->diag, "%s: %.60s: an archive holds arrays of 3 GiB in all; this is more (or its name is too long)", path, array->name);
     enum weft_status status = npy_header(&header, &header_bytes, array, path, w->diag);
@@ -386,7 +385,7 @@ enum weft_status npz_store(const struct weft_arrays *arrays, const char *path, s
     struct writer w = {.diag = diag};
     if (arrays->count > UINT16_MAX)
         return weft_error(diag, "%s: %llu arrays; an archive holds %u", path, (ull)arrays->count, UINT16_MAX);
-    enum weft_status status = file_open_aside(&w.aside, path, diag);
+    enum weft_status status = weft_aside_open(&w.aside, path, diag);
     if (status != WEFT_OK)
         return status;
     for (size_t i = 0; status == WEFT_OK && i < arrays->count; i++)
@@ -394,5 +393,5 @@ enum weft_status npz_store(const struct weft_arrays *arrays, const char *path, s
     if (status == WEFT_OK)
         status = write_end(&w, arrays->count);
     free(w.directory);
-    return file_close_aside(&w.aside, status, diag);
+    return weft_aside_close(&w.aside, status, diag);
 }

@@ -1,10 +1,12 @@
 /* program_store.c: a program into its ELF file; program.h says which sections there are. */
+#include <errno.h>
 #include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <zlib.h>
 
-#include "file.h"
 #include "program.h"
 
 enum { OWNED_MAX = 24, PAGE = 4096, NOTE_HEADER = 12 + 8 /* three words, "weft" padded */ };
@@ -340,15 +342,30 @@ static enum weft_status add_all(struct store *s)
     return status == WEFT_OK ? finish(s, &header) : status;
 }
 
+/* libelf goes back and forth in its file, which a pipe cannot: there it is made whole first, and then poured in. */
+static enum weft_status pour(struct weft_aside *aside, int whole, struct weft_diag *diag)
+{
+    char block[1 << 16];
+    enum weft_status status = WEFT_OK;
+    ssize_t n;
+    for (off_t at = 0; status == WEFT_OK && (n = pread(whole, block, sizeof block, at)) != 0; at += n) {
+        if (n < 0)
+            return weft_error(diag, "%s: cannot be written: %s", aside->name, strerror(errno));
+        status = weft_aside_put(aside, block, (size_t)n, diag);
+    }
+    return status;
+}
+
 enum weft_status weft_program_store(const struct weft_program *program, const char *path, struct weft_diag *diag)
 {
     struct store s = {.program = program, .path = path, .diag = diag};
-    struct file_aside aside;
+    struct weft_aside aside;
     elf_version(EV_CURRENT);
-    enum weft_status status = file_open_aside(&aside, path, diag);
+    enum weft_status status = weft_aside_open(&aside, path, diag);
     if (status != WEFT_OK)
         return status;
-    s.elf = elf_begin(aside.fd, ELF_C_WRITE, NULL);
+    int whole = aside.path ? aside.fd : memfd_create("program", MFD_CLOEXEC);
+    s.elf = whole >= 0 ? elf_begin(whole, ELF_C_WRITE, NULL) : NULL;
     status = s.elf ? add_all(&s) : elf_failed(&s);
     if (s.elf)
         elf_end(s.elf);
@@ -356,5 +373,9 @@ enum weft_status weft_program_store(const struct weft_program *program, const ch
         free(s.owned[--s.owned_count]);
     free(s.section_names.bytes);
     free(s.symbol_names.bytes);
-    return file_close_aside(&aside, status, diag);
+    if (whole != aside.fd && whole >= 0) {
+        status = status == WEFT_OK ? pour(&aside, whole, diag) : status;
+        close(whole);
+    }
+    return weft_aside_close(&aside, status, diag);
 }

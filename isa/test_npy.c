@@ -1,9 +1,11 @@
 /* Proves npy.c, npz.c and file.c. The files here are spelled out byte by byte from NumPy's and PKWARE's descriptions. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <cmocka.h>
@@ -278,6 +280,94 @@ static void files_are_whole_or_absent(void **state)
     assert_string_equal(said, NPY ": is neither a .npy nor a .npz file");
 }
 
+/* Every writer of isa/: bytes, .npy, .npz and programs. */
+static enum weft_status write_any(unsigned writer, const char *path)
+{
+    float one[1] = {1};
+    char name[] = "x";
+    struct weft_array array = {.name = name, .element = "float32", .rank = 1, .dims = {1}, .bytes = one, .size = sizeof one};
+    struct weft_machine machine;
+    struct weft_program *program;
+    enum weft_status status;
+    if (writer < 3)
+        return writer == 0 ? weft_file_write(path, "hello", 5, &diag) : weft_arrays_store(&(struct weft_arrays){&array, 1}, path, &diag);
+    assert_int_equal(weft_machine_load(&machine, "tiny", NULL), WEFT_OK);
+    assert_int_equal(weft_program_create(&program, &machine), WEFT_OK);
+    status = weft_program_store(program, path, &diag);
+    weft_program_free(program);
+    return status;
+}
+
+static bool is_kind(const char *path, mode_t kind)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 && (info.st_mode & S_IFMT) == kind;
+}
+
+static const char *const any_name[] = {"weft-test-any", "weft-test-any.npy", "weft-test-any.npz", "weft-test-any.tpu"};
+static const char *const any_begin[] = {"hello", "\x93NUM", "PK", "\177ELF"};
+
+static void a_pipe_stays_a_pipe(void **state)
+{
+    (void)state;
+    for (unsigned w = 0; w < 4; w++) {
+        char bytes[8] = "";
+        assert_int_equal(mkfifo(any_name[w], 0600), 0);
+        int reader = open(any_name[w], O_RDWR | O_NONBLOCK);
+        assert_true(reader >= 0);
+        assert_int_equal(write_any(w, any_name[w]), WEFT_OK);
+        assert_true(is_kind(any_name[w], S_IFIFO));
+        assert_true(read(reader, bytes, sizeof bytes) > 0);
+        assert_memory_equal(bytes, any_begin[w], strlen(any_begin[w]));
+        close(reader);
+        unlink(any_name[w]);
+    }
+}
+
+static void a_link_stays_a_link_and_its_file_is_written(void **state)
+{
+    (void)state;
+    mkdir("weft-test-dir", 0700);
+    for (unsigned w = 0; w < 4; w++)
+        for (unsigned there = 0; there < 2; there++) { /* a link to nothing, then to a file */
+            char *bytes;
+            size_t size;
+            if (!there) {
+                assert_int_equal(symlink("real", "weft-test-dir/second"), 0);
+                assert_int_equal(symlink("weft-test-dir/second", any_name[w]), 0);
+            }
+            assert_int_equal(write_any(w, any_name[w]), WEFT_OK);
+            assert_true(is_kind(any_name[w], S_IFLNK) && is_kind("weft-test-dir/second", S_IFLNK) && is_kind("weft-test-dir/real", S_IFREG));
+            assert_int_equal(weft_file_read(&bytes, &size, "weft-test-dir/real", 1 << 20, &diag), WEFT_OK);
+            assert_memory_equal(bytes, any_begin[w], strlen(any_begin[w]));
+            free(bytes);
+            if (there) {
+                unlink(any_name[w]);
+                unlink("weft-test-dir/second");
+                unlink("weft-test-dir/real");
+            }
+        }
+    assert_int_equal(rmdir("weft-test-dir"), 0); /* nothing is left aside */
+    assert_int_equal(symlink("weft-test-any", "weft-test-any"), 0);
+    assert_int_equal(write_any(0, "weft-test-any"), WEFT_ERROR);
+    assert_non_null(strstr(said, "symbolic links"));
+    unlink("weft-test-any");
+}
+
+static void a_device_that_is_full_says_so(void **state)
+{
+    (void)state;
+    for (unsigned w = 0; w < 4; w++) {
+        char expected[128];
+        snprintf(expected, sizeof expected, "%s: cannot be written: No space left on device", any_name[w]);
+        assert_int_equal(symlink("/dev/full", any_name[w]), 0);
+        assert_int_equal(write_any(w, any_name[w]), WEFT_ERROR);
+        assert_string_equal(said, expected);
+        assert_true(is_kind(any_name[w], S_IFLNK) && is_kind("/dev/full", S_IFCHR));
+        unlink(any_name[w]);
+    }
+}
+
 static int remove_files(void **state)
 {
     (void)state;
@@ -292,7 +382,8 @@ int main(void)
         cmocka_unit_test(reads_every_version), cmocka_unit_test(swaps_big_endian), cmocka_unit_test(converts_fortran_order),
         cmocka_unit_test(scalars_and_empty_arrays), cmocka_unit_test(refuses_what_does_not_fit), cmocka_unit_test(what_is_stored_is_loaded),
         cmocka_unit_test(archives_cut_anywhere_are_refused), cmocka_unit_test(reads_streamed_and_wide_archives),
-        cmocka_unit_test(files_are_whole_or_absent),
+        cmocka_unit_test(files_are_whole_or_absent), cmocka_unit_test(a_pipe_stays_a_pipe),
+        cmocka_unit_test(a_link_stays_a_link_and_its_file_is_written), cmocka_unit_test(a_device_that_is_full_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, remove_files);
 }

@@ -246,6 +246,15 @@ void weft_arrays_free(struct weft_arrays *arrays); /* the items, not the struct 
 enum weft_status weft_file_read(char **out, size_t *bytes, const char *path, size_t limit, struct weft_diag *diag);
 enum weft_status weft_file_write(const char *path, const void *bytes, size_t size, struct weft_diag *diag);
 
+/* One rule for every file that is written: aside, then renamed, so that it appears whole or not at all. What is there and no regular file
+ * (a device, a FIFO, standard output) is written in place and never replaced; a symbolic link is followed, and stays one. */
+struct weft_aside { int fd; /* write here */ char *path; /* of the temporary; NULL: in place */ char *target; /* behind all links */ const char *name; /* as given */ };
+enum weft_status weft_aside_open(struct weft_aside *out, const char *path, struct weft_diag *diag);
+/* All of it, or an error. */
+enum weft_status weft_aside_put(struct weft_aside *aside, const void *bytes, size_t size, struct weft_diag *diag);
+/* Puts the file in its place if `status` is WEFT_OK, else removes it. Returns the status, or why the file could not be put there. */
+enum weft_status weft_aside_close(struct weft_aside *aside, enum weft_status status, struct weft_diag *diag);
+
 /* --- tensors of a program and arrays of a person (tensor.c) -------------------------------------------------------------- */
 
 /* `memory` is all of the memory that tensor->host is an address of (host memory; the UB for a probe), `bytes` long; addresses are

@@ -1,11 +1,8 @@
 #include "gzip.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static void put(struct gzip *gzip, const char *text, size_t bytes)
@@ -14,31 +11,14 @@ static void put(struct gzip *gzip, const char *text, size_t bytes)
         gzip->failed = true;
 }
 
-/* A name beside the file, so that rename stays on one file system. What is there and no regular file (a pipe, /dev/null) is written to,
- * never replaced. */
-static int open_aside(struct gzip *gzip)
-{
-    struct stat there;
-    if (stat(gzip->path, &there) == 0 && !S_ISREG(there.st_mode))
-        return open(gzip->path, O_WRONLY | O_CLOEXEC);
-    if (asprintf(&gzip->aside, "%s.%ld.part", gzip->path, (long)getpid()) < 0) {
-        gzip->aside = NULL;
-        return -1;
-    }
-    int descriptor = open(gzip->aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor < 0) {
-        free(gzip->aside);
-        gzip->aside = NULL;
-    }
-    return descriptor;
-}
-
 enum weft_status gzip_open(struct gzip *gzip, const char *path, struct weft_diag *diag)
 {
     *gzip = (struct gzip){.path = strdup(path)};
-    int descriptor = gzip->path ? open_aside(gzip) : -1;
+    enum weft_status status = gzip->path ? weft_aside_open(&gzip->aside, gzip->path, diag) : WEFT_NO_MEMORY;
+    gzip->is_open = status == WEFT_OK;
+    int descriptor = gzip->is_open ? dup(gzip->aside.fd) : -1; /* gzclose closes its own */
     if (descriptor < 0)
-        return weft_error(diag, "%s: cannot be written: %s", path, strerror(errno));
+        return status ? status : WEFT_NO_MEMORY;
     gzip->file = gzdopen(descriptor, "wb6");
     if (!gzip->file) {
         close(descriptor);
@@ -75,22 +55,19 @@ enum weft_status gzip_finish(struct gzip *gzip, struct weft_diag *diag)
     put(gzip, "\n]}\n", 4);
     bool closed = gzclose(gzip->file) == Z_OK;
     gzip->file = NULL;
+    enum weft_status status = WEFT_OK;
     if (gzip->failed || !closed)
-        return weft_error(diag, "%s: cannot be written: %s", gzip->path, errno ? strerror(errno) : "the trace is not whole");
-    if (gzip->aside && rename(gzip->aside, gzip->path))
-        return weft_error(diag, "%s: cannot be written: %s", gzip->path, strerror(errno));
-    free(gzip->aside);
-    gzip->aside = NULL;
-    return WEFT_OK;
+        status = weft_error(diag, "%s: cannot be written: %s", gzip->path, errno ? strerror(errno) : "the trace is not whole");
+    gzip->is_open = false;
+    return weft_aside_close(&gzip->aside, status, diag);
 }
 
 void gzip_close(struct gzip *gzip)
 {
     if (gzip->file)
         gzclose(gzip->file);
-    if (gzip->aside)
-        unlink(gzip->aside);
-    free(gzip->aside);
+    if (gzip->is_open)
+        weft_aside_close(&gzip->aside, WEFT_ERROR, NULL);
     free(gzip->path);
     *gzip = (struct gzip){0};
 }

@@ -8,8 +8,9 @@
 
 struct gzip {
     gzFile file;
-    char *path, *aside;
-    bool failed, some; /* a write failed; an event has been written */
+    char *path;
+    struct weft_aside aside;
+    bool is_open, failed, some; /* aside is open; a write failed; an event has been written */
 };
 
 enum weft_status gzip_open(struct gzip *gzip, const char *path, struct weft_diag *diag);
