@@ -356,6 +356,38 @@ static void energy_is_told_of_a_technology_that_is_known(void **state)
     refuses("run tile.tpu --timing --technology tile.yaml", 1, "tile.yaml: cannot be read");
 }
 
+static double speedup_of(json_t *report, const char *twice)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(report, "what_if"), i, row) if (!strcmp(json_string_value(json_object_get(row, "twice")), twice)) return
+        json_real_value(json_object_get(row, "speedup"));
+    fail_msg("no row %s", twice);
+    return 0;
+}
+
+/* Five layers of 2048 x 2048 at one inference wait for their weights: twice the DRAM bandwidth is nearly twice as fast, the rest does little. */
+static void what_if_tells_what_would_help(void **state)
+{
+    (void)state;
+    succeeds("run mlp-2048x5 --timing --what-if -q --report json=if.json");
+    json_t *r = load_json("if.json");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(r, "what_if"), 0), "twice")), "dram");
+    assert_true(speedup_of(r, "dram") > 1.8 && speedup_of(r, "dram") <= 2.01);
+    assert_true(speedup_of(r, "clock") < 1.1 && speedup_of(r, "link") < 1.1 && speedup_of(r, "unified_buffer") < 1.1);
+    succeeds("compile mlp-784-512-10 -o if.tpu");
+    succeeds("run if.tpu --timing --what-if=mlp-784-512-10 -q --report json=if1.json");
+    succeeds("run mlp-784-512-10 --timing --what-if -q --report json=if2.json");
+    json_t *program = load_json("if1.json"), *whole = load_json("if2.json");
+    assert_true(json_equal(json_object_get(program, "what_if"), json_object_get(whole, "what_if")));
+    refuses("run if.tpu --timing --what-if", 1, "--what-if=NETWORK");
+    refuses("run mlp-784-512-10 --timing --what-if=resnet50", 1, "takes no other");
+    refuses("run if.tpu --engine reference --what-if", 2, "keeps no time");
+    json_decref(program);
+    json_decref(whole);
+    json_decref(r);
+}
+
 static void a_speed_up_is_stated_over_a_baseline(void **state)
 {
     (void)state;
@@ -408,6 +440,7 @@ int main(void)
         cmocka_unit_test(wrong_usage_is_status_2),
         cmocka_unit_test(bad_files_are_status_1_and_leave_nothing),
         cmocka_unit_test(energy_is_told_of_a_technology_that_is_known),
+        cmocka_unit_test(what_if_tells_what_would_help),
         cmocka_unit_test(a_speed_up_is_stated_over_a_baseline),
         cmocka_unit_test(a_network_runs_and_is_checked),
     };

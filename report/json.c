@@ -120,6 +120,19 @@ static json_t *energy_object(const struct weft_report_input *in, const struct re
                      figure(e->total_mm2), "mm2", components_object(e->mm2));
 }
 
+static json_t *what_if_array(const struct weft_what_if *rows)
+{
+    if (!rows)
+        return json_null();
+    json_t *array = json_array();
+    for (int i = 0; i < WEFT_WHAT_IFS; i++)
+        json_array_append_new(array,
+                              json_pack("{so so so so so}", "twice", text(report_what_if_key(rows[i].change)), "cycles",
+                                        isnan(rows[i].speedup) ? json_null() : count(rows[i].cycles), "seconds", figure(rows[i].seconds),
+                                        "speedup", figure(rows[i].speedup), "reason", text(*rows[i].reason ? rows[i].reason : NULL)));
+    return array;
+}
+
 static json_t *layers_array(const struct weft_report_input *in, const struct report_energy *energy)
 {
     json_t *array = json_array();
@@ -191,6 +204,7 @@ static json_t *report_object(const struct weft_report_input *in)
     struct report_energy energy;
     report_energy_of(&energy, in);
     json_object_set_new(object, "energy", energy_object(in, &energy));
+    json_object_set_new(object, "what_if", what_if_array(in->what_if));
     json_object_set_new(object, "layers", layers_array(in, &energy));
     free(energy.layers);
     return object;

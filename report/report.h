@@ -30,6 +30,12 @@ void report_layer_figures(struct weft_figures *out, const struct weft_report_inp
 const struct weft_accuracy *report_departure(const struct weft_report_input *input);
 const char *report_engine_name(enum weft_engine engine);
 
+enum { REPORT_NUMBER = 32 };
+const char *report_grouped(char out[REPORT_NUMBER], uint64_t value); /* 1234567 as 1,234,567 */
+
+const char *report_what_if_key(enum weft_what_if_change change);
+void report_print_what_if(FILE *out, const struct weft_what_if *rows);
+
 /* Closed form of each product of a short program, for reading a tile by eye (tile.c). */
 enum { REPORT_TILE_INSTRUCTIONS = 50 };
 void report_tiles(FILE *out, const struct weft_program *program);

@@ -169,6 +169,55 @@ static void text_tells_energy_only_of_a_technology(void **state)
     free(text);
 }
 
+static void what_if_changes_one_thing(void **state)
+{
+    (void)state;
+    struct weft_machine machine, m;
+    assert_int_equal(weft_machine_load(&machine, "tpu-v1", NULL), WEFT_OK);
+    static const char *const doubled[WEFT_WHAT_IFS][3] = {
+        {"dram.bytes_per_second"},
+        {"clock.hz", "dram.latency", "link.latency"},
+        {"array.rows", "array.columns"},
+        {"accumulators.rows"},
+        {"link.in_bytes_per_second", "link.out_bytes_per_second"},
+        {"unified_buffer.bytes"},
+    };
+    size_t count;
+    const struct weft_machine_field *fields = weft_machine_fields(&count);
+    for (int change = 0; change < WEFT_WHAT_IFS; change++) {
+        assert_int_equal(weft_what_if_machine(&m, &machine, (enum weft_what_if_change)change, NULL), WEFT_OK);
+        for (size_t i = 0; i < count; i++) {
+            uint64_t times = 1;
+            for (int d = 0; d < 3 && doubled[change][d]; d++)
+                times = strcmp(doubled[change][d], fields[i].name) ? times : 2;
+            assert_int_equal(*(uint64_t *)((char *)&m + fields[i].offset), times * *(uint64_t *)((char *)&machine + fields[i].offset));
+        }
+    }
+    machine.acc_rows = 65536; /* as many as there may be */
+    assert_int_equal(weft_what_if_machine(&m, &machine, WEFT_WHAT_IF_ACCUMULATORS, NULL), WEFT_ERROR);
+}
+
+static void what_if_is_sorted(void **state)
+{
+    (void)state;
+    struct weft_program program = program_of(2);
+    struct weft_report_input input = input_of(&program);
+    struct weft_what_if rows[WEFT_WHAT_IFS];
+    const double speedups[WEFT_WHAT_IFS] = {1.5, NAN, 1, 3.25, 1, 0.9};
+    for (int i = 0; i < WEFT_WHAT_IFS; i++)
+        rows[i] =
+            (struct weft_what_if){.change = (enum weft_what_if_change)i, .cycles = 1000, .speedup = speedups[i], .reason = "too fast"};
+    weft_what_if_sort(rows);
+    static const int order[WEFT_WHAT_IFS] = {3, 0, 2, 4, 5, 1};
+    for (int i = 0; i < WEFT_WHAT_IFS; i++)
+        assert_int_equal(rows[i].change, order[i]);
+    input.what_if = rows;
+    char *text = text_of(&input);
+    assert_says(text, "accumulator rows                     1,000     3.250");
+    assert_says(text, "clock                                    -  too fast");
+    free(text);
+}
+
 static void text_names_where_the_network_departs(void **state)
 {
     (void)state;
@@ -296,6 +345,12 @@ static json_t *full_report(void)
     static struct weft_technology technology; /* as it says of itself */
     assert_int_equal(weft_technology_load(&technology, "28nm", NULL), WEFT_OK);
     input.technology = &technology;
+    static struct weft_what_if what_if[WEFT_WHAT_IFS];
+    for (int i = 0; i < WEFT_WHAT_IFS; i++)
+        what_if[i] = (struct weft_what_if){.change = (enum weft_what_if_change)i, .cycles = 500, .seconds = 5e-7, .speedup = 2};
+    what_if[1].seconds = what_if[1].speedup = NAN;
+    strcpy(what_if[1].reason, "it would not fit");
+    input.what_if = what_if;
     json_t *object = json_of(&input);
     layers[0].name = "conv1";
     return object;
@@ -431,6 +486,8 @@ int main(void)
         cmocka_unit_test(accuracy_is_a_ratio_of_powers),
         cmocka_unit_test(text_says_where_cycles_went),
         cmocka_unit_test(text_tells_energy_only_of_a_technology),
+        cmocka_unit_test(what_if_changes_one_thing),
+        cmocka_unit_test(what_if_is_sorted),
         cmocka_unit_test(text_names_where_the_network_departs),
         cmocka_unit_test(reference_engine_has_no_times),
         cmocka_unit_test(json_obeys_its_schema),

@@ -6,11 +6,10 @@
 
 #include "report.h"
 
-enum { COSTLIEST = 10, NUMBER = 32 };
+enum { COSTLIEST = 10, NUMBER = REPORT_NUMBER };
 #define WAITING_RATIO 1.10 /* beyond this multiple of the mapping bound the report says what the run waits for */
 
-/* 1234567 as 1,234,567. */
-static const char *grouped(char out[NUMBER], uint64_t value)
+const char *report_grouped(char out[NUMBER], uint64_t value)
 {
     char digits[NUMBER];
     size_t length = (size_t)snprintf(digits, sizeof digits, "%" PRIu64, value), o = 0;
@@ -57,7 +56,7 @@ static void print_bound(FILE *out, const char *name, uint64_t bound, double rati
 {
     char n[NUMBER];
     if (bound)
-        fprintf(out, "  %-16s%14s cycles    the run takes %.2f times as many\n", name, grouped(n, bound), ratio);
+        fprintf(out, "  %-16s%14s cycles    the run takes %.2f times as many\n", name, report_grouped(n, bound), ratio);
     else
         fprintf(out, "  %-16s%14s\n", name, "not known");
 }
@@ -77,7 +76,7 @@ static void print_speed(FILE *out, const struct weft_report_input *in, const str
     bool counted;
     report_macs(in, &counted);
     double rate = report_inferences_per_second(in, f);
-    fprintf(out, "  %-16s%14s        %s cycles\n", "latency", duration(d, f->seconds), grouped(n, f->cycles));
+    fprintf(out, "  %-16s%14s        %s cycles\n", "latency", duration(d, f->seconds), report_grouped(n, f->cycles));
     fprintf(out, "  %-16s%14.1f inferences/s, %.4g TOPS%s\n", "throughput", rate, f->tops,
             counted ? " (products of the program's own tiles)" : "");
     fprintf(out, "  %-16s%12.1f %% of %.4g TOPS\n", "share of peak", 100 * f->share_of_peak, f->peak_tops);
@@ -94,11 +93,12 @@ static void print_classes(FILE *out, const struct weft_figures *f)
     char n[NUMBER];
     fprintf(out, "\n  %-28s%14s   share\n", "where the cycles went", "cycles");
     for (int c = 0; c < WEFT_CLASSES; c++) {
-        fprintf(out, "  %-28s%14s  %5.1f%%\n", report_classes[c].title, grouped(n, f->classes[c]), percent(f->classes[c], f->cycles));
+        fprintf(out, "  %-28s%14s  %5.1f%%\n", report_classes[c].title, report_grouped(n, f->classes[c]),
+                percent(f->classes[c], f->cycles));
         if (c == WEFT_CLASS_ACTIVE && !isnan(f->useful_cells))
             fprintf(out, "    %-40s  %5.1f%% of its cells do useful work\n", "", 100 * f->useful_cells);
     }
-    fprintf(out, "  %-28s%14s  100.0%%\n", "all", grouped(n, f->cycles));
+    fprintf(out, "  %-28s%14s  100.0%%\n", "all", report_grouped(n, f->cycles));
 }
 
 static void print_bytes(FILE *out, const struct weft_counters *c)
@@ -115,7 +115,7 @@ static void print_bytes(FILE *out, const struct weft_counters *c)
     fprintf(out, "\n  %-28s%14s\n", "interface", "bytes");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].bytes)
-            fprintf(out, "  %-28s%14s\n", rows[i].name, grouped(n, rows[i].bytes));
+            fprintf(out, "  %-28s%14s\n", rows[i].name, report_grouped(n, rows[i].bytes));
 }
 
 static void print_units(FILE *out, const struct weft_report_input *in)
@@ -129,7 +129,7 @@ static void print_units(FILE *out, const struct weft_report_input *in)
     fprintf(out,
             "  most used buffer %s of %s bytes, accumulators %" PRIu64 " of %" PRIu64 " rows, weight FIFO %" PRIu64 " of %" PRIu64
             " tiles\n",
-            grouped(a, c->peak_ub), grouped(b, m->ub_bytes), c->peak_acc, m->acc_rows, c->peak_fifo, m->fifo_tiles);
+            report_grouped(a, c->peak_ub), report_grouped(b, m->ub_bytes), c->peak_acc, m->acc_rows, c->peak_fifo, m->fifo_tiles);
 }
 
 static const char *joules(char out[NUMBER], double value)
@@ -211,9 +211,10 @@ static void print_layers(FILE *out, const struct weft_report_input *in)
         const struct weft_layer *l = &in->program->layers[costs[r].layer];
         struct weft_figures f;
         report_layer_figures(&f, in, costs[r].layer);
-        fprintf(out, "  %-23.23s %-11.11s %12s  %5.1f%%  %9s  %8s  %s%s%s%s\n", or_none(l->name), or_none(l->op), grouped(n, f.cycles),
-                percent(f.cycles, in->run->cycles), multiple(a, f.roofline_ratio), multiple(b, f.mapping_ratio),
-                report_classes[largest(&f, 0)].waits, l->wait ? " (planned: " : "", l->wait ? l->wait : "", l->wait ? ")" : "");
+        fprintf(out, "  %-23.23s %-11.11s %12s  %5.1f%%  %9s  %8s  %s%s%s%s\n", or_none(l->name), or_none(l->op),
+                report_grouped(n, f.cycles), percent(f.cycles, in->run->cycles), multiple(a, f.roofline_ratio),
+                multiple(b, f.mapping_ratio), report_classes[largest(&f, 0)].waits, l->wait ? " (planned: " : "", l->wait ? l->wait : "",
+                l->wait ? ")" : "");
     }
     free(costs);
 }
@@ -229,13 +230,13 @@ static void print_waits(FILE *out, const struct weft_report_input *in, const str
     for (int shown = 0; shown < 2; shown++) {
         enum weft_class c = largest(&rest, WEFT_CLASS_WEIGHT_STALL);
         if (rest.classes[c])
-            fprintf(out, "    %-32s%14s cycles\n", report_classes[c].waits, grouped(n, rest.classes[c]));
+            fprintf(out, "    %-32s%14s cycles\n", report_classes[c].waits, report_grouped(n, rest.classes[c]));
         rest.classes[c] = 0;
     }
     struct cost *costs = ranked(in, true);
     for (size_t r = 0; costs && r < in->program->layer_count && r < 3 && costs[r].key; r++)
         fprintf(out, "    %s %-28.28s%14s cycles\n", r ? "  " : "in", or_none(in->program->layers[costs[r].layer].name),
-                grouped(n, costs[r].key));
+                report_grouped(n, costs[r].key));
     free(costs);
 }
 
@@ -306,6 +307,8 @@ void weft_report_text(FILE *out, const struct weft_report_input *in)
         print_energy(out, in);
         print_layers(out, in);
         print_waits(out, in, &f);
+        if (in->what_if)
+            report_print_what_if(out, in->what_if);
         report_tiles(out, in->program);
     }
     if (in->accuracy)

@@ -85,6 +85,24 @@ void weft_energy_compute(struct weft_energy *out, const struct weft_counters *co
                          const struct weft_machine *machine, const struct weft_technology *technology, uint64_t macs, uint64_t batch);
 const char *weft_component_name(enum weft_component component); /* "unified_buffer", as in JSON */
 
+/* --- what if ---------------------------------------------------------------------------------------------------------------- */
+
+enum weft_what_if_change {
+#define WEFT_WHAT_IF(ID, name, words, ...) WEFT_WHAT_IF_##ID,
+#include "what_ifs.def"
+    WEFT_WHAT_IFS
+};
+struct weft_what_if {
+    enum weft_what_if_change change;
+    uint64_t cycles;
+    double seconds, speedup; /* NAN: it could not be done, and `reason` says why */
+    char reason[256];
+};
+/* The machine with one thing doubled. An error where a field would leave its bounds. */
+enum weft_status weft_what_if_machine(struct weft_machine *out, const struct weft_machine *machine, enum weft_what_if_change change,
+                                      struct weft_diag *diag);
+void weft_what_if_sort(struct weft_what_if rows[WEFT_WHAT_IFS]); /* fastest first */
+
 /* --- accuracy against the float network ------------------------------------------------------------------------------ */
 
 struct weft_accuracy {
@@ -117,6 +135,7 @@ struct weft_report_input {
     size_t accuracy_count;
     const struct weft_baseline *baseline;     /* NULL: none */
     const struct weft_technology *technology; /* NULL: no energy, no area */
+    const struct weft_what_if *what_if;       /* WEFT_WHAT_IFS rows, sorted; NULL: not asked */
 };
 
 void weft_report_text(FILE *out, const struct weft_report_input *input);
