@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { KEY_ENGINE = 0x200, KEY_TIMING, KEY_REPORT, KEY_TRACE, KEY_FROM, KEY_TO, KEY_CHECK, KEY_BASELINE, KEY_TECHNOLOGY };
+enum { KEY_ENGINE = 0x200, KEY_TIMING, KEY_REPORT, KEY_TRACE, KEY_FROM, KEY_TO, KEY_CHECK, KEY_BASELINE, KEY_TECHNOLOGY, KEY_WHAT_IF };
 
 static const struct argp_child children[] = {
     {&cli_machine_argp, 0, NULL, 1}, {&cli_network_argp, 0, NULL, 2}, {&cli_common_argp, 0, NULL, 9}, {0}};
@@ -54,6 +54,8 @@ static void agree(const struct run_options *options, struct argp_state *state)
         argp_error(state, "--timing computes no values: leave out -i, -o and --check");
     if (options->timing && options->engine == WEFT_ENGINE_REFERENCE)
         argp_error(state, "the reference engine keeps no time: --timing needs --engine fast");
+    if (options->what_if && options->engine == WEFT_ENGINE_REFERENCE)
+        argp_error(state, "the reference engine keeps no time: --what-if needs --engine fast");
     if (options->trace && options->engine == WEFT_ENGINE_REFERENCE)
         argp_error(state, "the reference engine keeps no time: --trace needs --engine fast");
     if (options->check && options->engine == WEFT_ENGINE_SYSTEMC)
@@ -101,6 +103,10 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_BASELINE:
         options->baseline = text;
         return 0;
+    case KEY_WHAT_IF:
+        options->what_if = true;
+        options->what_if_network = text;
+        return 0;
     case KEY_TECHNOLOGY:
         options->technology = text;
         return 0;
@@ -139,6 +145,8 @@ static const struct argp_option options_table[] = {
     {"baseline", KEY_BASELINE, "FILE", 0, "a JSON report of an earlier run, to state the speed-up over it", 0},
     {"technology", KEY_TECHNOLOGY, "NAME|FILE", 0,
      "what an operation and a bit cost, for energy and area: a file of technologies/ or your own (the one that lists the machine)", 0},
+    {"what-if", KEY_WHAT_IF, "NETWORK", OPTION_ARG_OPTIONAL,
+     "how much faster with twice the DRAM bandwidth, clock, array side, accumulators, link, buffer, each alone; a PROGRAM needs =NETWORK", 0},
     {"trace", KEY_TRACE, "FILE.json.gz", 0, "write a timeline for ui.perfetto.dev (one microsecond there is one cycle)", 0},
     {"from-cycle", KEY_FROM, "N", 0, "first cycle of the timeline (0)", 0},
     {"to-cycle", KEY_TO, "N", 0, "cycle before which it ends (the end of the run)", 0},

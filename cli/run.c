@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "inputs.h"
+#include "what_if.h"
 #include "weft_trace.h"
 
 struct run {
@@ -23,6 +24,7 @@ struct run {
     struct weft_baseline baseline;
     struct weft_technology technology;
     bool has_technology;
+    struct weft_what_if what_if[WEFT_WHAT_IFS];
     bool compiled; /* from a network, here */
     char said_inputs[128];
 };
@@ -54,6 +56,8 @@ static enum weft_status load_program(struct run *run)
         return weft_error(run->diag, "%s: a program carries its machine; -m and --set are for a network", o->subject);
     if (o->check && !o->check_network)
         return weft_error(run->diag, "%s: --check of a program needs the network that it was made from: --check=NETWORK", o->subject);
+    if (o->what_if && !o->what_if_network && !o->check_network)
+        return weft_error(run->diag, "%s: --what-if of a program needs the network that it was made from: --what-if=NETWORK", o->subject);
     enum weft_status status = weft_program_load(&run->program, o->subject, run->diag);
     if (!status && o->common.compile.batch == 0)
         o->common.compile.batch = (int64_t)(run->program->batch ? run->program->batch : 1);
@@ -68,6 +72,8 @@ static enum weft_status compile_network(struct run *run)
     run->compiled = true;
     if (!status && o->check_network)
         status = weft_error(run->diag, "%s is a network: --check compares with it, and takes no other", o->subject);
+    if (!status && o->what_if_network)
+        status = weft_error(run->diag, "%s is a network: --what-if asks about it, and takes no other", o->subject);
     if (!status)
         status = load_network(run, o->subject);
     return status ? status : weft_compile(&run->program, run->network, &machine, &o->common.compile, run->diag);
@@ -191,6 +197,19 @@ static enum weft_status simulate(struct run *run)
     return status;
 }
 
+/* --- what if ------------------------------------------------------------------------------------------------------------ */
+
+static enum weft_status ask_what_if(struct run *run)
+{
+    struct run_options *o = run->options;
+    const char *network = o->what_if_network ? o->what_if_network : o->check_network ? o->check_network : run->compiled ? o->subject : NULL;
+    if (!o->what_if)
+        return WEFT_OK;
+    enum weft_status status = what_if_all(run->what_if, network, &run->program->machine, &o->common.compile, run->diag);
+    cli_progress_end(&run->progress);
+    return status;
+}
+
 /* --- the report -------------------------------------------------------------------------------------------------------- */
 
 static enum weft_status collect_layers(struct run *run)
@@ -254,6 +273,7 @@ static enum weft_status report(struct run *run)
         .accuracy = run->check.items,
         .accuracy_count = run->check.count,
         .baseline = o->baseline ? &run->baseline : NULL,
+        .what_if = o->what_if ? run->what_if : NULL,
         .technology = run->has_technology ? &run->technology : NULL,
     };
     if (o->text || (!o->json && !o->common.quiet))
@@ -295,6 +315,8 @@ enum weft_status run_all(struct run_options *options, struct weft_diag *diag)
         status = simulate(&run);
     if (!status)
         status = store_outputs(&run);
+    if (!status)
+        status = ask_what_if(&run);
     if (!status)
         status = report(&run);
     release(&run);

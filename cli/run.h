@@ -14,7 +14,8 @@ struct run_options {
     const char *inputs[RUN_INPUTS_MAX];
     size_t input_count;
     const char *out, *trace, *baseline, *check_network, *technology;
-    bool check, timing;
+    const char *what_if_network;
+    bool check, timing, what_if;
     enum weft_engine engine;
     uint64_t from_cycle, to_cycle;
     bool text, json;                   /* reports asked for */
