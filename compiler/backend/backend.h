@@ -171,7 +171,10 @@ void emit_pattern(struct backend *b, unsigned p, const struct weft_pattern *patt
 void emit_take(struct backend *b, int tile);
 uint64_t emit_constant_address(const struct backend *b, uint64_t offset); /* in the unified buffer */
 struct weft_pattern pattern_blank(uint64_t base);
-enum { REG_A = 0x80, REG_B, REG_OUT, REG_CLAMP, REG_ALPHA, REG_TABLE, REG_BIAS, REG_SCALE, REG_WIN0, REG_WIN1 };
+enum { /* by the name of their first half */
+#define WEFT_VECTOR_REG(number, name, first, second, KIND0, KIND1, reset0, reset1, meaning) REG_##first = number,
+#include "registers.def"
+};
 /* emit_*.c: the registers p3 to p7 belong to the vector layers, p0 to p2 to the products, so that a pool can be fed between them */
 void emit_layer(struct backend *b, struct layer *layer);
 void emit_matrix(struct backend *b, struct layer *layer);

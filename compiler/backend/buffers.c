@@ -22,9 +22,17 @@ int backend_add_buffer(struct backend *b, uint64_t bytes, int first, int last)
     return b->buffer_count++;
 }
 
-/* Strides and size from extents, halo and format. */
+enum { LARGEST_BITS = 40 }; /* bytes of one value: far beyond any buffer, far below overflow */
+
+/* Strides and size from extents, halo and format; bytes is UINT64_MAX where that is more than anyone has. */
 void geometry_finish(struct geometry *g)
 {
+    double size = (double)g->n * (double)(g->top + g->h + g->bottom) * (double)(g->left + g->w + g->right) * (double)g->c * 4;
+    if (size > (double)(UINT64_C(1) << LARGEST_BITS)) {
+        *g = (struct geometry){.spatial = g->spatial, .n = 1, .h = 1, .w = 1, .c = 1, .format = g->format};
+        g->bytes = UINT64_MAX;
+        return;
+    }
     g->element = weft_format_bytes(g->format);
     g->pixel = g->c * g->element;
     g->line = (g->left + g->w + g->right) * g->pixel;
@@ -258,5 +266,8 @@ enum weft_status backend_buffers(struct backend *b)
         return status;
     concat_in_place(b);
     make_buffers(b);
+    for (int v = 0; v < b->graph->value_count; v++)
+        if (b->places[v].placed && b->places[v].g.bytes == UINT64_MAX)
+            return weft_error(b->diag, "%s: value '%s' with its padding is larger than any buffer", b->graph->name, b->graph->values[v].name);
     return WEFT_OK;
 }

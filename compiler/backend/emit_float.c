@@ -20,8 +20,8 @@ static struct weft_pattern broadcast(struct weft_pattern p)
 
 static void float_result(struct backend *b, float scale)
 {
-    emit_set_float(b, REG_OUT, scale, 0);
-    emit_set(b, REG_CLAMP, (uint32_t)INT32_MIN, (uint32_t)INT32_MAX);
+    emit_set_float(b, REG_mul_out, scale, 0);
+    emit_set(b, REG_clamp_low, (uint32_t)INT32_MIN, (uint32_t)INT32_MAX);
 }
 
 static void softmax_piece(struct backend *b, const struct layer *l, int64_t first, int64_t rows, int64_t piece)
@@ -30,8 +30,8 @@ static void softmax_piece(struct backend *b, const struct layer *l, int64_t firs
     struct weft_pattern source = vector_pixels(place_origin(b, l->x), x), target = vector_pixels(place_origin(b, l->y), y);
     struct weft_pattern e = ring(b->buffers[l->temp[0]].ub, piece, x->c * 4), one = ring(b->buffers[l->temp[1]].ub, piece, 4), each = broadcast(one);
     const enum weft_format f32 = WEFT_FORMAT_f32;
-    emit_set_float(b, REG_A, backend_scale(b, l->x), backend_zero(b, l->x));
-    emit_set_float(b, REG_B, 1, 0);
+    emit_set_float(b, REG_mul_a, backend_scale(b, l->x), backend_zero(b, l->x));
+    emit_set_float(b, REG_mul_b, 1, 0);
     float_result(b, 1);
     emit_pattern(b, D, &one);
     emit_pattern(b, A, &source);
@@ -43,7 +43,7 @@ static void softmax_piece(struct backend *b, const struct layer *l, int64_t firs
     i = vector_op(b, WEFT_OP_SUB, first, rows, 0, x->c, x->format, f32);
     i->fmt_b = f32;
     i->func = WEFT_FUNCTION_exp;
-    emit_set_float(b, REG_A, 1, 0);
+    emit_set_float(b, REG_mul_a, 1, 0);
     emit_pattern(b, D, &one);
     emit_pattern(b, A, &e);
     i = vector_op(b, WEFT_OP_REDUCE, first, rows, 0, x->c, f32, f32);
@@ -73,31 +73,31 @@ static void lrn_piece(struct backend *b, const struct layer *l, int64_t first, i
     struct weft_pattern source = vector_pixels(place_origin(b, l->x), x), target = vector_pixels(place_origin(b, l->y), y);
     struct weft_pattern squares = ring(temp + (uint64_t)before * 4, piece, wide), window = ring(temp, piece, wide);
     struct weft_pattern sums = ring(b->buffers[l->temp[1]].ub, piece, wide), k = broadcast(pattern_blank(emit_constant_address(b, l->const_offset)));
-    emit_set_float(b, REG_A, backend_scale(b, l->x), backend_zero(b, l->x));
-    emit_set_float(b, REG_B, backend_scale(b, l->x), backend_zero(b, l->x));
+    emit_set_float(b, REG_mul_a, backend_scale(b, l->x), backend_zero(b, l->x));
+    emit_set_float(b, REG_mul_b, backend_scale(b, l->x), backend_zero(b, l->x));
     float_result(b, 1);
     emit_pattern(b, D, &squares);
     emit_pattern(b, A, &source);
     emit_pattern(b, B, &source);
     vector_op(b, WEFT_OP_MUL, first, rows, 0, x->c, x->format, f32);
-    emit_set_float(b, REG_A, at->alpha / (float)at->size, 0);
-    emit_set_float(b, REG_B, 1, 0);
-    emit_set(b, REG_WIN0, (uint32_t)at->size, 4);
-    emit_set(b, REG_WIN1, 1, 0);
+    emit_set_float(b, REG_mul_a, at->alpha / (float)at->size, 0);
+    emit_set_float(b, REG_mul_b, 1, 0);
+    emit_set(b, REG_win_count0, (uint32_t)at->size, 4);
+    emit_set(b, REG_win_count1, 1, 0);
     emit_pattern(b, D, &sums);
     emit_pattern(b, A, &window);
     struct weft_instr *i = vector_op(b, WEFT_OP_POOL, first, rows, 0, x->c, f32, f32);
     i->b = i->fmt_b = 0;
     i->reduce = WEFT_REDUCTION_sum;
-    emit_set_float(b, REG_A, 1, 0);
+    emit_set_float(b, REG_mul_a, 1, 0);
     emit_pattern(b, A, &sums);
     emit_pattern(b, B, &k);
     vector_op(b, WEFT_OP_ADD, first, rows, 0, x->c, f32, f32)->func = WEFT_FUNCTION_log;
-    emit_set_float(b, REG_A, -at->beta, 0);
+    emit_set_float(b, REG_mul_a, -at->beta, 0);
     i = vector_op(b, WEFT_OP_COPY, first, rows, 0, x->c, f32, f32);
     i->b = i->fmt_b = 0;
     i->func = WEFT_FUNCTION_exp;
-    emit_set_float(b, REG_A, backend_scale(b, l->x) / backend_scale(b, l->y), backend_zero(b, l->x));
+    emit_set_float(b, REG_mul_a, backend_scale(b, l->x) / backend_scale(b, l->y), backend_zero(b, l->x));
     emit_pattern(b, D, &target);
     emit_pattern(b, A, &source);
     emit_pattern(b, B, &sums);

@@ -52,13 +52,13 @@ static void vector_registers(struct backend *b, const struct layer *l, int64_t s
 {
     const struct matrix *m = l->m;
     uint32_t period = (uint32_t)m->map.slice_out, skip = (uint32_t)(slice * m->map.slice_out * 4);
-    emit_set(b, REG_BIAS, (uint32_t)emit_constant_address(b, m->bias_host_offset) + skip, period);
-    emit_set(b, REG_SCALE, (uint32_t)emit_constant_address(b, m->scale_host_offset) + skip, period);
+    emit_set(b, REG_bias, (uint32_t)emit_constant_address(b, m->bias_host_offset) + skip, period);
+    emit_set(b, REG_scale, (uint32_t)emit_constant_address(b, m->scale_host_offset) + skip, period);
     if (m->raw)
         return;
     int result = l->function != GRAPH_NONE && l->table ? l->preact : l->y;
     if (l->residual != GRAPH_NONE)
-        emit_set_float(b, REG_B, backend_scale(b, l->residual) / backend_scale(b, result), backend_zero(b, l->residual));
+        emit_set_float(b, REG_mul_b, backend_scale(b, l->residual) / backend_scale(b, result), backend_zero(b, l->residual));
     emit_result(b, l, 1);
 }
 

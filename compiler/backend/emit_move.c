@@ -131,9 +131,9 @@ static void move(struct backend *b, int x, int y, const int64_t *dims, unsigned 
     bool raw = from == to && (same_scale || !backend_value_is_real(b, y)); /* the network's own integers stay what they are */
     if (!raw) {
         bool integer = weft_format_is_integer(to);
-        emit_set_float(b, REG_A, backend_scale(b, x) / backend_scale(b, y), backend_zero(b, x));
-        emit_set_float(b, REG_OUT, 1, backend_zero(b, y));
-        emit_set(b, REG_CLAMP, (uint32_t)(integer ? weft_format_low(to) : INT32_MIN), (uint32_t)(integer ? weft_format_high(to) : INT32_MAX));
+        emit_set_float(b, REG_mul_a, backend_scale(b, x) / backend_scale(b, y), backend_zero(b, x));
+        emit_set_float(b, REG_mul_out, 1, backend_zero(b, y));
+        emit_set(b, REG_clamp_low, (uint32_t)(integer ? weft_format_low(to) : INT32_MIN), (uint32_t)(integer ? weft_format_high(to) : INT32_MAX));
     }
     emit_nd(b, rank, dims, place_origin(b, x) + (uint64_t)source_offset, source_strides, from, place_origin(b, y) + (uint64_t)target_offset,
             target_strides, to, raw);

@@ -18,10 +18,10 @@ static struct pool pool_of(const struct backend *b, const struct layer *l)
 static void identity_registers(struct backend *b, enum weft_format f)
 {
     bool integer = weft_format_is_integer(f);
-    emit_set_float(b, REG_A, 1, 0);
-    emit_set_float(b, REG_B, 1, 0);
-    emit_set_float(b, REG_OUT, 1, 0);
-    emit_set(b, REG_CLAMP, (uint32_t)(integer ? weft_format_low(f) : INT32_MIN), (uint32_t)(integer ? weft_format_high(f) : INT32_MAX));
+    emit_set_float(b, REG_mul_a, 1, 0);
+    emit_set_float(b, REG_mul_b, 1, 0);
+    emit_set_float(b, REG_mul_out, 1, 0);
+    emit_set(b, REG_clamp_low, (uint32_t)(integer ? weft_format_low(f) : INT32_MIN), (uint32_t)(integer ? weft_format_high(f) : INT32_MAX));
 }
 
 /* Maximum of windows of the lines y0..y1 of one image: down the columns into a temporary, then along the lines. Pairwise
@@ -102,7 +102,7 @@ static void average_part(struct backend *b, const struct layer *l, const struct 
     struct weft_pattern a = vector_lines(source, &part, (struct strides4){x->image, p->sy * x->line, p->sx * x->pixel, x->element}, x->element);
     emit_pattern(b, D, &d);
     emit_pattern(b, A, &a);
-    emit_set_float(b, REG_A, backend_scale(b, l->x) / ((float)cells * backend_scale(b, l->y)), backend_zero(b, l->x));
+    emit_set_float(b, REG_mul_a, backend_scale(b, l->x) / ((float)cells * backend_scale(b, l->y)), backend_zero(b, l->x));
     for (int64_t lane = 0, all = part.w * y->c; lane < all; lane += LANES_MAX) {
         struct weft_instr *i = vector_op(b, WEFT_OP_POOL, 0, part.n * part.h, lane, all - lane < LANES_MAX ? all - lane : LANES_MAX, x->format, y->format);
         i->b = i->fmt_b = 0;
@@ -129,8 +129,8 @@ static void average_pool(struct backend *b, struct layer *l)
     const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
     struct pool p = pool_of(b, l);
     vector_result(b, l->y, 1);
-    emit_set(b, REG_WIN0, (uint32_t)p.kw, (uint32_t)(p.dx * x->pixel));
-    emit_set(b, REG_WIN1, (uint32_t)p.kh, (uint32_t)(p.dy * x->line));
+    emit_set(b, REG_win_count0, (uint32_t)p.kw, (uint32_t)(p.dx * x->pixel));
+    emit_set(b, REG_win_count1, (uint32_t)p.kh, (uint32_t)(p.dy * x->line));
     /* with count_include_pad a window counts the padding too, but not what ceil_mode adds behind it */
     int64_t top = p.include_pad ? 0 : p.top, left = p.include_pad ? 0 : p.left;
     int64_t height = x->h + (p.include_pad ? p.top + p.bottom : 0), width = x->w + (p.include_pad ? p.left + p.right : 0);

@@ -43,22 +43,22 @@ void emit_result(struct backend *b, const struct layer *l, float scale)
     if (l->table) {
         int from = l->preact != GRAPH_NONE ? l->preact : l->x;
         zero = (l->preact != GRAPH_NONE ? backend_zero(b, from) : 0) + low - weft_format_low(backend_format(b, from));
-        emit_set(b, REG_TABLE, (uint32_t)emit_constant_address(b, l->table_offset), 0);
+        emit_set(b, REG_table, (uint32_t)emit_constant_address(b, l->table_offset), 0);
     } else if (l->function != GRAPH_NONE && integer) {
         clamp_for(b, l, &low, &high);
     }
     if (l->function != GRAPH_NONE && b->graph->nodes[l->function].op == CORE_LEAKY)
-        emit_set_float(b, REG_ALPHA, b->graph->nodes[l->function].at.alpha, 0);
-    emit_set_float(b, REG_OUT, scale, zero);
-    emit_set(b, REG_CLAMP, (uint32_t)low, (uint32_t)high);
+        emit_set_float(b, REG_alpha, b->graph->nodes[l->function].at.alpha, 0);
+    emit_set_float(b, REG_mul_out, scale, zero);
+    emit_set(b, REG_clamp_low, (uint32_t)low, (uint32_t)high);
 }
 
 void vector_result(struct backend *b, int value, float scale)
 {
     enum weft_format f = backend_format(b, value);
     bool integer = weft_format_is_integer(f);
-    emit_set_float(b, REG_OUT, scale, backend_zero(b, value));
-    emit_set(b, REG_CLAMP, (uint32_t)(integer ? weft_format_low(f) : INT32_MIN), (uint32_t)(integer ? weft_format_high(f) : INT32_MAX));
+    emit_set_float(b, REG_mul_out, scale, backend_zero(b, value));
+    emit_set(b, REG_clamp_low, (uint32_t)(integer ? weft_format_low(f) : INT32_MIN), (uint32_t)(integer ? weft_format_high(f) : INT32_MAX));
 }
 
 /* A row a line: loop0 over lines, loop1 over images, lanes over (pixel, channel). */
@@ -248,8 +248,8 @@ void emit_binary(struct backend *b, struct layer *l)
     emit_pattern(b, D, &d);
     emit_pattern(b, A, &a);
     emit_pattern(b, B, &c);
-    emit_set_float(b, REG_A, product ? (l->op == CORE_MUL ? sa * sb / sy : sa / sb / sy) : sa / sy, operand_zero_point(b, l->x));
-    emit_set_float(b, REG_B, product ? 1 : sb / sy, operand_zero_point(b, l->other));
+    emit_set_float(b, REG_mul_a, product ? (l->op == CORE_MUL ? sa * sb / sy : sa / sb / sy) : sa / sy, operand_zero_point(b, l->x));
+    emit_set_float(b, REG_mul_b, product ? 1 : sb / sy, operand_zero_point(b, l->other));
     emit_result(b, l, 1);
     vector_over_lanes(b, binary_opcode(l->op), 0, y->n * y->h, y->w * y->c, fa, fb, y->format, layer_function(b, l));
 }
@@ -261,7 +261,7 @@ void emit_unary(struct backend *b, struct layer *l)
     emit_pattern(b, D, &d);
     emit_pattern(b, A, &a);
     if (l->table) {
-        emit_set_float(b, REG_A, 1, 0);
+        emit_set_float(b, REG_mul_a, 1, 0);
         emit_result(b, l, 1);
         vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, WEFT_FUNCTION_table);
         return;
@@ -272,13 +272,13 @@ void emit_unary(struct backend *b, struct layer *l)
         return;
     }
     if (l->op == CORE_DEQUANTIZE && quantise_parameters(b, l, &q)) {
-        emit_set_float(b, REG_A, q.scale / backend_scale(b, l->y), q.zero);
+        emit_set_float(b, REG_mul_a, q.scale / backend_scale(b, l->y), q.zero);
         vector_result(b, l->y, 1);
         vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, WEFT_FUNCTION_none);
         return;
     }
     bool same = x->format == y->format && backend_scale(b, l->x) == backend_scale(b, l->y) && backend_zero(b, l->x) == backend_zero(b, l->y);
-    emit_set_float(b, REG_A, backend_scale(b, l->x) / backend_scale(b, l->y), backend_zero(b, l->x));
+    emit_set_float(b, REG_mul_a, backend_scale(b, l->x) / backend_scale(b, l->y), backend_zero(b, l->x));
     vector_result(b, l->y, 1);
     vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, same ? RAW : WEFT_FUNCTION_none);
 }

@@ -46,12 +46,14 @@ void emit_set_float(struct backend *b, uint32_t reg, float value0, int32_t value
 
 void emit_pattern(struct backend *b, unsigned p, const struct weft_pattern *pattern)
 {
-    emit_set(b, p * 8 + 0, pattern->base, 0);
-    emit_set(b, p * 8 + 1, pattern->count0, pattern->stride0);
-    emit_set(b, p * 8 + 2, pattern->count1, pattern->stride1);
-    emit_set(b, p * 8 + 3, pattern->count2, pattern->stride2);
-    emit_set(b, p * 8 + 4, pattern->run_length, pattern->run_stride);
-    emit_set(b, p * 8 + 5, pattern->block_runs, pattern->block_stride);
+    const uint32_t none = 0;
+#define WEFT_PATTERN_REG(offset, name, first, second, KIND0, KIND1, reset0, reset1, meaning) \
+    emit_set(b, p * 8 + offset, pattern->first, HALF_##KIND1(second));
+#define HALF_NONE(second) none
+#define HALF_UINT(second) pattern->second
+#include "registers.def"
+#undef HALF_NONE
+#undef HALF_UINT
 }
 
 /* One row loop, contiguous lanes: a start for the patterns of a layer. */

@@ -213,7 +213,7 @@ static void emit_all(struct backend *b, const uint64_t *input_host, const uint64
 
 /* --- the words --------------------------------------------------------------------------------------------------- */
 
-struct words { struct weft_program *program; size_t room; int tagged; bool failed; };
+struct words { struct weft_program *program; size_t room; int tagged; bool failed; int culprit; const char *mnemonic; /* what did not fit */ };
 
 static void put(struct words *w, const struct weft_instr *instr)
 {
@@ -228,8 +228,11 @@ static void put(struct words *w, const struct weft_instr *instr)
         p->text = grown;
         w->room = room;
     }
-    bool fits = weft_encode(p->text + p->instructions * WEFT_WORD_BYTES, instr);
-    w->failed |= !fits;
+    if (!weft_encode(p->text + p->instructions * WEFT_WORD_BYTES, instr) && !w->failed) {
+        w->failed = true;
+        w->culprit = w->tagged;
+        w->mnemonic = weft_instr_info(instr->op)->mnemonic;
+    }
     p->instructions++;
 }
 
@@ -278,7 +281,8 @@ static enum weft_status write_words(struct weft_program *program, struct backend
     for (; layer < b->layer_count; layer++)
         done_at[layer] = program->instructions;
     if (w.failed)
-        return weft_error(b->diag, "%s: a layer is too large for the fields of an instruction (rows, lanes or strides)", b->graph->name);
+        return weft_error(b->diag, "%s: layer %s: its rows, lanes or strides do not fit the fields of a %s; make it smaller, or use a smaller --batch",
+                          b->graph->name, w.mnemonic && w.culprit >= 0 ? b->layers[w.culprit].name : "?", w.mnemonic ? w.mnemonic : "word");
     return WEFT_OK;
 }
 

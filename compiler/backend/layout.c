@@ -222,6 +222,24 @@ static bool operand_order(const struct backend *b, const struct layer *l)
     return b->places[l->y].g.spatial;
 }
 
+/* A max pool pads with the least number, everybody else with zero. Where those are different codes and others read the value too,
+ * the pool gets a copy of its own. */
+static void copy_for_pool(struct backend *b, struct sequence *s, struct layer *l)
+{
+    const struct geometry *x = &b->places[l->x].g;
+    const struct attributes *at = &b->graph->nodes[l->node].at;
+    bool pads = false;
+    for (unsigned d = 0; d < at->spatial && d < 3; d++)
+        pads |= at->pad_begin[d] > 0 || at->pad_end[d] > 0;
+    if (!pads || !weft_format_is_integer(x->format) || x->fill == weft_format_low(x->format) || graph_uses(b->graph, l->x) < 2)
+        return;
+    struct layer *made = append(b, s);
+    if (!made)
+        return;
+    l->x = relayout(b, made, l->x, true);
+    made->kind = LAYER_MOVE;
+}
+
 static void arrange(struct backend *b, struct sequence *s, struct layer layer)
 {
     place(b, layer.y, output_is_spatial(b, &layer));
@@ -232,6 +250,8 @@ static void arrange(struct backend *b, struct sequence *s, struct layer layer)
         fix_operand(b, s, &layer.other, spatial);
         fix_operand(b, s, &layer.residual, spatial);
     }
+    if (layer.kind == LAYER_POOL && layer.op == CORE_MAXPOOL)
+        copy_for_pool(b, s, &layer);
     if (layer.op == CORE_RESHAPE)
         arrange_reshape(b, &layer);
     if (layer.kind == LAYER_MATRIX)

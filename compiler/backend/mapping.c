@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIN_CHUNK = 1024 }; /* rows: below it the drain of a chunk shows */
+enum { MIN_CHUNK = 1024 /* rows: below it the drain of a chunk shows */, WIDEST = 8 /* a packed window against a plain one */ };
 
 int64_t ceil_div(int64_t a, int64_t b)
 {
@@ -132,6 +132,8 @@ static bool make_mapping(const struct backend *b, const struct layer *l, bool fl
     map->slice_out = pack * m->ng;
     map->lanes = m->kh * map->taps * map->slice_in;
     map->columns = pixels * map->slice_out;
+    if (pixels > 1 && map->lanes > WIDEST * (m->kh * m->kw * map->slice_in + (int64_t)b->machine->rows))
+        return false; /* mostly gaps; and a large stride must not cost a long search */
     map->k_tiles = ceil_div(map->lanes, (int64_t)b->machine->rows);
     map->n_tiles = ceil_div(map->columns, (int64_t)b->machine->columns);
     return true;
