@@ -31,10 +31,10 @@ static bool __attribute__((format(printf, 2, 3))) fault(struct check *c, const c
 
 static bool touch(struct check *c, const char *operand, enum weft_space space, bool write, struct weft_range range)
 {
-    static const char *const names[WEFT_SPACES] = {"the unified buffer", "the accumulators", "host memory", "DRAM"};
+    static const char *const names[WEFT_SPACES] = {"the unified buffer has", "the accumulators have", "host memory has", "DRAM has"};
     const uint64_t sizes[WEFT_SPACES] = {c->machine->ub_bytes, c->machine->acc_rows, c->limits->host_bytes, c->limits->dram_bytes};
     if (range.high > sizes[space])
-        return fault(c, "%s reaches %s %llu; %s has %llu", operand, space == WEFT_SPACE_ACC ? "row" : "byte", (ull)range.high - 1,
+        return fault(c, "%s reaches %s %llu; %s %llu", operand, space == WEFT_SPACE_ACC ? "row" : "byte", (ull)range.high - 1,
                      names[space], (ull)sizes[space]);
     c->out->effect[c->out->count++] = (struct weft_effect){space, write, range};
     return true;

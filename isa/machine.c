@@ -125,16 +125,30 @@ static enum weft_status set_formats(struct weft_machine *machine, char *list, st
     return WEFT_OK;
 }
 
+/* "array" and "rows" are parts of names: all that have them are offered, else the nearest. */
+static enum weft_status no_such_field(const char *name, struct weft_diag *diag)
+{
+    char offered[1024] = "";
+    size_t used = 0, length = strlen(name);
+    const char *names[MACHINE_FIELDS];
+    for (size_t i = 0; i < MACHINE_FIELDS; i++) {
+        const char *dot = strchr(fields[i].name, '.');
+        names[i] = fields[i].name;
+        bool has = dot && (!strcmp(dot + 1, name) || ((size_t)(dot - fields[i].name) == length && !strncmp(fields[i].name, name, length)));
+        if (has && used < sizeof offered)
+            used += (size_t)snprintf(offered + used, sizeof offered - used, "%s%s", used ? ", " : "", fields[i].name);
+    }
+    const char *near = used ? offered : weft_nearest(name, names, MACHINE_FIELDS);
+    return weft_error(diag, "--set %s: a machine has no such field%s%s%s", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
 static enum weft_status assign(struct weft_machine *machine, const char *name, char *value, struct weft_diag *diag)
 {
     if (!strcmp(name, "formats"))
         return set_formats(machine, value, diag);
     const struct weft_machine_field *field = find_field(name);
-    if (!field) {
-        const char *near = machine_nearest(name);
-        return weft_error(diag, "--set %s: a machine has no such field%s%s%s", name, near ? "; did you mean " : "", near ? near : "",
-                          near ? "?" : "");
-    }
+    if (!field)
+        return no_such_field(name, diag);
     char problem[256];
     uint64_t number;
     if (!machine_read_value(&number, field, value, problem))

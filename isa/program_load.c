@@ -108,6 +108,9 @@ static enum weft_status open_elf(struct load *l)
         return SAY(l, "is not a program of Weft: %s", elf_errmsg(-1));
     if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_machine != EM_NONE)
         return SAY(l, "is not a program of Weft, but an ELF file for another machine (number %u)", header.e_machine);
+    uint64_t size = l->program->mapping_bytes, table = (uint64_t)header.e_shnum * header.e_shentsize;
+    if (header.e_shoff > size || table > size - header.e_shoff)
+        return SAY(l, "is cut short: %llu bytes, where its table of sections ends at byte %llu", (ull)size, (ull)(header.e_shoff + table));
     return find_sections(l);
 }
 
@@ -376,6 +379,8 @@ static enum weft_status map_file(struct weft_program *program, const char *path,
         return weft_error(diag, "%s: cannot be read: %s", path, strerror(reason));
     program->mapping = mapping;
     program->mapping_bytes = (size_t)info.st_size;
+    if ((size_t)info.st_size < sizeof(Elf64_Ehdr))
+        return weft_error(diag, "%s: is cut short: %jd bytes, where a program begins with a header of %zu", path, (intmax_t)info.st_size, sizeof(Elf64_Ehdr));
     return WEFT_OK;
 }
 

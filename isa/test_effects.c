@@ -215,7 +215,7 @@ static void products(void **state)
     i.rows = 0;
     bad(&b, &i, "rows is 0");
     i.rows = 5;
-    bad(&b, &i, "acc + rows reaches row 1024; the accumulators has 1024");
+    bad(&b, &i, "acc + rows reaches row 1024; the accumulators have 1024");
     i.rows = 4;
     i.fmt = WEFT_FORMAT_bf16;
     bad(&b, &i, "bf16 goes with bf16 only");

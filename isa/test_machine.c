@@ -188,6 +188,10 @@ static void set_takes_suffixes_and_suggests(void **state)
         assert_int_equal(weft_machine_set(&m, bad[i], &diag), WEFT_ERROR);
     assert_int_equal(weft_machine_set(&m, "array.row=3", &diag), WEFT_ERROR);
     assert_string_equal(said, "--set array.row: a machine has no such field; did you mean array.rows?");
+    assert_int_equal(weft_machine_set(&m, "array=3", &diag), WEFT_ERROR);
+    assert_string_equal(said, "--set array: a machine has no such field; did you mean array.rows, array.columns?");
+    assert_int_equal(weft_machine_set(&m, "columns=3", &diag), WEFT_ERROR);
+    assert_string_equal(said, "--set columns: a machine has no such field; did you mean array.columns?");
     assert_int_equal(weft_machine_set(&m, "formats=s16,bf16", &diag), WEFT_OK);
     assert_int_equal(m.formats, WEFT_USES_S16 | WEFT_USES_BF16);
 }
