@@ -33,11 +33,10 @@ bool names_set(struct names *names, const char *name, int number)
     if (names->count * 2 >= names->room && !grow(names))
         return false;
     struct name_slot *slot = slot_of(names, name);
-    names->count += !slot->name;
-    if (!slot->name)
-        slot->name = name;
+    if (!slot->name && (slot->name = strdup(name)))
+        names->count++;
     slot->number = number;
-    return true;
+    return slot->name != NULL;
 }
 
 bool names_find(const struct names *names, const char *name, int *out)
@@ -52,6 +51,8 @@ bool names_find(const struct names *names, const char *name, int *out)
 
 void names_clear(struct names *names)
 {
+    for (size_t i = 0; i < names->room; i++)
+        free(names->slots[i].name);
     free(names->slots);
     *names = (struct names){0};
 }

@@ -7,13 +7,13 @@
 
 struct names { /* all zero: empty */
     struct name_slot {
-        const char *name;
+        char *name;
         int number;
     } * slots;
     size_t room, count;
 };
 
-/* The name is borrowed and must outlive the map. False: no memory. */
+/* The name is copied. False: no memory. */
 bool names_set(struct names *names, const char *name, int number);
 bool names_find(const struct names *names, const char *name, int *out);
 void names_clear(struct names *names);
