@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { KEY_ENGINE = 0x200, KEY_TIMING, KEY_REPORT, KEY_TRACE, KEY_FROM, KEY_TO, KEY_CHECK, KEY_BASELINE, KEY_TECHNOLOGY, KEY_WHAT_IF };
+enum { KEY_ENGINE = 0x200, KEY_TIMING, KEY_REPORT, KEY_TRACE, KEY_WAVE, KEY_FROM, KEY_TO, KEY_CHECK, KEY_BASELINE, KEY_TECHNOLOGY, KEY_WHAT_IF };
 
 static const struct argp_child children[] = {
     {&cli_machine_argp, 0, NULL, 1}, {&cli_network_argp, 0, NULL, 2}, {&cli_common_argp, 0, NULL, 9}, {0}};
@@ -62,8 +62,10 @@ static void agree(const struct run_options *options, struct argp_state *state)
         argp_error(state, "--check looks into the buffer between two instructions, and the systemc engine runs a program whole: use fast or reference");
     if (options->from_cycle >= options->to_cycle)
         argp_error(state, "--from-cycle must lie before --to-cycle");
-    if (!options->trace && (options->from_cycle || options->to_cycle != UINT64_MAX))
-        argp_error(state, "--from-cycle and --to-cycle are a window of --trace FILE");
+    if (options->wave && options->engine != WEFT_ENGINE_SYSTEMC)
+        argp_error(state, "a waveform is what the clocked twin leaves: --wave needs --engine systemc");
+    if (!options->trace && !options->wave && (options->from_cycle || options->to_cycle != UINT64_MAX))
+        argp_error(state, "--from-cycle and --to-cycle are a window of --trace FILE or --wave FILE");
     if (options->text && options->json && !options->text_path && !options->json_path)
         argp_error(state, "two reports on standard output: give one of them a file, such as --report json=report.json");
 }
@@ -113,6 +115,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_TRACE:
         options->trace = text;
         return 0;
+    case KEY_WAVE:
+        options->wave = text;
+        return 0;
     case KEY_FROM:
         options->from_cycle = cli_number(state, "--from-cycle", text, 0, UINT64_MAX);
         return 0;
@@ -148,6 +153,7 @@ static const struct argp_option options_table[] = {
     {"what-if", KEY_WHAT_IF, "NETWORK", OPTION_ARG_OPTIONAL,
      "how much faster with twice the DRAM bandwidth, clock, array side, accumulators, link, buffer, each alone; a PROGRAM needs =NETWORK", 0},
     {"trace", KEY_TRACE, "FILE.json.gz", 0, "write a timeline for ui.perfetto.dev (one microsecond there is one cycle)", 0},
+    {"wave", KEY_WAVE, "FILE.vcd.gz", 0, "with --engine systemc: write a waveform for GTKWave (one nanosecond there is one cycle)", 0},
     {"from-cycle", KEY_FROM, "N", 0, "first cycle of the timeline (0)", 0},
     {"to-cycle", KEY_TO, "N", 0, "cycle before which it ends (the end of the run)", 0},
     {0},

@@ -161,7 +161,8 @@ static enum weft_status create_sim(struct run *run)
 {
     struct run_options *o = run->options;
     struct weft_sim_options options = {
-        .engine = o->engine, .timing_only = o->timing, .cancel = progress_run, .cancel_user = &run->progress};
+        .engine = o->engine, .timing_only = o->timing, .cancel = progress_run, .cancel_user = &run->progress,
+        .wave = o->wave, .wave_from = o->from_cycle, .wave_to = o->to_cycle};
     enum weft_status status = WEFT_OK;
     if (o->trace) {
         struct weft_trace_options window = {o->trace, o->from_cycle, o->to_cycle};
@@ -194,6 +195,8 @@ static enum weft_status simulate(struct run *run)
         status = weft_trace_finish(run->trace, run->diag);
     if (!status)
         say(run, "wrote the timeline, for ui.perfetto.dev:", run->options->trace);
+    if (!status && run->options->wave)
+        say(run, "wrote the waveform, for GTKWave:", run->options->wave);
     return status;
 }
 

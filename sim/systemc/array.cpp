@@ -11,7 +11,7 @@ enum { SLACK = 512 }; /* cycles between two times that the activation registers 
 
 array::array(const sc_core::sc_module_name &module_name, const weft_machine &machine, bool values)
     : clocked(module_name), rows_(machine.rows), columns_(machine.columns), values_(values), pitch_(columns_ + SLACK), left_(SLACK),
-      waves_(rows_ + columns_ + 1), takes_high_(rows_ + columns_), is_float_(rows_ + columns_)
+      waves_(rows_ + columns_ - 1), takes_high_(rows_ + columns_ - 1), is_float_(rows_ + columns_ - 1)
 {
     sums_.resize(rows_ * columns_);
     if (!values_)
@@ -29,9 +29,9 @@ void array::enter_next(const wave &w, const std::vector<int16_t> &lanes)
     entering_lanes_ = lanes;
 }
 
-void array::swap_next(weft_format format) { fronts_.push_back({0, format}); }
+void array::swap_next(weft_format format) { new_fronts_.push_back({0, format}); }
 
-void array::shift_next(const std::shared_ptr<const tile> &t) { shifts_.push_back({t, 0}); }
+void array::shift_next(const std::shared_ptr<const tile> &t) { new_shifts_.push_back({t, 0}); }
 
 /* --- planes ----------------------------------------------------------------------------------------------------------------- */
 
@@ -132,6 +132,10 @@ void array::age_waves()
 /* An array without a wave, a front or a shift is not clocked: no register of it holds anything that is looked at again. */
 void array::commit()
 {
+    fronts_.insert(fronts_.end(), new_fronts_.begin(), new_fronts_.end());
+    shifts_.insert(shifts_.end(), new_shifts_.begin(), new_shifts_.end());
+    new_fronts_.clear();
+    new_shifts_.clear();
     if (idle())
         return;
     age_waves();

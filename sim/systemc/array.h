@@ -87,13 +87,16 @@ class array : public clocked
     std::vector<int16_t> activations_; /* rows of `pitch_`, in which cell (k, n) has number `left_ + n` */
     uint64_t pitch_, left_;
     std::vector<std::vector<int16_t>> skew_; /* the last K waves' lanes, by cycle mod K */
-    std::vector<wave> waves_;                /* by age: a ring of K + N + 1, youngest at head_ */
+    std::vector<wave> waves_;                /* by age: a ring of K + N - 1, youngest at head_ */
     uint64_t head_ = 0, in_flight_ = 0, step_ = 0;
-    std::vector<int16_t> takes_high_; /* by age - 1: all ones where the wave there meets the high weights */
+    std::vector<int16_t> takes_high_; /* by age: all ones where the wave there meets the high weights */
     std::vector<uint32_t> is_float_;  /* the same of floats */
     std::deque<front> fronts_;
     std::deque<shift> shifts_;
 
+    /* next */
+    std::vector<front> new_fronts_;
+    std::vector<shift> new_shifts_;
     wave entering_;
     std::vector<int16_t> entering_lanes_;
 };

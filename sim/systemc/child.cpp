@@ -2,7 +2,7 @@
 #include "child.h"
 
 #include "pipe.h"
-#include "twin.h"
+#include "wave.h"
 
 namespace twin
 {
@@ -34,7 +34,7 @@ void send_results(int fd, weft_sim &sim, machine &m)
 
 } // namespace
 
-void run_child(weft_sim &sim, int fd)
+void run_child(weft_sim &sim, int fd, const char *wave_directory)
 {
     sc_core::sc_report_handler::set_actions(sc_core::SC_INFO, sc_core::SC_DO_NOTHING); /* "stopped by user" */
     sc_core::sc_clock clock("clock", period());
@@ -46,7 +46,13 @@ void run_child(weft_sim &sim, int fd)
         if (cycle() % progress_every == 0)
             send(fd, {message::PROGRESS, 0, m.control().position(), 0}, nullptr);
     };
-    sc_core::sc_start(); /* until dispatch stops it */
+    if (wave_directory) {
+        probes p("probes", m);
+        p.clock(clock);
+        run_traced(p, wave_directory, sim.options.wave_from, sim.options.wave_to);
+    } else {
+        sc_core::sc_start(); /* until dispatch stops it */
+    }
     if (m.control().faulted())
         send(fd, {message::FAULT, 0, m.control().position(), m.control().message().size()}, m.control().message().data());
     else

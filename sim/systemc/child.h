@@ -7,8 +7,8 @@ struct weft_sim;
 namespace twin
 {
 
-/* Runs sim to its end and says everything through `fd`. Called once in a process: SystemC's kernel cannot be started anew. */
-void run_child(weft_sim &sim, int fd);
+/* Runs sim to its end and says everything through `fd`; with a waveform, into wave.vcd of a directory (else NULL). Called once in a process: SystemC's kernel cannot be started anew. */
+void run_child(weft_sim &sim, int fd, const char *wave_directory);
 
 } // namespace twin
 

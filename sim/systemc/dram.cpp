@@ -40,6 +40,12 @@ void dram::move(transfer &t)
             [&](uint64_t number, const uint8_t *bytes, size_t count) { to->write_next((in ? i.ub : i.dram) + number, bytes, count); });
 }
 
+bool dram::starts() const
+{
+    const dram_channel &left = fetch_->plan().starts.empty() ? channel_ : fetch_->plan().channel;
+    return board_.waiting(WEFT_UNIT_DRAM) > 0 && left.can_start(cycle()) && board_.head(WEFT_UNIT_DRAM)->ready();
+}
+
 void dram::evaluate()
 {
     if (!fetch_->plan().starts.empty())

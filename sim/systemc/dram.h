@@ -59,6 +59,7 @@ class dram : public clocked
 
     const dram_channel &channel() const { return channel_; }
     const memory *cells() const { return cells_; }
+    bool starts() const; /* a wire: the DRAM unit starts a transfer in this cycle */
 
   private:
     void evaluate() override;

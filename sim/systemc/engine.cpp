@@ -15,6 +15,7 @@
 
 #include "child.h"
 #include "pipe.h"
+#include "wave.h"
 
 extern "C" {
 #include "engine.h"
@@ -107,11 +108,11 @@ weft_status reap(const run &r, pid_t child)
     return weft_error(r.diag, "engine systemc: its process ended before the program did (%s)", WIFSIGNALED(how) ? "killed: no memory?" : "it says why above");
 }
 
-[[noreturn]] void be_child(weft_sim &sim, int fd)
+[[noreturn]] void be_child(weft_sim &sim, int fd, const char *wave_directory)
 {
     int code = 0;
     try {
-        run_child(sim, fd);
+        run_child(sim, fd, wave_directory);
     } catch (const std::exception &e) {
         dprintf(STDERR_FILENO, "weft: engine systemc: %s\n", e.what());
         code = 1;
@@ -119,16 +120,15 @@ weft_status reap(const run &r, pid_t child)
     _exit(code);
 }
 
-weft_status run_process(void *state, weft_diag *diag)
+weft_status run_process(weft_sim *sim, const char *wave_directory, weft_diag *diag)
 {
-    weft_sim *sim = static_cast<weft_sim *>(state);
     int ends[2];
     if (pipe(ends) < 0)
         return weft_error(diag, "engine systemc: no pipe: %s", std::strerror(errno));
     pid_t child = fork();
     if (child == 0) {
         close(ends[0]);
-        be_child(*sim, ends[1]);
+        be_child(*sim, ends[1], wave_directory);
     }
     close(ends[1]);
     weft_status status;
@@ -143,6 +143,19 @@ weft_status run_process(void *state, weft_diag *diag)
     return status;
 }
 
+weft_status run_whole(void *state, weft_diag *diag)
+{
+    weft_sim *sim = static_cast<weft_sim *>(state);
+    if (!sim->options.wave)
+        return run_process(sim, nullptr, diag);
+    compressor wave;
+    weft_status status = wave.start(sim->options.wave, diag);
+    if (status == WEFT_OK)
+        status = run_process(sim, wave.directory().c_str(), diag);
+    weft_status written = wave.finish(status == WEFT_OK, diag);
+    return status != WEFT_OK ? status : written;
+}
+
 weft_status create(void **out, weft_sim *sim, weft_diag *)
 {
     *out = sim; /* the frame's: nothing of its own lives here between two runs */
@@ -155,4 +168,4 @@ void free_state(void *) {}
 
 } // namespace twin
 
-extern "C" const struct engine engine_systemc = {"systemc", twin::create, twin::free_state, nullptr, nullptr, twin::run_process};
+extern "C" const struct engine engine_systemc = {"systemc", twin::create, twin::free_state, nullptr, nullptr, twin::run_whole};

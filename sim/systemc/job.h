@@ -45,7 +45,7 @@ struct job {
     std::vector<hazard> hazards;
 
     /* committed by the scoreboard */
-    bool reads_complete = false, writes_complete = false, unit_free = false;
+    bool started = false, reads_complete = false, writes_complete = false, unit_free = false;
     uint64_t dispatched = 0, start = 0, end = 0, reads_at = 0, writes_at = 0;
     uint64_t tile_whole = 0, shift_start = 0, shift_end = 0;
     uint64_t stall[6] = {};

@@ -19,8 +19,8 @@ void link::start(const std::shared_ptr<job> &j)
     t.started = cycle();
     t.latency = latency_;
     t.bytes = j->instr.bytes;
-    t.begin = std::max(rate_.at(cycle()), free_);
-    t.free = free_ = t.begin + fine(t.bytes) * rate_.cycles;
+    t.begin = std::max(rate_.at(cycle()), next_free_);
+    t.free = next_free_ = t.begin + fine(t.bytes) * rate_.cycles;
     board_.start_next(j);
     weft_counters &c = meter_.layer(j->layer);
     if (unit_ == WEFT_UNIT_HOST_IN)
@@ -43,9 +43,14 @@ void link::move(transfer &t)
             [&](uint64_t number, const uint8_t *bytes, size_t count) { to_->write_next(destination + number, bytes, count); });
 }
 
+bool link::starts() const
+{
+    return board_.waiting(unit_) > 0 && floor_reached(rate_, free_, cycle()) && board_.head(unit_)->ready();
+}
+
 void link::evaluate()
 {
-    for (size_t place = 0; place < board_.waiting(unit_) && floor_reached(rate_, free_, cycle()); place++) {
+    for (size_t place = 0; place < board_.waiting(unit_) && floor_reached(rate_, next_free_, cycle()); place++) {
         if (!board_.head(unit_, place)->ready())
             break;
         start(board_.head(unit_, place));

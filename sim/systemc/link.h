@@ -20,9 +20,11 @@ class link : public clocked
     link(const sc_core::sc_module_name &module_name, weft_unit unit, const rate &r, uint64_t latency, scoreboard &board, meter &count,
          memory *from, memory *to);
 
+    bool starts() const; /* a wire: a transfer starts in this cycle */
+
   private:
     void evaluate() override;
-    void commit() override {} /* all that others see of a link stands in the scoreboard and the memories */
+    void commit() override { free_ = next_free_; }
     void start(const std::shared_ptr<job> &j);
     void move(transfer &t);
 
@@ -32,7 +34,7 @@ class link : public clocked
     scoreboard &board_;
     meter &meter_;
     memory *from_, *to_;
-    fine free_ = 0;
+    fine free_ = 0, next_free_ = 0;
     std::deque<transfer> moving_;
 };
 

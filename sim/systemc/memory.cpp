@@ -14,6 +14,7 @@ void memory::write_next(uint64_t address, const uint8_t *bytes, size_t count)
 
 void memory::commit()
 {
+    written_ = pool_.size();
     for (const write &w : writes_)
         std::memcpy(bytes_ + w.address, pool_.data() + w.from, w.count);
     writes_.clear();

@@ -16,7 +16,7 @@ class memory : public clocked
 
     const uint8_t *at(uint64_t address) const { return bytes_ + address; }
     void write_next(uint64_t address, const uint8_t *bytes, size_t count);
-    bool written() const { return !writes_.empty(); } /* in this cycle; for waveforms */
+    uint64_t written() const { return written_; } /* bytes, in the cycle before */
 
   private:
     void evaluate() override {}
@@ -29,6 +29,7 @@ class memory : public clocked
     uint8_t *bytes_;
     std::vector<write> writes_;
     std::vector<uint8_t> pool_;
+    uint64_t written_ = 0;
 };
 
 } // namespace twin

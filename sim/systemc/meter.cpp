@@ -44,23 +44,29 @@ void meter::count(cycle_class c, uint32_t number, uint64_t cycles)
     }
 }
 
+meter::cycle_class meter::class_of_cycle() const
+{
+    if (matrix_->working())
+        return ACTIVE;
+    return board_.waiting(WEFT_UNIT_MATRIX) > 0 ? classify(*board_.head(WEFT_UNIT_MATRIX)) : OTHER;
+}
+
 void meter::evaluate()
 {
     const std::shared_ptr<job> &busy = matrix_->working();
     bool waits = !busy && board_.waiting(WEFT_UNIT_MATRIX) > 0;
     if (!busy && !waits) {
-        class_ = OTHER;
         unclaimed_++;
         return;
     }
     job &product = busy ? *busy : *board_.head(WEFT_UNIT_MATRIX);
-    class_ = busy ? ACTIVE : classify(product);
+    cycle_class c = class_of_cycle();
     count(OTHER, product.layer, unclaimed_);
     product.stall[OTHER] += unclaimed_;
     unclaimed_ = 0;
-    count(class_, product.layer, 1);
+    count(c, product.layer, 1);
     if (!busy)
-        product.stall[class_]++;
+        product.stall[c]++;
 }
 
 void meter::finish(uint32_t last_layer)

@@ -28,7 +28,7 @@ class meter : public clocked
     weft_counters &layer(uint32_t number) { return layers_[number]; } /* sums and peaks: the order of adding does not matter */
     const std::vector<weft_counters> &layers() const { return layers_; }
     void finish(uint32_t last_layer); /* cycles behind the last product */
-    cycle_class last_class() const { return class_; }
+    cycle_class class_of_cycle() const; /* a wire */
 
   private:
     void evaluate() override;
@@ -41,7 +41,6 @@ class meter : public clocked
     const fetch *fetch_ = nullptr;
     const matrix *matrix_ = nullptr;
     uint64_t unclaimed_ = 0; /* cycles before the next product was dispatched: its layer is not known yet */
-    cycle_class class_ = OTHER;
 };
 
 } // namespace twin

@@ -8,10 +8,16 @@ namespace twin
 
 scoreboard::scoreboard(const sc_core::sc_module_name &module_name, uint64_t queue_depth) : clocked(module_name), depth_(queue_depth) {}
 
+bool scoreboard::occupied(weft_unit unit) const
+{
+    return std::any_of(order_[unit].begin(), order_[unit].end(), [](const std::shared_ptr<job> &j) { return j->started && !j->unit_free; });
+}
+
 void scoreboard::commit()
 {
     for (const started &s : started_) {
         s.j->start = s.at;
+        s.j->started = true;
         s.j->hazards.clear();
         queues_[s.j->unit].pop_front();
     }

@@ -22,6 +22,7 @@ class scoreboard : public clocked
     size_t waiting(weft_unit unit) const { return queues_[unit].size(); }
     const std::shared_ptr<job> &head(weft_unit unit, size_t place = 0) const { return queues_[unit][place]; }
     bool room(weft_unit unit) const { return queues_[unit].size() < depth_; }
+    bool occupied(weft_unit unit) const; /* by an instruction that started in an earlier cycle */
     bool idle() const { return flying_.empty(); }
     const std::deque<std::shared_ptr<job>> &flying() const { return flying_; }
 

@@ -33,6 +33,19 @@ machine::machine(const sc_core::sc_module_name &module_name, weft_sim &sim)
     dispatch_.on_control = [this](const job &j) { tell(j); };
 }
 
+bool machine::busy(weft_unit unit) const
+{
+    switch (unit) {
+    case WEFT_UNIT_HOST_IN: return link_in_.starts() || board_.occupied(unit);
+    case WEFT_UNIT_HOST_OUT: return link_out_.starts() || board_.occupied(unit);
+    case WEFT_UNIT_FETCH: return !fetch_.plan().starts.empty() || board_.occupied(unit);
+    case WEFT_UNIT_DRAM: return dram_.starts() || board_.occupied(unit);
+    case WEFT_UNIT_MATRIX: return matrix_.working() != nullptr;
+    case WEFT_UNIT_VECTOR: return vector_.working() != nullptr;
+    default: return false;
+    }
+}
+
 void machine::tick()
 {
     if (on_cycle)

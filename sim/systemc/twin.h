@@ -41,6 +41,17 @@ class machine : public sc_core::sc_module
     const dispatch &control() const { return dispatch_; }
     meter &counters() { return meter_; }
 
+    /* for waveforms and tests */
+    const meter &counters() const { return meter_; }
+    const scoreboard &board() const { return board_; }
+    const matrix &products() const { return matrix_; }
+    const vector_unit &vectors() const { return vector_; }
+    const fetch &tiles() const { return fetch_; }
+    const array &cells() const { return array_; }
+    const memory &buffer() const { return buffer_; }
+    bool busy(weft_unit unit) const; /* a wire */
+    const weft_machine &description() const { return m_; }
+
   private:
     SC_HAS_PROCESS(machine);
     void tell(const job &j) const;

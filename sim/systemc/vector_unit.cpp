@@ -264,9 +264,13 @@ void vector_unit::write_out()
     }
 }
 
+bool vector_unit::starts() const { return !job_ && board_.waiting(WEFT_UNIT_VECTOR) > 0 && board_.head(WEFT_UNIT_VECTOR)->ready(); }
+
+const std::shared_ptr<job> &vector_unit::working() const { return starts() ? board_.head(WEFT_UNIT_VECTOR) : job_; }
+
 void vector_unit::evaluate()
 {
-    if (!job_ && board_.waiting(WEFT_UNIT_VECTOR) > 0 && board_.head(WEFT_UNIT_VECTOR)->ready())
+    if (starts())
         start(board_.head(WEFT_UNIT_VECTOR));
     if (job_next_)
         step();

@@ -33,12 +33,13 @@ class vector_unit : public clocked
   public:
     vector_unit(const sc_core::sc_module_name &module_name, const weft_machine &machine, scoreboard &board, meter &count, memory *buffer,
                 const accumulators &sums);
-    const std::shared_ptr<job> &working() const { return job_; }
-    size_t piped() const { return pipe_.size(); }
+    const std::shared_ptr<job> &working() const; /* a wire: the instruction that occupies the unit in this cycle; NULL: none */
+    size_t piped() const { return piped_; } /* rows */
 
   private:
     void evaluate() override;
-    void commit() override { job_ = job_next_; }
+    void commit() override { job_ = job_next_, piped_ = pipe_.size(); }
+    bool starts() const;
     void start(const std::shared_ptr<job> &j);
     void step();
     void finish_place();
@@ -70,6 +71,7 @@ class vector_unit : public clocked
     memory *buffer_;
     const accumulators &acc_;
     std::shared_ptr<job> job_, job_next_;
+    size_t piped_ = 0;
 
     /* seen by nobody else: where in the instruction it is, and the row so far */
     uint64_t row_ = 0, i_ = 0, j_ = 0, beat_ = 0, windows0_ = 1, windows1_ = 1, beats_ = 1;
