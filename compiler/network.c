@@ -13,6 +13,8 @@ enum weft_status weft_network_load(struct weft_network **out, const char *path, 
     struct weft_network *network = calloc(1, sizeof *network);
     enum weft_status status = network ? WEFT_OK : WEFT_NO_MEMORY;
     *out = NULL;
+    if (network)
+        pthread_mutex_init(&network->making, NULL);
     if (network && !(network->path = strdup(path)))
         status = WEFT_NO_MEMORY;
     if (!status)
@@ -36,6 +38,7 @@ void weft_network_free(struct weft_network *network)
     if (network->interpreted)
         interp_free(&network->run);
     graph_free(network->graph);
+    pthread_mutex_destroy(&network->making);
     free(network->path);
     free(network);
 }

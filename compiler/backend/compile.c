@@ -203,15 +203,34 @@ static enum weft_status in_parts(struct weft_program **out, const struct weft_ne
                       (unsigned long long)whole->machine->ub_bytes, (unsigned long long)whole->too_big);
 }
 
+/* Weights by rule are made once for all compilations and for the interpreter, which would each make them again. */
+static void make_constants(struct weft_network *network)
+{
+    struct graph *graph = network->graph;
+    pthread_mutex_lock(&network->making);
+    for (int i = 0; i < graph->node_count; i++)
+        for (unsigned k = 0; !graph->nodes[i].dead && k < graph->nodes[i].input_count; k++) {
+            int id = graph->nodes[i].inputs[k];
+            if (id != GRAPH_NONE && (graph->values[id].contents == CONTENTS_NORMAL || graph->values[id].contents == CONTENTS_UNIFORM))
+                value_bytes(graph, id); /* without memory the copy asks again and says so */
+        }
+    pthread_mutex_unlock(&network->making);
+}
+
 enum weft_status weft_compile(struct weft_program **out, struct weft_network *network, const struct weft_machine *machine,
                               const struct weft_compile_options *options, struct weft_diag *diag)
 {
-    struct backend b = {.graph = network->graph, .machine = machine, .options = options, .diag = diag, .repeats = 1};
+    struct backend b = {.machine = machine, .options = options, .diag = diag, .repeats = 1};
     if (options->format && strcmp(options->format, "int8"))
         return weft_error(diag, "format '%s': the compiler makes int8 programs", options->format);
-    enum weft_status status = attempt(out, &b);
+    if (!options->timing_only)
+        make_constants(network);
+    enum weft_status status = graph_clone(&b.graph, network->graph);
+    if (!status)
+        status = attempt(out, &b);
     if (b.too_big)
         status = in_parts(out, network, &b);
     backend_free(&b);
+    graph_free(b.graph);
     return status;
 }

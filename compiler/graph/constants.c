@@ -48,6 +48,7 @@ const void *value_bytes(struct graph *graph, int id)
     value->bytes = malloc(size ? size : 1);
     if (!value->bytes)
         return NULL;
+    value->borrowed = false;
     if (value->contents == CONTENTS_FILL)
         make_fill(value, value->bytes, count);
     else

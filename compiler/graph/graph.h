@@ -84,6 +84,8 @@ struct graph {
 
 enum weft_status graph_create(struct graph **out);
 void graph_free(struct graph *graph);
+/* A copy with the same ids, to be changed at will. Contents of constants are borrowed: the original outlives the copy. */
+enum weft_status graph_clone(struct graph **out, const struct graph *graph);
 int graph_add_value(struct graph *graph, const char *name, enum element element, const struct shape *shape); /* id; the name is copied */
 int graph_add_constant(struct graph *graph, const char *name, enum element element, const struct shape *shape, const void *bytes); /* copies */
 int graph_add_node(struct graph *graph, enum core_op op, const char *name, const char *onnx_type, const int *inputs, unsigned input_count); /* id; no outputs yet; at is zero */

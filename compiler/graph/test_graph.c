@@ -95,9 +95,34 @@ static void what_the_verifier_finds(void **state)
     graph_free(g);
 }
 
+static void a_copy(void **state)
+{
+    int x;
+    struct graph *g = make_graph(&x), *copy;
+    float numbers[] = {1, 2};
+    int constant = graph_add_constant(g, "constant", ELEMENT_F32, &two, numbers), ruled = graph_add_value(g, "ruled", ELEMENT_F32, &two);
+    g->values[ruled].contents = CONTENTS_FILL;
+    g->values[ruled].fill = 3;
+    int sum = add_made(g, "sum", CORE_ADD, x, constant);
+    g->outputs[g->output_count++] = sum;
+    assert_int_equal(graph_clone(&copy, g), WEFT_OK);
+    assert_int_equal(graph_verify(copy, NULL), WEFT_OK);
+    assert_ptr_equal(copy->values[constant].bytes, g->values[constant].bytes); /* borrowed */
+    copy->values[sum].q.known = true;
+    copy->nodes[0].inputs[1] = ruled;
+    assert_int_equal(graph_add_value(copy, "more", ELEMENT_F32, &two), g->value_count);
+    assert_float_equal(((const float *)value_bytes(copy, ruled))[1], 3, 0); /* made by the copy, for the copy */
+    assert_null(g->values[ruled].bytes);
+    assert_false(g->values[sum].q.known);
+    assert_int_equal(g->nodes[0].inputs[1], constant);
+    graph_free(copy);
+    assert_float_equal(((const float *)g->values[constant].bytes)[1], 2, 0);
+    graph_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sorting), cmocka_unit_test(a_cycle), cmocka_unit_test(sweeping),
-                                       cmocka_unit_test(what_the_verifier_finds)};
+                                       cmocka_unit_test(what_the_verifier_finds), cmocka_unit_test(a_copy)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
