@@ -35,6 +35,10 @@ static bool read_dims(struct assembler *as, const struct expr *rest, struct weft
         }
         good &= expr_unsigned(as, e, "a dimension", UINT64_MAX, &tensor->dims[tensor->rank++]);
     }
+    if (good && weft_tensor_count(tensor) > WEFT_TENSOR_MOST) {
+        message_add(as, rest->at, "a tensor has at most 2^31 elements");
+        return false;
+    }
     return good;
 }
 

@@ -258,6 +258,22 @@ static bool window_reach(struct check *c, uint64_t *reach)
     return true;
 }
 
+enum { STEPS_BITS = 36 }; /* of an instruction: the same reason */
+
+/* Elements that a vector instruction goes through, one by one; after window_reach, so that rows x windows is small. */
+static bool check_steps(struct check *c, bool windowed)
+{
+    const struct weft_instr *i = c->instr;
+    const struct weft_config *v = c->config;
+    uint64_t windows = windowed ? (uint64_t)v->win_count0 * v->win_count1 : 1;
+    if (i->rows * windows * i->lanes <= UINT64_C(1) << STEPS_BITS)
+        return true;
+    if (windowed)
+        return fault(c, "rows x v.win0 x v.win1 x lanes = %u x %u x %u x %u exceeds 2^%d elements", i->rows, v->win_count0, v->win_count1,
+                     i->lanes, STEPS_BITS);
+    return fault(c, "rows x lanes = %u x %u exceeds 2^%d elements", i->rows, i->lanes, STEPS_BITS);
+}
+
 /* The ACC rows of `activate pool`: p15 counts rows, so that an element is one row and only lane 0 is asked for. */
 static bool touch_pooled_sums(struct check *c)
 {
@@ -292,7 +308,7 @@ static bool check_activate(struct check *c)
         return fault(c, "lanes = %u exceeds the %llu columns of the array", i->lanes, (ull)c->machine->columns);
     struct rows rows = {i->first_row, i->rows, i->first_lane, i->lanes};
     return (!i->raw || check_raw_sums(c)) &&
-           (i->pool ? touch_pooled_sums(c) : touch(c, "acc + rows", WEFT_SPACE_ACC, false, span(i->acc, i->rows))) &&
+           (i->pool ? touch_pooled_sums(c) : touch(c, "acc + rows", WEFT_SPACE_ACC, false, span(i->acc, i->rows))) && check_steps(c, i->pool) &&
            (!i->bias || touch_parameters(c, "v.bias", c->config->bias, c->config->bias_period)) &&
            (!i->scale || touch_parameters(c, "v.scale", c->config->scale, c->config->scale_period)) &&
            (!i->residual || touch_pattern(c, "b", i->b, &rows, i->fmt_b, 0, false)) && check_function(c) &&
@@ -319,7 +335,7 @@ static bool check_vector(struct check *c)
         result.first_lane = 0, result.lanes = 1;
     uint64_t reach = 0;
     return at_least_one(c, "rows", i->rows) && at_least_one(c, "lanes", i->lanes) && (i->op != WEFT_OP_COPY || check_copy(c)) &&
-           (i->op != WEFT_OP_POOL || window_reach(c, &reach)) &&
+           (i->op != WEFT_OP_POOL || window_reach(c, &reach)) && check_steps(c, i->op == WEFT_OP_POOL) &&
            (i->op == WEFT_OP_FILL || touch_pattern(c, "a", i->a, &rows, i->fmt_a, reach, false)) &&
            (!binary || touch_pattern(c, "b", i->b, &rows, i->fmt_b, 0, false)) && check_function(c) &&
            touch_pattern(c, "d", i->d, &result, i->fmt, 0, true);

@@ -199,6 +199,12 @@ static enum weft_status check_sizes(struct load *l)
     return WEFT_OK;
 }
 
+/* A few bytes of a file must not make a run go through more elements than a person could want. */
+static enum weft_status check_count(const struct load *l, const char *kind, const struct weft_tensor *tensor)
+{
+    return weft_tensor_count(tensor) <= WEFT_TENSOR_MOST ? WEFT_OK : SAY(l, "%s %s has more than 2^31 elements", kind, tensor->name);
+}
+
 static enum weft_status check_places(struct load *l)
 {
     const struct weft_program *p = l->program;
@@ -206,11 +212,15 @@ static enum weft_status check_places(struct load *l)
         const struct weft_tensor *tensor = i < p->input_count ? &p->inputs[i] : &p->outputs[i - p->input_count];
         if (!lies_within(tensor, p->host_bytes))
             return SAY(l, "tensor %s leaves host memory", tensor->name);
+        if (check_count(l, "tensor", tensor))
+            return WEFT_ERROR;
     }
     for (size_t i = 0; i < p->probe_count; i++) {
         const struct weft_probe *probe = &p->probes[i];
         if (!lies_within(&probe->tensor, p->machine.ub_bytes))
             return SAY(l, "probe %s leaves the unified buffer", probe->tensor.name);
+        if (check_count(l, "probe", &probe->tensor))
+            return WEFT_ERROR;
         if (probe->layer >= p->layer_count || probe->after > p->instructions || (i && probe->after < probe[-1].after))
             return SAY(l, "probe %s: its layer or its instruction is not in the program, or out of order", probe->tensor.name);
     }

@@ -62,6 +62,8 @@ static enum weft_status check(const struct weft_tensor *tensor, uint64_t bytes, 
     if (!*type)
         return weft_error(diag, "tensor '%s': element type '%s' cannot be read or written; float32, float64, bool and integers can",
                           tensor->name, tensor->element);
+    if (weft_tensor_count(tensor) > WEFT_TENSOR_MOST)
+        return weft_error(diag, "tensor '%s': more than 2^31 elements", tensor->name);
     if (!fits(tensor, bytes) || weft_tensor_count(tensor) > bytes)
         return weft_error(diag, "tensor '%s': its elements leave the %llu bytes of memory", tensor->name, (unsigned long long)bytes);
     return WEFT_OK;
@@ -91,14 +93,34 @@ static enum weft_status check_array(const struct weft_tensor *tensor, const stru
     return WEFT_OK;
 }
 
+/* The elements that lie side by side: all of the last `within` dimensions, `count` of them together. */
+struct dense {
+    unsigned within;
+    uint64_t count;
+};
+
+static struct dense find_dense(const struct weft_tensor *tensor)
+{
+    struct dense dense = {0, 1};
+    uint64_t stride = weft_format_bytes(tensor->format);
+    while (dense.within < tensor->rank) {
+        unsigned d = tensor->rank - 1 - dense.within;
+        if (tensor->dims[d] != 1 && tensor->strides[d] != stride * dense.count)
+            break;
+        dense.count *= tensor->dims[d];
+        dense.within++;
+    }
+    return dense;
+}
+
 /* An odometer over the elements in C order: `at` is the address of the present one. */
 struct walk {
     uint64_t index[8], at;
 };
 
-static void walk_next(struct walk *walk, const struct weft_tensor *tensor)
+static void walk_next(struct walk *walk, const struct weft_tensor *tensor, unsigned rank)
 {
-    for (unsigned d = tensor->rank; d-- > 0;) {
+    for (unsigned d = rank; d-- > 0;) {
         walk->at += tensor->strides[d];
         if (++walk->index[d] < tensor->dims[d])
             return;
@@ -172,7 +194,7 @@ enum weft_status weft_tensor_pack(uint8_t *memory, uint64_t bytes, const struct 
         fill_span(memory, bytes, tensor);
     struct walk walk = {.at = tensor->host};
     const uint8_t *from = array->bytes;
-    for (uint64_t i = 0, count = weft_tensor_count(tensor); i < count; i++, from += type->bytes, walk_next(&walk, tensor))
+    for (uint64_t i = 0, count = weft_tensor_count(tensor); i < count; i++, from += type->bytes, walk_next(&walk, tensor, tensor->rank))
         if (!pack_one(memory + walk.at, tensor, from, type))
             return weft_error(diag, "input '%s': element %llu is %lld, but the machine takes it as %s (%d to %d)", tensor->name,
                               (unsigned long long)i, (long long)load_whole(from, type), weft_format_name(tensor->format),
@@ -208,6 +230,45 @@ static void unpack_one(uint8_t *to, const struct element_type *type, const struc
         memcpy(to, &whole, type->bytes); /* little-endian host, as everywhere in isa/ */
 }
 
+enum { BYTES_VALUES = 256 };
+
+/* Elements side by side. What is the same on both sides is copied; a byte has one of 256 values, each worked out once. */
+struct unpacking {
+    const struct weft_tensor *tensor;
+    const struct element_type *type;
+    bool same, small;
+    uint64_t value[BYTES_VALUES]; /* as they stand in the array */
+};
+
+static void unpacking_init(struct unpacking *u, const struct weft_tensor *tensor, const struct element_type *type)
+{
+    bool whole = weft_format_is_integer(tensor->format), is_signed = weft_format_low(tensor->format) < 0;
+    unsigned bytes = weft_format_bytes(tensor->format);
+    *u = (struct unpacking){.tensor = tensor, .type = type, .small = bytes == 1};
+    u->same = !tensor->quantised && type->bytes == bytes &&
+              (whole ? type->kind == (is_signed ? KIND_SIGNED : KIND_UNSIGNED) : type->kind == KIND_FLOAT && tensor->format == WEFT_FORMAT_f32);
+    for (unsigned i = 0; u->small && i < BYTES_VALUES; i++) {
+        uint8_t byte = (uint8_t)i;
+        unpack_one((uint8_t *)&u->value[i], type, tensor, &byte);
+    }
+}
+
+static void unpack_run(uint8_t *to, const uint8_t *from, uint64_t count, const struct unpacking *u)
+{
+    unsigned bytes = weft_format_bytes(u->tensor->format), wide = u->type->bytes;
+    if (u->same)
+        memcpy(to, from, count * bytes);
+    else if (u->small && wide == 4)
+        for (uint64_t i = 0; i < count; i++)
+            memcpy(to + 4 * i, &u->value[from[i]], 4);
+    else if (u->small)
+        for (uint64_t i = 0; i < count; i++)
+            memcpy(to + wide * i, &u->value[from[i]], wide);
+    else
+        for (uint64_t i = 0; i < count; i++)
+            unpack_one(to + wide * i, u->type, u->tensor, from + bytes * i);
+}
+
 enum weft_status weft_tensor_unpack(struct weft_array *out, const struct weft_tensor *tensor, const uint8_t *memory, uint64_t bytes,
                                     struct weft_diag *diag)
 {
@@ -227,7 +288,10 @@ enum weft_status weft_tensor_unpack(struct weft_array *out, const struct weft_te
     }
     struct walk walk = {.at = tensor->host};
     uint8_t *to = out->bytes;
-    for (uint64_t i = 0; i < count; i++, to += type->bytes, walk_next(&walk, tensor))
-        unpack_one(to, type, tensor, memory + walk.at);
+    struct dense dense = find_dense(tensor);
+    struct unpacking unpacking;
+    unpacking_init(&unpacking, tensor, type);
+    for (uint64_t i = 0; i < count; i += dense.count, to += dense.count * type->bytes, walk_next(&walk, tensor, tensor->rank - dense.within))
+        unpack_run(to, memory + walk.at, dense.count, &unpacking);
     return WEFT_OK;
 }

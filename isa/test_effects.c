@@ -472,6 +472,19 @@ static void vectors(void **state)
     good(&b, &i);
     set(&b, "v.win1", (1 << 14) + 1, 0);
     bad(&b, &i, "rows x v.win0 x v.win1 = 1 x 16384 x 16385 exceeds 2^28 windows");
+    set(&b, "v.win1", 1 << 14, 0);
+    i.lanes = 257; /* 2^28 windows of 2^8 lanes are 2^36 elements */
+    bad(&b, &i, "rows x v.win0 x v.win1 x lanes = 1 x 16384 x 16384 x 257 exceeds 2^36 elements");
+    i = vector(WEFT_OP_FILL);
+    set(&b, "p0.loop0", 1 << 23, 0); /* one byte again and again */
+    set(&b, "p0.run", 1, 0);
+    set(&b, "p0.block", 1, 0);
+    i.first_row = i.first_lane = 0;
+    i.rows = 1 << 23;
+    i.lanes = 1 << 13;
+    good(&b, &i);
+    i.lanes++;
+    bad(&b, &i, "rows x lanes = 8388608 x 8193 exceeds 2^36 elements");
     i = vector(WEFT_OP_MUL);
     i.lanes = 0;
     bad(&b, &i, "lanes is 0");

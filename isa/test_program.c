@@ -324,6 +324,10 @@ static void parts_must_agree(void **state)
     p->outputs[1].host = p->host_bytes - 9;
     refused(p, "leaves host memory");
     p = make_program(false);
+    p->outputs[1].dims[0] = 0x10001; /* x 2^15, a little above 2^31 */
+    p->outputs[1].dims[1] = 0x8000;
+    refused(p, "has more than 2^31 elements");
+    p = make_program(false);
     p->probes[0].layer = 2;
     refused(p, "probe x");
     p = make_program(false);

@@ -74,6 +74,49 @@ static void integers_pass_unchanged_or_are_refused(void **state)
     assert_string_equal(said, "input 'ids': element 1 is 32768, but the machine takes it as s16 (-32768 to 32767)");
 }
 
+/* Rows of 3 elements, 4 apart, two of them, in planes 9 apart: element (p, r, c) stands at 9 p + 4 r + c. Each format into each kind. */
+static void reads_rows_that_lie_apart(void **state)
+{
+    (void)state;
+    uint8_t memory[18 * 4];
+    static const struct {
+        enum weft_format format;
+        unsigned bytes;
+        const char *element;
+        bool quantised;
+    } kinds[] = {{WEFT_FORMAT_u8, 1, "uint8", false},    {WEFT_FORMAT_u8, 1, "float32", true},   {WEFT_FORMAT_s8, 1, "int64", false},
+                 {WEFT_FORMAT_s16, 2, "float32", true},  {WEFT_FORMAT_s32, 4, "int32", false},   {WEFT_FORMAT_f32, 4, "float32", false},
+                 {WEFT_FORMAT_f32, 4, "float64", false}, {WEFT_FORMAT_u8, 1, "float64", true}};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        unsigned b = kinds[k].bytes;
+        struct weft_tensor tensor = {.name = "x", .format = kinds[k].format, .rank = 4, .dims = {2, 1, 2, 3}, .strides = {9 * b, 77, 4 * b, b},
+                                     .bytes = 16 * b, .quantised = kinds[k].quantised, .scale = 0.5f, .zero = 4};
+        strcpy(tensor.element, kinds[k].element);
+        for (int i = 0; i < 18; i++)
+            if (kinds[k].format == WEFT_FORMAT_f32)
+                weft_store_float(memory + i * b, kinds[k].format, (float)i);
+            else
+                weft_store_integer(memory + i * b, kinds[k].format, i);
+        struct weft_array out;
+        assert_int_equal(weft_tensor_unpack(&out, &tensor, memory, 18 * b, NULL), WEFT_OK);
+        for (int p = 0, n = 0; p < 2; p++)
+            for (int r = 0; r < 2; r++)
+                for (int c = 0; c < 3; c++, n++) {
+                    double want = kinds[k].quantised ? (9 * p + 4 * r + c - 4) * 0.5 : 9 * p + 4 * r + c, got = 0;
+                    const char *e = kinds[k].element;
+                    if (!strcmp(e, "float32"))
+                        got = ((float *)out.bytes)[n];
+                    else if (!strcmp(e, "float64"))
+                        got = ((double *)out.bytes)[n];
+                    else
+                        got = !strcmp(e, "uint8") ? ((uint8_t *)out.bytes)[n] : !strcmp(e, "int32") ? ((int32_t *)out.bytes)[n] : (double)((int64_t *)out.bytes)[n];
+                    assert_true(got == want);
+                }
+        free(out.name);
+        free(out.bytes);
+    }
+}
+
 static void says_what_was_expected(void **state)
 {
     (void)state;
@@ -101,6 +144,12 @@ static void hostile_tensors_are_refused(void **state)
     tensor.strides[0] = 0;
     assert_int_equal(weft_tensor_unpack(&out, &tensor, memory, 16, NULL), WEFT_ERROR);
     tensor = transposed();
+    tensor.dims[0] = UINT64_C(1) << 32; /* bytes there may be, were they mapped */
+    tensor.strides[0] = tensor.strides[1] = 0;
+    struct weft_diag diag = {.report = keep};
+    assert_int_equal(weft_tensor_unpack(&out, &tensor, memory, UINT64_MAX, &diag), WEFT_ERROR);
+    assert_string_equal(said, "tensor 'x': more than 2^31 elements");
+    tensor = transposed();
     strcpy(tensor.element, "complex64");
     assert_int_equal(weft_tensor_unpack(&out, &tensor, memory, 16, NULL), WEFT_ERROR);
 }
@@ -110,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantises_into_strided_memory),
         cmocka_unit_test(integers_pass_unchanged_or_are_refused),
+        cmocka_unit_test(reads_rows_that_lie_apart),
         cmocka_unit_test(says_what_was_expected),
         cmocka_unit_test(hostile_tensors_are_refused),
     };

@@ -263,6 +263,7 @@ enum weft_status weft_aside_close(struct weft_aside *aside, enum weft_status sta
 enum weft_status weft_tensor_pack(uint8_t *memory, uint64_t bytes, const struct weft_tensor *tensor, const struct weft_array *array, struct weft_diag *diag);
 enum weft_status weft_tensor_unpack(struct weft_array *out, const struct weft_tensor *tensor, const uint8_t *memory, uint64_t bytes, struct weft_diag *diag);
 uint64_t weft_tensor_count(const struct weft_tensor *tensor); /* elements, saturated to 2^63 */
+#define WEFT_TENSOR_MOST (UINT64_C(1) << 31) /* elements of an input, an output, a probe */
 
 /* --- what an instruction touches, and faults (effects.c) --------------------------------------------------------------- */
 
