@@ -22,6 +22,7 @@ int cmd_asm(int argc, char **argv);
 int cmd_disasm(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_debug(int argc, char **argv);
+int cmd_sweep(int argc, char **argv);
 int cmd_machines(int argc, char **argv);
 int cmd_models(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);

@@ -1,0 +1,125 @@
+/* merge.c: stores of shards into one; what is missing from it is said by name. */
+#include "store.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum weft_status attach(const struct store *store, const char *path)
+{
+    sqlite3_stmt *statement;
+    if (access(path, R_OK))
+        return weft_error(store->diag, "%s: there is no such store", path);
+    if (sqlite3_prepare_v2(store->db, "ATTACH ?1 AS part", -1, &statement, NULL) != SQLITE_OK)
+        return store_say(store, path);
+    sqlite3_bind_text(statement, 1, path, -1, SQLITE_STATIC);
+    enum weft_status status = sqlite3_step(statement) == SQLITE_DONE ? WEFT_OK : store_say(store, path);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+/* A shard that is in two stores counts as finished if it is in one. */
+static enum weft_status take_part(const struct store *store, const char *path)
+{
+    enum weft_status status = attach(store, path);
+    if (status)
+        return status;
+    bool taken = sqlite3_exec(store->db,
+                              "BEGIN; INSERT OR IGNORE INTO points SELECT * FROM part.points; INSERT OR IGNORE INTO plans SELECT * FROM part.plans;"
+                              "INSERT INTO shards SELECT * FROM part.shards WHERE true ON CONFLICT DO UPDATE SET finished = max(finished, excluded.finished); COMMIT",
+                              NULL, NULL, NULL) == SQLITE_OK;
+    if (!taken) {
+        status = weft_error(store->diag, "%s: cannot be joined to the others: %s", path, sqlite3_errmsg(store->db));
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    sqlite3_exec(store->db, "DETACH part", NULL, NULL, NULL);
+    return status;
+}
+
+/* --- shards that died ------------------------------------------------------------------------------------------------------------------- */
+
+static enum weft_status say_missing(const struct store *store, long long shard, long long shards, const char *plan)
+{
+    return weft_error(store->diag, "shard %lld of %lld of plan %s is in none of the stores; run it with --shard %lld/%lld", shard, shards, plan, shard,
+                      shards);
+}
+
+static enum weft_status say_died(const struct store *store, sqlite3_stmt *row, const char *plan)
+{
+    long long shard = sqlite3_column_int64(row, 0), shards = sqlite3_column_int64(row, 1);
+    return weft_error(store->diag, "shard %lld of %lld of plan %s, of %lld points, stopped early on %s; run it again with --shard %lld/%lld", shard,
+                      shards, plan, (long long)sqlite3_column_int64(row, 2), (const char *)sqlite3_column_text(row, 3), shard, shards);
+}
+
+/* Rows: shard, shards, points, host, finished, plan's name, plan; by plan, shards, shard. */
+static enum weft_status check_shards(const struct store *store, sqlite3_stmt *rows)
+{
+    enum weft_status status = WEFT_OK;
+    char plan[256] = "", hash[40] = "";
+    long long next = 0, shards = 0;
+    for (;;) {
+        bool row = sqlite3_step(rows) == SQLITE_ROW;
+        const char *this_hash = row ? (const char *)sqlite3_column_text(rows, 6) : NULL;
+        if (!row || strcmp(hash, this_hash) || shards != sqlite3_column_int64(rows, 1)) {
+            while (next < shards)
+                status = say_missing(store, next++, shards, plan);
+            if (!row)
+                return status;
+            snprintf(plan, sizeof plan, "%s", (const char *)sqlite3_column_text(rows, 5));
+            snprintf(hash, sizeof hash, "%s", this_hash);
+            shards = sqlite3_column_int64(rows, 1);
+            next = 0;
+        }
+        while (next < sqlite3_column_int64(rows, 0))
+            status = say_missing(store, next++, shards, plan);
+        next++;
+        if (!sqlite3_column_int(rows, 4))
+            status = say_died(store, rows, plan);
+    }
+}
+
+static enum weft_status find_dead(const struct store *store)
+{
+    sqlite3_stmt *rows;
+    if (sqlite3_prepare_v2(store->db,
+                           "SELECT shard, shards, points, host, finished, name, plan FROM shards JOIN plans ON hash = plan ORDER BY plan, shards, shard", -1,
+                           &rows, NULL) != SQLITE_OK)
+        return store_say(store, "cannot be read");
+    enum weft_status status = check_shards(store, rows);
+    sqlite3_finalize(rows);
+    return status;
+}
+
+/* --- all of it ---------------------------------------------------------------------------------------------------------------------------- */
+
+static enum weft_status join(const char *aside, const char *const *stores, size_t count, bool *joined, struct weft_diag *diag)
+{
+    struct store store;
+    enum weft_status status = store_open(&store, aside, diag);
+    if (status)
+        return status;
+    for (size_t i = 0; i < count && !status; i++)
+        status = take_part(&store, stores[i]);
+    if (!status)
+        status = store_do(&store, "PRAGMA journal_mode = DELETE"); /* all in one file, to be renamed */
+    *joined = !status;
+    if (!status)
+        status = find_dead(&store);
+    store_close(&store);
+    return status;
+}
+
+enum weft_status weft_sweep_merge(const char *out, const char *const *stores, size_t count, struct weft_diag *diag)
+{
+    char *aside;
+    bool joined = false;
+    if (asprintf(&aside, "%s.%ld.tmp", out, (long)getpid()) < 0)
+        return WEFT_NO_MEMORY;
+    enum weft_status status = join(aside, stores, count, &joined, diag);
+    if (joined && rename(aside, out))
+        status = weft_error(diag, "%s: cannot be written", out);
+    if (!joined)
+        unlink(aside);
+    free(aside);
+    return status;
+}
