@@ -46,6 +46,9 @@ enum weft_status weft_asm_assemble(struct weft_program **out, const char *text, 
     *out = NULL;
     if (bytes > TEXT_LIMIT)
         return weft_error(diag, "%s: %zu bytes are more than the %zu that assembly may have", file, bytes, TEXT_LIMIT);
+    if (bytes && memchr(text, 0, bytes)) /* not even one line of it means anything */
+        return weft_error(diag, bytes >= 4 && !memcmp(text, "\177ELF", 4) ? "%s: is a program, not text; `weft disasm` prints it as text"
+                                                                        : "%s: has bytes of 0: it is no text", file);
     struct assembler *as = calloc(1, sizeof *as);
     if (!as)
         return WEFT_NO_MEMORY;

@@ -22,30 +22,33 @@ static unsigned digit(char c)
     return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 32) - 'a' + 10);
 }
 
-static unsigned suffix_shift(char c)
+/* Takes Ki, Mi, Gi, k, M or G off the end, and gives what it is worth. */
+static uint64_t suffix_factor(const char *text, size_t *length)
 {
-    return c == 'K' ? 10 : c == 'M' ? 20 : 30;
+    bool binary = *length > 2 && text[*length - 1] == 'i';
+    char unit = *length > 1 ? text[*length - (binary ? 2 : 1)] : '0';
+    uint64_t step = binary ? 1024 : 1000;
+    if (!strchr("kKMG", unit))
+        return 1;
+    *length -= binary ? 2 : 1;
+    return unit == 'G' ? step * step * step : unit == 'M' ? step * step : step;
 }
 
-/* The scanner has seen to it that the characters are digits of the base, underscores, and perhaps Ki, Mi or Gi. */
+/* The scanner has seen to it that the characters are digits of the base, underscores, and perhaps Ki, Mi, Gi, k, M or G. */
 static bool parse_integer(const char *text, size_t length, uint64_t *out)
 {
-    unsigned base = 10, shift = 0;
+    unsigned base = 10;
     size_t i = 0;
     if (length > 2 && text[0] == '0' && (text[1] | 32) > '9') {
         base = (text[1] | 32) == 'x' ? 16 : (text[1] | 32) == 'b' ? 2 : 8;
         i = 2;
     }
-    if (length > 2 && text[length - 1] == 'i') {
-        shift = suffix_shift(text[length - 2]);
-        length -= 2;
-    }
+    uint64_t factor = suffix_factor(text, &length);
     uint64_t value = 0;
     for (; i < length; i++)
         if (text[i] != '_' && (__builtin_mul_overflow(value, base, &value) || __builtin_add_overflow(value, digit(text[i]), &value)))
             return false;
-    *out = value << shift;
-    return value <= UINT64_MAX >> shift;
+    return !__builtin_mul_overflow(value, factor, out);
 }
 
 struct expr *build_integer(struct assembler *as, struct span at)

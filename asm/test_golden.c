@@ -173,11 +173,17 @@ static void test_no_machine(void **state)
     struct said said = {0};
     struct weft_diag diag = {.report = hear, .user = &said};
     struct weft_program *p;
+    struct weft_machine machine;
+    assert_int_equal(weft_machine_load(&machine, "tiny", NULL), WEFT_OK);
     said.out = open_memstream(&said.text, &said.size);
     assert_int_equal(weft_asm_assemble(&p, "halt\n", 5, "t.s", NULL, &diag), WEFT_ERROR);
+    assert_int_equal(weft_asm_assemble(&p, "\177ELF\2\1\1\0", 8, "t.s", &machine, &diag), WEFT_ERROR);
+    assert_int_equal(weft_asm_assemble(&p, "halt\0\n", 6, "t.s", &machine, &diag), WEFT_ERROR);
     fclose(said.out);
     assert_null(p);
-    assert_string_equal(said.text, "t.s: the text names no machine: begin with .machine NAME\n");
+    assert_string_equal(said.text, "t.s: the text names no machine: begin with .machine NAME\n"
+                                   "t.s: is a program, not text; `weft disasm` prints it as text\n"
+                                   "t.s: has bytes of 0: it is no text\n");
     free(said.text);
 }
 
