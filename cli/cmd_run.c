@@ -33,9 +33,10 @@ static void add_report(struct run_options *options, const char *text, struct arg
         options->json = true;
         options->json_path = path;
     } else if (length == 4 && !strncmp(text, "html", 4)) {
-        argp_error(state, "the html report is not there yet; text and json are");
+        options->html = true;
+        options->html_path = path;
     } else {
-        argp_error(state, "--report takes text or json, with =FILE where it is not for standard output; not '%s'", text);
+        argp_error(state, "--report takes text, json or html, with =FILE where it is not for standard output; not '%s'", text);
     }
 }
 
@@ -66,7 +67,7 @@ static void agree(const struct run_options *options, struct argp_state *state)
         argp_error(state, "a waveform is what the clocked twin leaves: --wave needs --engine systemc");
     if (!options->trace && !options->wave && (options->from_cycle || options->to_cycle != UINT64_MAX))
         argp_error(state, "--from-cycle and --to-cycle are a window of --trace FILE or --wave FILE");
-    if (options->text && options->json && !options->text_path && !options->json_path)
+    if ((options->text && !options->text_path) + (options->json && !options->json_path) + (options->html && !options->html_path) > 1)
         argp_error(state, "two reports on standard output: give one of them a file, such as --report json=report.json");
 }
 
@@ -146,7 +147,7 @@ static const struct argp_option options_table[] = {
     {"timing", KEY_TIMING, NULL, 0, "cycles without values: needs no weights and no input", 0},
     {"check", KEY_CHECK, "NETWORK", OPTION_ARG_OPTIONAL,
      "compare every layer with the float network; a PROGRAM needs =NETWORK, the one that it was made from", 0},
-    {"report", KEY_REPORT, "KIND[=FILE]", 0, "text or json, on standard output or into a file; may be repeated (text)", 0},
+    {"report", KEY_REPORT, "KIND[=FILE]", 0, "text, json or html (one page, for a browser), on standard output or into a file; may be repeated (text)", 0},
     {"baseline", KEY_BASELINE, "FILE", 0, "a JSON report of an earlier run, to state the speed-up over it", 0},
     {"technology", KEY_TECHNOLOGY, "NAME|FILE", 0,
      "what an operation and a bit cost, for energy and area: a file of technologies/ or your own (the one that lists the machine)", 0},

@@ -243,19 +243,20 @@ static enum weft_status write_text(struct run *run, const struct weft_report_inp
     return status;
 }
 
-static enum weft_status write_json(struct run *run, const struct weft_report_input *input)
+static enum weft_status write_whole(struct run *run, const struct weft_report_input *input, const char *path,
+                                    enum weft_status (*make)(char **out, const struct weft_report_input *input))
 {
     char *text;
-    enum weft_status status = weft_report_json(&text, input);
+    enum weft_status status = make(&text, input);
     if (status)
         return status;
-    if (run->options->json_path)
-        status = weft_file_write(run->options->json_path, text, strlen(text), run->diag);
+    if (path)
+        status = weft_file_write(path, text, strlen(text), run->diag);
     else
         puts(text);
     free(text);
     if (!status)
-        say(run, "wrote the report:", run->options->json_path);
+        say(run, "wrote the report:", path);
     return status;
 }
 
@@ -279,10 +280,13 @@ static enum weft_status report(struct run *run)
         .what_if = o->what_if ? run->what_if : NULL,
         .technology = run->has_technology ? &run->technology : NULL,
     };
-    if (o->text || (!o->json && !o->common.quiet))
+    bool asked = o->text || o->json || o->html;
+    if (o->text || (!asked && !o->common.quiet))
         status = write_text(run, &input);
     if (!status && o->json)
-        status = write_json(run, &input);
+        status = write_whole(run, &input, o->json_path, weft_report_json);
+    if (!status && o->html)
+        status = write_whole(run, &input, o->html_path, weft_report_html);
     if (!status && (fflush(stdout) || ferror(stdout)))
         status = weft_error(run->diag, "standard output: the report could not be written");
     return status;

@@ -18,8 +18,8 @@ struct run_options {
     bool check, timing, what_if;
     enum weft_engine engine;
     uint64_t from_cycle, to_cycle;
-    bool text, json;                   /* reports asked for */
-    const char *text_path, *json_path; /* NULL: standard output */
+    bool text, json, html;                         /* reports asked for */
+    const char *text_path, *json_path, *html_path; /* NULL: standard output */
 };
 
 /* All that run does once its options are known (run.c). */

@@ -312,7 +312,8 @@ static void wrong_usage_is_status_2(void **state)
 #else
     refuses("run tile.tpu --engine systemc", 1, "this weft was built without SystemC; use fast or reference");
 #endif
-    refuses("run tile.tpu --report html=r.html", 2, "html report is not there yet");
+    refuses("run tile.tpu --report html --report json", 2, "give one of them a file");
+    refuses("run tile.tpu --report pdf=r.pdf", 2, "text, json or html");
     refuses("run tile.tpu --timing -o y.npz", 2, "leave out -i, -o and --check");
     refuses("run tile.tpu --report text --report json", 2, "give one of them a file");
     refuses("run tile.tpu --from-cycle 5", 2, "window of --trace");

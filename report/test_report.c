@@ -392,6 +392,24 @@ static void json_holds_the_figures(void **state)
     json_decref(full);
 }
 
+static void html_holds_names_as_text(void **state)
+{
+    (void)state;
+    struct weft_program program = program_of(2);
+    struct weft_report_input input = input_of(&program);
+    layers[1].name = "</script><b>bold";
+    input.name = "<i>&";
+    char *page;
+    assert_int_equal(weft_report_html(&page, &input), WEFT_OK);
+    layers[1].name = "fc";
+    assert_says(page, "\\u003c/script>\\u003cb>bold");
+    assert_says(page, "<title>&lt;i&gt;&amp; on small</title>");
+    assert_null(strstr(page, "</script><b>"));
+    assert_says(page, "Chart.js v");
+    assert_null(strstr(page, "@script@"));
+    free(page);
+}
+
 /* --- the documents --------------------------------------------------------------------------------------------------- */
 
 static char *documents;
@@ -492,6 +510,7 @@ int main(void)
         cmocka_unit_test(reference_engine_has_no_times),
         cmocka_unit_test(json_obeys_its_schema),
         cmocka_unit_test(json_holds_the_figures),
+        cmocka_unit_test(html_holds_names_as_text),
         cmocka_unit_test(every_counter_is_defined),
         cmocka_unit_test(every_key_is_defined),
     };
