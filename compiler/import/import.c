@@ -39,18 +39,30 @@ static enum weft_status read_opset(struct lower *l, struct scope *scope)
                 IMPORT_OPSET_FIRST, IMPORT_OPSET_LAST);
 }
 
+char *lower_function_key(const char *domain, const char *name)
+{
+    char *key = NULL;
+    return asprintf(&key, "%s\n%s", text(domain), text(name)) < 0 ? NULL : key;
+}
+
 static enum weft_status read_functions(struct lower *l)
 {
     int before;
+    l->function_keys = calloc(l->model->proto->n_functions + 1, sizeof *l->function_keys);
+    if (!l->function_keys)
+        return WEFT_NO_MEMORY;
     for (size_t i = 0; i < l->model->proto->n_functions; i++) {
         const Onnx__FunctionProto *function = l->model->proto->functions[i];
-        if (names_find(&l->functions, text(function->name), &before))
-            return FAIL("%s: function %s is defined twice", l->path, text(function->name));
+        char *key = l->function_keys[i] = lower_function_key(function->domain, function->name);
+        if (!key)
+            return WEFT_NO_MEMORY;
+        if (names_find(&l->functions, key, &before))
+            return FAIL("%s: function %s of domain '%s' is defined twice", l->path, text(function->name), text(function->domain));
+        if (!names_set(&l->functions, key, (int)i))
+            return WEFT_NO_MEMORY;
         if (function->base.n_unknown_fields)
             return FAIL("%s: function %s has fields that IR version 8 lacks (defaults of attributes, for example); they are not supported",
                         l->path, text(function->name));
-        if (!names_set(&l->functions, text(function->name), (int)i))
-            return WEFT_NO_MEMORY;
     }
     return WEFT_OK;
 }
@@ -345,6 +357,9 @@ static enum weft_status import_onnx(struct graph *graph, const char *path, const
     names_clear(&scope.values);
     names_clear(&scope.reads);
     names_clear(&l.functions);
+    for (size_t i = 0; l.function_keys && l.function_keys[i]; i++)
+        free(l.function_keys[i]);
+    free(l.function_keys);
     return status ? status : l.refusals ? WEFT_ERROR : WEFT_OK;
 }
 

@@ -131,13 +131,17 @@ static bool lower_operator(struct lower *l, struct scope *scope)
 
 /* --- functions --------------------------------------------------------------------------------------------------------------- */
 
-static const Onnx__FunctionProto *find_function(const struct lower *l)
+static const Onnx__FunctionProto *find_function(struct lower *l)
 {
     int index;
-    if (!names_find(&l->functions, text(l->proto->op_type), &index))
+    if (!l->model->proto->n_functions)
         return NULL;
-    const Onnx__FunctionProto *function = l->model->proto->functions[index];
-    return strcmp(text(function->domain), text(l->proto->domain)) ? NULL : function;
+    char *key = lower_function_key(l->proto->domain, l->proto->op_type);
+    if (!key)
+        lower_no_memory(l);
+    bool found = key && names_find(&l->functions, key, &index);
+    free(key);
+    return found ? l->model->proto->functions[index] : NULL;
 }
 
 static int function_opset(const struct lower *l, const struct scope *caller, const Onnx__FunctionProto *function)

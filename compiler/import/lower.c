@@ -295,7 +295,7 @@ static int add_value(struct lower *l, enum element element, const struct shape *
         lower_refuse(l, "the result has too many elements");
         return LOWER_POISON;
     }
-    snprintf(name, sizeof name, l->made ? "%s/%u" : "%s", l->name, l->made);
+    snprintf(name, sizeof name, "%s/%u", l->name, l->made); /* results get their own names later */
     l->made++;
     int id = graph_add_value(l->graph, name, element, shape);
     if (id == GRAPH_NONE)
@@ -390,7 +390,7 @@ int lower_emit(struct lower *l, enum core_op op, const int *inputs, unsigned cou
 int lower_constant(struct lower *l, enum element element, const struct shape *shape, const void *bytes)
 {
     char name[512];
-    snprintf(name, sizeof name, l->made ? "%s/%u" : "%s", l->name, l->made);
+    snprintf(name, sizeof name, "%s/%u", l->name, l->made); /* results get their own names later */
     l->made++;
     int id = graph_add_constant(l->graph, name, element, shape, bytes);
     if (id == GRAPH_NONE)

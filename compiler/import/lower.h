@@ -32,7 +32,8 @@ struct lower {
     unsigned refusals; /* of the whole network */
     bool no_memory;
     int64_t file_batch, batch; /* what the file says and what --batch made of it; equal: nothing to adapt */
-    struct names functions;    /* of the model: name to index */
+    struct names functions;    /* of the model: lower_function_key to index */
+    char **function_keys;      /* one each, NULL behind the last */
     size_t nodes;              /* after inlining */
     /* the node at work */
     const Onnx__NodeProto *proto;
@@ -86,6 +87,10 @@ int lower_constant(struct lower *l, enum element element, const struct shape *sh
 int lower_scalar(struct lower *l, enum element element, double number);
 int lower_rule(struct lower *l, enum contents rule, enum element element,
                const struct shape *shape);   /* FILL, NORMAL, UNIFORM: fields to be set */
+bool lower_same_type(struct lower *l, int a, int b);
+int lower_broadcast(struct lower *l, enum core_op op, int a, int b); /* an operator of two operands, element by element */
+int lower_transpose_last(struct lower *l, int value);               /* the last two dimensions change places */
+bool lower_want_constant_zeros(struct lower *l);                     /* inputs 2 and 3 of ConvInteger, MatMulInteger */
 bool lower_done(struct lower *l, int value); /* the only output; false where it is LOWER_POISON */
 int lower_reshape(struct lower *l, int value, const struct shape *shape);
 bool shape_fits(const struct shape *shape, int64_t *count); /* false: more than 2^40 elements */
@@ -102,6 +107,7 @@ bool lower_window(struct lower *l, const struct shape *x, const struct shape *ke
 
 /* import_nodes.c */
 bool import_nodes(struct lower *l, struct scope *scope, Onnx__NodeProto **nodes, size_t count);
+char *lower_function_key(const char *domain, const char *name); /* import.c; the caller frees it; NULL: no memory */
 /* order.c: nodes in an order in which every name is made before it is read; says what is missing, twice or circular. */
 bool order_nodes(struct lower *l, struct scope *scope, Onnx__NodeProto **nodes, size_t count, size_t **order);
 

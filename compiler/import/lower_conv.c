@@ -86,7 +86,8 @@ bool lower_conv_integer(struct lower *l, const struct onnx_op *op)
 {
     struct attributes at = {0};
     struct shape out;
-    if (!lower_parameters(l, 1, 3) || !want_bytes(l, 0, "input") || !want_bytes(l, 1, "weight") || !conv_shape(l, 0, 1, &at, &out))
+    if (!lower_parameters(l, 1, 3) || !want_bytes(l, 0, "input") || !want_bytes(l, 1, "weight") || !lower_want_constant_zeros(l) ||
+        !conv_shape(l, 0, 1, &at, &out))
         return false;
     return lower_done(l, lower_emit(l, CORE_CONV_INTEGER, l->in, l->in_count, &at, ELEMENT_S32, &out));
 }

@@ -300,6 +300,19 @@ bool lower_slice(struct lower *l, const struct onnx_op *op)
     return lower_done(l, lower_emit(l, CORE_SLICE, l->in, 1, &at, element_of(l), &out));
 }
 
+static bool check_num_outputs(struct lower *l, bool sizes_given)
+{
+    int64_t wanted = lower_int(l, "num_outputs", 0);
+    if (l->failed || !lower_has(l, "num_outputs"))
+        return !l->failed;
+    if (l->opset < 18)
+        return lower_refuse(l, "num_outputs needs opset 18; this is opset %d", l->opset);
+    if (sizes_given)
+        return lower_refuse(l, "has both sizes and num_outputs; one of them is right");
+    return wanted == (int64_t)l->proto->n_output ||
+           lower_refuse(l, "num_outputs is %lld and the node has %zu outputs", (long long)wanted, l->proto->n_output);
+}
+
 static bool split_sizes(struct lower *l, int64_t length, int64_t *sizes)
 {
     unsigned count = 0, parts = (unsigned)l->proto->n_output;
@@ -310,13 +323,15 @@ static bool split_sizes(struct lower *l, int64_t length, int64_t *sizes)
         given = lower_constant_ints(l, 1, "split", sizes, &count, LOWER_SPLITS_MAX);
     else
         given = lower_ints(l, "split", sizes, &count, LOWER_SPLITS_MAX);
-    if (l->failed)
+    if (l->failed || !check_num_outputs(l, given))
         return false;
     int64_t sum = 0, chunk = (length + parts - 1) / (parts ? parts : 1);
     for (unsigned i = 0; i < parts && !given; i++)
         sizes[i] = clamp(length - (int64_t)i * chunk, 0, chunk);
     if (given && count != parts)
         return lower_refuse(l, "%u sizes for %u outputs", count, parts);
+    if (!given && l->opset >= 18 && length % parts && (parts - 1) * chunk >= length)
+        return lower_refuse(l, "%lld does not divide into %u parts of which only the last is smaller", (long long)length, parts);
     if (!given && l->opset < 18 && length % parts)
         return lower_refuse(l, "%lld does not divide into %u equal parts", (long long)length, parts);
     for (unsigned i = 0; i < parts; i++) {

@@ -159,11 +159,65 @@ static void pools_that_round_up(void **state)
 
 /* --- opsets -------------------------------------------------------------------------------------------------------------- */
 
+/* ONNX: where the minimum is above the maximum, all becomes the maximum. */
+static void clip_turned(void **state)
+{
+    struct graph *g =
+        import_text(HEAD(13) "m (float[4, 6] x) => (float[a, b] y) <float l = {3}, float h = {2}> { y = Clip (x, l, h) }");
+    const struct node *node = only_node(g, CORE_CLIP);
+    assert_true(node->at.alpha == 2 && node->at.beta == 2);
+    graph_free(g);
+}
+
+/* 7 in three parts: 3, 3 and what is left. */
+static void split_unevenly(void **state)
+{
+    struct graph *g = import_text(HEAD(18) "m (float[1, 7] x) => (float[1, a] p, float[1, b] q, float[1, c] r) "
+                                           "{ p, q, r = Split <axis = 1, num_outputs = 3> (x) }");
+    static const int64_t sizes[] = {3, 3, 1};
+    assert_int_equal(g->output_count, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(g->values[g->outputs[i]].shape.dims[1], sizes[i]);
+    graph_free(g);
+}
+
+/* A window beyond all channels is one that covers them; the weight of each square stays alpha / size. */
+static void lrn_wider_than_channels(void **state)
+{
+    struct graph *g = import_text(HEAD(13) "m (float[1, 4, 2, 2] x) => (float[1, 4, 2, 2] y) { y = LRN <size = 18, alpha = 0.5> (x) }");
+    const struct node *node = only_node(g, CORE_LRN);
+    assert_int_equal(node->at.size, 9);
+    assert_true(node->at.alpha == 0.25f);
+    graph_free(g);
+}
+
+static void functions_of_two_domains(void **state)
+{
+    struct graph *g = import_text(HEAD(13) "m (float[2, 3] x) => (float[2, 3] y) { a = f.g (x) y = h.g (a) }"
+                                           "<domain: \"f\"> g (x) => (y) { y = Relu (x) } <domain: \"h\"> g (x) => (y) { y = Neg (x) }");
+    assert_int_equal(g->node_count, 2);
+    assert_int_equal(g->nodes[0].op, CORE_RELU);
+    assert_int_equal(g->nodes[1].op, CORE_NEG);
+    graph_free(g);
+}
+
+/* Constants side by side are one constant. */
+static void concat_of_constants(void **state)
+{
+    struct graph *g = import_text(HEAD(13) "m (float[2, 3] x) => (float[2, 3] y) <float[2, 1] a = {1, 2}, float[2, 2] b = {3, 4, 5, 6}> "
+                                           "{ c = Concat <axis = 1> (a, b) y = Add (x, c) }");
+    const struct node *node = only_node(g, CORE_ADD);
+    const float *bytes = value_bytes(g, node->inputs[1]);
+    static const float want[] = {1, 3, 4, 2, 5, 6};
+    assert_memory_equal(bytes, want, sizeof want);
+    graph_free(g);
+}
+
 static void attribute_and_input_forms(void **state)
 {
     static const struct {
         const char *text;
-        enum core_op op;
+        enum core_op op; /* CORE_OPS: several nodes */
         int64_t first_dim;
     } forms[] = {
         {HEAD(10) "m (float[4, 6] x) => (float[a, b] y) { y = Clip <min = -1.0, max = 2.0> (x) }", CORE_CLIP, 4},
@@ -176,14 +230,15 @@ static void attribute_and_input_forms(void **state)
         {HEAD(18) "m (float[4, 6] x) => (float[a, b] y) <int64[2] p = {1, 2}, int64[1] a = {-2}> { y = Pad (x, p, , a) }", CORE_PAD, 7},
         {HEAD(12) "m (float[4, 1, 6] x) => (float[a, b] y) { y = Squeeze <axes = [1]> (x) }", CORE_RESHAPE, 4},
         {HEAD(13) "m (float[4, 1, 6] x) => (float[a, b] y) <int64[1] a = {-2}> { y = Squeeze (x, a) }", CORE_RESHAPE, 4},
-        {HEAD(12) "m (float[4, 6] x) => (float[a, b] y) { y = ReduceSum <axes = [0], keepdims = 0> (x) }", CORE_REDUCE_SUM, 6},
-        {HEAD(13) "m (float[4, 6] x) => (float[a, b] y) <int64[1] a = {0}> { y = ReduceSum <keepdims = 0> (x, a) }", CORE_REDUCE_SUM, 6},
-        {HEAD(17) "m (float[4, 6] x) => (float[a, b] y) { y = ReduceMean <axes = [-1]> (x) }", CORE_REDUCE_MEAN, 4},
-        {HEAD(18) "m (float[4, 6] x) => (float[a, b] y) <int64[1] a = {1}> { y = ReduceMean (x, a) }", CORE_REDUCE_MEAN, 4},
+        {HEAD(12) "m (float[4, 6] x) => (float[a, b] y) { y = ReduceSum <axes = [0], keepdims = 0> (x) }", CORE_OPS, 6},
+        {HEAD(13) "m (float[4, 6] x) => (float[a, b] y) <int64[1] a = {0}> { y = ReduceSum <keepdims = 0> (x, a) }", CORE_OPS, 6},
+        {HEAD(17) "m (float[4, 6] x) => (float[a, b] y) { y = ReduceMean <axes = [-1]> (x) }", CORE_OPS, 4},
+        {HEAD(18) "m (float[4, 6] x) => (float[a, b] y) <int64[1] a = {1}> { y = ReduceMean (x, a) }", CORE_OPS, 4},
     };
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         struct graph *g = import_text(forms[i].text);
-        const struct node *node = only_node(g, forms[i].op);
+        const struct node *node = forms[i].op == CORE_OPS ? &g->nodes[g->node_count - 1] : only_node(g, forms[i].op);
+        assert_int_equal(g->outputs[0], node->outputs[0]);
         assert_int_equal(g->values[node->outputs[0]].shape.dims[0], forms[i].first_dim);
         if (node->op == CORE_CLIP)
             assert_true(node->at.alpha == -1 && node->at.beta == 2);
@@ -292,6 +347,11 @@ int main(void)
                                        cmocka_unit_test(nested_functions),
                                        cmocka_unit_test(convolution_windows),
                                        cmocka_unit_test(pools_that_round_up),
+                                       cmocka_unit_test(clip_turned),
+                                       cmocka_unit_test(split_unevenly),
+                                       cmocka_unit_test(lrn_wider_than_channels),
+                                       cmocka_unit_test(functions_of_two_domains),
+                                       cmocka_unit_test(concat_of_constants),
                                        cmocka_unit_test(attribute_and_input_forms),
                                        cmocka_unit_test(softmax_before_and_after),
                                        cmocka_unit_test(shape_arithmetic),

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { WINDOW_LIMIT = 1 << 30 }; /* on kernel, stride, dilation and padding: no product of two overflows */
+enum { WINDOW_LIMIT = 1 << 20 }; /* on kernel, stride, dilation and padding */
 
 static bool read_list(struct lower *l, const char *name, int64_t *out, unsigned spatial, int64_t low)
 {
@@ -96,8 +96,8 @@ bool lower_window(struct lower *l, const struct shape *x, const struct shape *ke
         at->kernel[i] = kernel->dims[i];
         at->stride[i] = at->dilation[i] = 1;
         if (w->in[i] < 1 || kernel->dims[i] < 1 || kernel->dims[i] > WINDOW_LIMIT)
-            return lower_refuse(l, "spatial dimension %u: input %lld, kernel %lld; both must be at least 1", i, (long long)w->in[i],
-                                (long long)kernel->dims[i]);
+            return lower_refuse(l, "spatial dimension %u: input %lld, kernel %lld; both must be at least 1, and a kernel at most %d", i,
+                                (long long)w->in[i], (long long)kernel->dims[i], WINDOW_LIMIT);
     }
     return read_list(l, "strides", at->stride, at->spatial, 1) && read_list(l, "dilations", at->dilation, at->spatial, 1) &&
            read_padding(l, at, w) && count_outputs(l, at, w, lower_int(l, "ceil_mode", 0) != 0);
