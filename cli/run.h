@@ -13,7 +13,7 @@ struct run_options {
     const char *subject; /* PROGRAM or NETWORK */
     const char *inputs[RUN_INPUTS_MAX];
     size_t input_count;
-    const char *out, *trace, *baseline, *check_network, *technology;
+    const char *out, *trace, *wave, *baseline, *check_network, *technology;
     const char *what_if_network;
     bool check, timing, what_if;
     enum weft_engine engine;
