@@ -33,6 +33,7 @@ for name in $(sed -n 's/.*find_package *( *\([A-Za-z0-9_]*\).*/\1/p' $sources | 
     ZLIB) need zlib1g-dev "find_package($name)" ;;
     dnnl) need libdnnl-dev "find_package($name)" ;;
     Threads) need libc6-dev "find_package($name)" ;;
+    verilator) need verilator "find_package($name)" ;;
     *) echo "tests/packages.sh does not know the package of find_package($name)" >&2 && status=1 ;;
     esac
 done
