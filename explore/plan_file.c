@@ -94,6 +94,27 @@ static const struct {
                {"Missing required mapping field: ", "a required key is missing: "},
                {"Mapping field already seen: ", "there is a second key "}};
 
+/* libcyaml names the last key that was right. The wrong one is the next of its name. */
+static unsigned long key_line(const struct plan_source *source, const char *key, unsigned long line)
+{
+    unsigned long found = 0;
+    yaml_parser_t parser;
+    yaml_document_t document;
+    if (!yaml_parser_initialize(&parser))
+        return line;
+    yaml_parser_set_input_string(&parser, (const unsigned char *)source->text, source->bytes);
+    if (yaml_parser_load(&parser, &document)) {
+        for (yaml_node_t *node = document.nodes.start; node < document.nodes.top; node++) {
+            unsigned long at = node->start_mark.line + 1;
+            if (node->type == YAML_SCALAR_NODE && !strcmp((const char *)node->data.scalar.value, key) && at >= line && (!found || at < found))
+                found = at;
+        }
+        yaml_document_delete(&document);
+    }
+    yaml_parser_delete(&parser);
+    return found ? found : line;
+}
+
 static enum weft_status say_shape(const struct log *log, cyaml_err_t error, const struct plan_source *source)
 {
     unsigned long line = log->line ? log->line : 1;
@@ -104,6 +125,7 @@ static enum weft_status say_shape(const struct log *log, cyaml_err_t error, cons
         if (strncmp(log->what, phrases[i].theirs, length))
             continue;
         const char *key = log->what + length, *near = i == 0 ? nearest_key(key) : NULL;
+        line = i == 1 ? line : key_line(source, key, line + (i == 2));
         return weft_error(source->diag, "%s:%lu: %s%s%s%s%s", source->path, line, phrases[i].ours, key, near ? "; did you mean " : "", near ? near : "",
                           near ? "?" : "");
     }

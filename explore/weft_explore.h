@@ -67,6 +67,8 @@ enum weft_status weft_sweep_merge(const char *out, const char *const *stores, si
 
 /* `where` is an expression over columns, or NULL. */
 enum weft_status weft_results_csv(FILE *out, const char *store, const char *where, struct weft_diag *diag);
+/* A page for a browser, with everything in it; caller frees *out with free. */
+enum weft_status weft_results_html(char **out, const char *store, struct weft_diag *diag);
 /* Of each network and batch the best row by a metric; "max:NAME" and "min:NAME" turn a metric's own direction. */
 enum weft_status weft_results_best(FILE *out, const char *store, const char *metric, const char *where, struct weft_diag *diag);
 /* Of each network and batch the rows that no other beats in all of the metrics "a,b,...". */

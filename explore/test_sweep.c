@@ -1,0 +1,174 @@
+/* test_sweep.c: a run that is killed, shards, points that cannot be: what stands in the store afterwards. */
+#include "test_explore.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+/* 640 machines of one small network, some of which cannot be. */
+static const char plan_text[] = "name: many\n"
+                                "base: tpu-v1\n"
+                                "networks: [cifar10-lenet]\n"
+                                "batches: [1, 2]\n"
+                                "axes:\n"
+                                "  - {field: array.rows, range: {from: 32, to: 128, step: 32}}\n"
+                                "  - {field: array.columns, range: {from: 32, to: 128, step: 32}}\n"
+                                "  - {field: vector.lanes, values: [32, 64]}\n"
+                                "  - {field: unified_buffer.bytes, values: [8Ki, 24Mi]}\n"
+                                "  - {field: dram.bytes_per_second, values: [1G, 10G, 20G, 30G, 40G]}\n";
+enum { POINTS = 640, KILLS = 20 };
+
+static volatile uint64_t *finished; /* points that a child's run has said are over; shared with it */
+
+static void count_finished(void *user, const struct weft_sweep_progress *progress)
+{
+    *finished = progress->run;
+}
+
+static pid_t start_run(const struct weft_plan *plan, const char *store)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child)
+        return child;
+    struct weft_sweep_summary summary;
+    struct weft_sweep_options options = {.store = store, .jobs = 2, .version = "test", .progress = count_finished};
+    _exit(weft_sweep_run(&summary, plan, &options, NULL) ? 1 : 0);
+}
+
+/* Killed in the middle twenty times: nothing that was over is lost, nothing is there twice, and the end is as if nobody had. */
+static void kills(void **state)
+{
+    struct weft_plan *plan = load_plan(plan_text);
+    uint64_t before = 0;
+    unsigned chance = 1;
+    for (int i = 0; i < KILLS; i++) {
+        *finished = 0;
+        chance = chance * 1664525 + 1013904223;
+        uint64_t wanted = 2 + (chance >> 24) % 16;
+        pid_t child = start_run(plan, "killed.db");
+        int status = 0;
+        while (*finished < wanted && waitpid(child, &status, WNOHANG) == 0)
+            usleep(200);
+        usleep((chance >> 16) % 3000);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        waitpid(child, &status, 0);
+        assert_true(WIFSIGNALED(status)); /* it was in the middle */
+        uint64_t said = *finished, there = (uint64_t)ask("killed.db", "SELECT count(*) FROM points");
+        assert_true(there >= before + said);
+        assert_int_equal(there, (uint64_t)ask("killed.db", "SELECT count(DISTINCT point) FROM points"));
+        before = there;
+    }
+    assert_true(before < POINTS);
+    struct weft_sweep_summary summary = run_shard(plan, "killed.db", 0, 0);
+    assert_int_equal(summary.points, POINTS);
+    assert_int_equal(summary.earlier, before);
+    assert_int_equal(summary.run, POINTS - before);
+    run_shard(plan, "whole.db", 0, 0);
+    assert_same_rows("killed.db", "whole.db");
+    assert_int_equal(ask("whole.db", "SELECT count(*) FROM points"), POINTS);
+    weft_plan_free(plan);
+}
+
+/* What cannot be compiled is a row that says why. */
+static void reasons(void **state)
+{
+    struct weft_plan *plan = load_plan(plan_text);
+    struct weft_sweep_summary summary = run_shard(plan, "whole.db", 0, 0);
+    assert_int_equal(summary.run, 0);
+    assert_int_equal(ask("whole.db", "SELECT count(*) FROM points WHERE reason IS NOT NULL"), POINTS / 2);
+    assert_int_equal(ask("whole.db", "SELECT count(*) FROM points WHERE reason LIKE '%bytes of unified buffer%' AND cycles IS NULL AND latency IS NULL"),
+                     POINTS / 2);
+    assert_int_equal(ask("whole.db", "SELECT count(*) FROM points WHERE reason IS NULL AND cycles > 0 AND latency > 0 AND area_mm2 > 0"), POINTS / 2);
+    /* the classes are the run: docs/metrics.md */
+    assert_int_equal(ask("whole.db", "SELECT count(*) FROM points WHERE class_active + class_weight_stall + class_weight_shift + class_input + class_raw"
+                                     " + class_other != cycles"),
+                     0);
+    weft_plan_free(plan);
+}
+
+static void shards(void **state)
+{
+    struct weft_plan *plan = load_plan(plan_text);
+    struct caught caught = {0};
+    struct weft_diag diag = {.report = catch_message, .user = &caught};
+    struct weft_sweep_summary a = run_shard(plan, "a.db", 0, 2), b = run_shard(plan, "b.db", 1, 2);
+    assert_int_equal(a.run + b.run, POINTS);
+    assert_true(a.run > POINTS / 3 && b.run > POINTS / 3);
+    assert_int_equal(weft_sweep_merge("merged.db", (const char *const[]){"a.db", "b.db"}, 2, &diag), WEFT_OK);
+    assert_same_rows("merged.db", "whole.db");
+    assert_int_equal(weft_sweep_merge("half.db", (const char *const[]){"b.db"}, 1, &diag), WEFT_ERROR);
+    assert_non_null(strstr(caught.text, "shard 0 of 2 of plan many is in none of the stores; run it with --shard 0/2"));
+    assert_int_equal((uint64_t)ask("half.db", "SELECT count(*) FROM points"), b.run);
+    weft_plan_free(plan);
+}
+
+static void a_shard_that_died(void **state)
+{
+    struct weft_plan *plan = load_plan(plan_text);
+    struct caught caught = {0};
+    *finished = 0;
+    pid_t child = start_run(plan, "died.db");
+    while (*finished < 3 && waitpid(child, NULL, WNOHANG) == 0)
+        usleep(200);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_int_equal(weft_sweep_merge("joined.db", (const char *const[]){"died.db"}, 1, &(struct weft_diag){.report = catch_message, .user = &caught}),
+                     WEFT_ERROR);
+    assert_non_null(strstr(caught.text, "shard 0 of 1 of plan many, of 640 points, stopped early on "));
+    assert_int_equal(weft_sweep_merge("joined.db", (const char *const[]){"none.db"}, 1, &(struct weft_diag){.report = catch_message, .user = &caught}),
+                     WEFT_ERROR);
+    assert_non_null(strstr(caught.text, "none.db: there is no such store"));
+    weft_plan_free(plan);
+}
+
+/* Of a plan that has become larger, only what is new is run. */
+static void growing(void **state)
+{
+    struct weft_plan *small = load_plan("name: a\nbase: tiny\nnetworks: [cifar10-lenet]\nbatches: [1]\naxes:\n  - {field: vector.lanes, values: [8, 16]}\n"),
+                     *large = load_plan("name: a\nbase: tiny\nnetworks: [cifar10-lenet]\nbatches: [1]\naxes:\n  - {field: vector.lanes, values: [4, 8, 16]}\n"
+                                        "metrics: [cycles]\n");
+    assert_int_equal(run_shard(small, "grown.db", 0, 0).run, 2);
+    struct weft_sweep_summary summary = run_shard(large, "grown.db", 0, 0);
+    assert_int_equal(summary.run, 1);
+    assert_int_equal(summary.earlier, 2);
+    assert_int_equal(ask("grown.db", "SELECT count(*) FROM points WHERE cycles IS NOT NULL"), 3);
+    assert_int_equal(ask("grown.db", "SELECT count(*) FROM points WHERE latency IS NOT NULL"), 2); /* the new row keeps only cycles */
+    weft_plan_free(small);
+    weft_plan_free(large);
+}
+
+static void no_store(void **state)
+{
+    struct weft_plan *plan = load_plan(plan_text);
+    struct weft_sweep_summary summary;
+    struct caught caught = {0};
+    struct weft_diag diag = {.report = catch_message, .user = &caught};
+    write_text("text.db", "This is no database, but a text that is long enough to be looked at.");
+    assert_int_equal(weft_sweep_run(&summary, plan, &(struct weft_sweep_options){.store = "text.db", .version = "test"}, &diag), WEFT_ERROR);
+    assert_non_null(strstr(caught.text, "text.db: not a store of results"));
+    assert_int_equal(weft_results_csv(stdout, "nothing.db", NULL, &diag), WEFT_ERROR);
+    assert_non_null(strstr(caught.text, "nothing.db: there is no such store"));
+    weft_plan_free(plan);
+}
+
+static char folder[] = "/tmp/weft-sweep-XXXXXX";
+static int set_up(void **state)
+{
+    enter_folder(folder);
+    finished = mmap(NULL, sizeof *finished, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return finished == MAP_FAILED;
+}
+static int tear_down(void **state)
+{
+    munmap((void *)finished, sizeof *finished);
+    leave_folder(folder);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(kills),   cmocka_unit_test(reasons), cmocka_unit_test(shards), cmocka_unit_test(a_shard_that_died),
+                                       cmocka_unit_test(growing), cmocka_unit_test(no_store)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
