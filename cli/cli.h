@@ -21,6 +21,7 @@ int cmd_compile(int argc, char **argv);
 int cmd_asm(int argc, char **argv);
 int cmd_disasm(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_debug(int argc, char **argv);
 int cmd_sweep(int argc, char **argv);
 int cmd_machines(int argc, char **argv);

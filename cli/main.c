@@ -12,6 +12,7 @@ static const struct cli_command commands[] = {
     {"asm", "assembly to program", cmd_asm},
     {"disasm", "program to assembly", cmd_disasm},
     {"debug", "step through a program and look into the machine", cmd_debug},
+    {"report", "the results of a sweep as a page for a browser", cmd_report},
     {"sweep", "run networks on many machines; ask what came of it", cmd_sweep},
     {"machines", "the machines there are, or every value of one with its source", cmd_machines},
     {"models", "the networks that come with Weft", cmd_models},

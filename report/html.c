@@ -6,7 +6,7 @@
 
 /* Files of page/ and the chart library, embedded by embed.cmake; each ends with a zero. */
 extern const unsigned char report_embedded_page[], report_embedded_style[], report_embedded_chart[], report_embedded_common[],
-    report_embedded_run[];
+    report_embedded_run[], report_embedded_results[];
 
 static const char *text_of(const unsigned char *bytes)
 {
@@ -62,7 +62,7 @@ static void fill(FILE *out, const struct slot *slots, size_t count)
     fputs(from, out);
 }
 
-enum weft_status weft_report_page(char **out, const char *title, const char *script, const char *json)
+static enum weft_status report_page(char **out, const char *title, const char *script, const char *json)
 {
     const struct slot slots[] = {
         {"@title@", title, put_escaped},
@@ -85,6 +85,11 @@ enum weft_status weft_report_page(char **out, const char *title, const char *scr
     return WEFT_NO_MEMORY;
 }
 
+enum weft_status weft_report_results_page(char **out, const char *title, const char *json)
+{
+    return report_page(out, title, text_of(report_embedded_results), json);
+}
+
 enum weft_status weft_report_html(char **out, const struct weft_report_input *input)
 {
     char *json, title[256];
@@ -93,7 +98,7 @@ enum weft_status weft_report_html(char **out, const struct weft_report_input *in
     if (status)
         return status;
     snprintf(title, sizeof title, "%s on %s", input->name ? input->name : "a program", input->program->machine.name);
-    status = weft_report_page(out, title, text_of(report_embedded_run), json);
+    status = report_page(out, title, text_of(report_embedded_run), json);
     free(json);
     return status;
 }

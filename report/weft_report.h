@@ -143,8 +143,9 @@ void weft_report_text(FILE *out, const struct weft_report_input *input);
 enum weft_status weft_report_json(char **out, const struct weft_report_input *input);
 /* One page with everything in it: charts, sortable table. Caller frees *out with free. */
 enum weft_status weft_report_html(char **out, const struct weft_report_input *input);
-/* The same frame for another page: `json` is what its `script` finds in the constant `data`; page/common.js has the helpers beside it. */
-enum weft_status weft_report_page(char **out, const char *title, const char *script, const char *json);
+/* The page of a store of sweeps: Pareto front, heat map, table. `json` is {"name", "columns": [{"name", "kind": "name" | "field" | "metric", "unit",
+ * "more"}], "rows": [[...]]}; among the columns are point, network, batch, machine and reason. */
+enum weft_status weft_report_results_page(char **out, const char *title, const char *json);
 /* Reads inferences_per_second from a report written by weft_report_json; path is borrowed. */
 enum weft_status weft_baseline_load(struct weft_baseline *out, const char *path, struct weft_diag *diag);
 

@@ -46,3 +46,27 @@ sed -n '/"layers"/,$ s/^      "cycles": \([0-9]*\),*$/\1/p' run.json | sort -n >
 # Nothing is loaded: the page's own policy forbids it, and no element has a source.
 grep -q "default-src 'none'" run.html || fail "the page has no policy"
 ! grep -E -q '<(script|img|link|iframe)[^>]* (src|href)=' run.html || fail "the page names another file"
+
+# A store of a sweep: 2 x 2 machines; its page draws the front and a heat map, and sorts.
+cat >plan.yaml <<'END'
+name: four
+base: tpu-v1
+networks: [mlp-784-512-10]
+batches: [1]
+axes:
+  - {field: array.rows, values: [64, 128]}
+  - {field: dram.bytes_per_second, values: [1G, 30G]}
+END
+"$weft" sweep plan.yaml -o four.db -q
+"$weft" report four.db -o four.html -q
+for theme in light dark; do
+    show "four.html#$theme" >page.dom
+    head -c 400 page.dom | grep -q 'data-state="ready"' || fail "the page of a store did not come to its end: $(head -c 400 page.dom)"
+    ! head -c 400 page.dom | grep -q 'data-error' || fail "an error on the page of a store: $(head -c 400 page.dom)"
+    grep -q 'class="heat"' page.dom || fail "no heat map"
+    [ "$(grep -o '<tr><td' page.dom | wc -l)" = 4 ] || fail "four points are four rows"
+done
+sed "s|</body>|<script>${click}root.dataset.first = [...document.querySelectorAll('table')].pop().querySelector('tbody tr').lastChild.textContent;</script></body>|" four.html >clicked.html
+show clicked.html | head -c 500 | sed -n 's/.*data-first="\([0-9,]*\)".*/\1/p' | tr -d , >first
+"$weft" sweep --csv four.db | awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "cycles") c = i; next } { print $c }' | sort -n | tail -n 1 >most
+[ -s first ] && cmp -s first most || fail "first after a click on cycles: $(cat first), the most is $(cat most)"

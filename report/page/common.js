@@ -60,11 +60,12 @@ function paint(theme) { root.dataset.theme = theme; draw(); }
 document.getElementById('theme').addEventListener('click', () => paint(root.dataset.theme === 'dark' ? 'light' : 'dark'));
 prefers.addEventListener('change', () => { if (!asked()) paint(prefers.matches ? 'dark' : 'light'); });
 
+// The first 500 rows of an order are shown: a browser is slow with tens of thousands.
 // columns: [{title, value(row), text(row), words}]. A click on a head sorts by its value: largest first, words from a to z.
 function table(section, rows, columns) {
   const t = element('table', element('div', section, undefined, 'scroll'));
   const head = element('tr', element('thead', t)), body = element('tbody', t);
-  const fill = sorted => body.replaceChildren(...sorted.map(row => {
+  const fill = sorted => body.replaceChildren(...sorted.slice(0, 500).map(row => {
     const tr = element('tr');
     for (const c of columns) {
       const td = element('td', tr, c.text(row), c.words ? 'words' : '');

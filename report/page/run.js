@@ -119,7 +119,7 @@ function accuracy() {
 
 function allLayers() {
   const column = (title, key, text = number) => ({ title, value: l => l[key], text: l => text(l[key]) });
-  const section = panel('Layers', 'A click on a column sorts by it.', true);
+  const section = panel('Layers', 'A click on a column sorts by it' + (data.layers.length > 500 ? '; the first 500 rows are shown.' : '.'), true);
   table(section, data.layers, [
     column('#', 'index'),
     { ...column('layer', 'name', x => x || '–'), words: true },
