@@ -36,7 +36,7 @@ struct cli_options {
     size_t set_count;
     struct weft_compile_options compile;
     struct weft_dim *dims;
-    bool quiet, verbose;
+    bool quiet, verbose, seeded; /* seeded: --seed was given */
 };
 extern const struct argp cli_machine_argp, cli_network_argp, cli_common_argp;
 /* A subcommand's parser calls this for keys that are not its own: hands the options to its `children`. */

@@ -62,13 +62,14 @@ static enum weft_status feed(struct weft_sim *sim, const struct weft_program *pr
                              struct weft_diag *diag)
 {
     struct weft_arrays arrays;
+    char said[128];
     enum weft_status status = inputs_load(&arrays, options->inputs, options->input_count, diag);
     if (!status && options->input_count)
         status = inputs_match(&arrays, program, true, diag);
     else if (!status)
-        status = weft_random_inputs(&arrays, program, options->seed, diag);
+        status = inputs_make(&arrays, program, options->seed, said, sizeof said, diag);
     if (!status)
-        status = inputs_write(sim, program, &arrays, diag);
+        status = inputs_write(sim, program, &arrays, !options->input_count, diag);
     weft_arrays_free(&arrays);
     return status;
 }

@@ -1,9 +1,10 @@
 /* cmd_run.c: weft run PROGRAM|NETWORK: its options. The work is run.c's. */
 #include "run.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { KEY_ENGINE = 0x200, KEY_TIMING, KEY_REPORT, KEY_TRACE, KEY_WAVE, KEY_FROM, KEY_TO, KEY_CHECK, KEY_BASELINE, KEY_TECHNOLOGY, KEY_WHAT_IF };
+enum { KEY_ENGINE = 0x200, KEY_TIMING, KEY_REPORT, KEY_TRACE, KEY_WAVE, KEY_FROM, KEY_TO, KEY_CHECK, KEY_CHECK_AT, KEY_BASELINE, KEY_TECHNOLOGY, KEY_WHAT_IF };
 
 static const struct argp_child children[] = {
     {&cli_machine_argp, 0, NULL, 1}, {&cli_network_argp, 0, NULL, 2}, {&cli_common_argp, 0, NULL, 9}, {0}};
@@ -61,6 +62,8 @@ static void agree(const struct run_options *options, struct argp_state *state)
         argp_error(state, "the reference engine keeps no time: --trace needs --engine fast");
     if (options->check && options->engine == WEFT_ENGINE_SYSTEMC)
         argp_error(state, "--check looks into the buffer between two instructions, and the systemc engine runs a program whole: use fast or reference");
+    if (options->check_at && !options->check)
+        argp_error(state, "--check-at is the bar that --check holds values to: give --check too");
     if (options->from_cycle >= options->to_cycle)
         argp_error(state, "--from-cycle must lie before --to-cycle");
     if (options->wave && options->engine != WEFT_ENGINE_SYSTEMC)
@@ -69,6 +72,15 @@ static void agree(const struct run_options *options, struct argp_state *state)
         argp_error(state, "--from-cycle and --to-cycle are a window of --trace FILE or --wave FILE");
     if ((options->text && !options->text_path) + (options->json && !options->json_path) + (options->html && !options->html_path) > 1)
         argp_error(state, "two reports on standard output: give one of them a file, such as --report json=report.json");
+}
+
+static double decibels(const char *text, struct argp_state *state)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || !(value > 0 && value < 1000))
+        argp_error(state, "--check-at takes decibels above 0, such as 20, not '%s'", text);
+    return value;
 }
 
 static error_t parse_values(int key, char *text, struct argp_state *state)
@@ -90,6 +102,9 @@ static error_t parse_values(int key, char *text, struct argp_state *state)
     case KEY_CHECK:
         options->check = true;
         options->check_network = text;
+        return 0;
+    case KEY_CHECK_AT:
+        options->check_at = decibels(text, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -147,6 +162,7 @@ static const struct argp_option options_table[] = {
     {"timing", KEY_TIMING, NULL, 0, "cycles without values: needs no weights and no input", 0},
     {"check", KEY_CHECK, "NETWORK", OPTION_ARG_OPTIONAL,
      "compare every layer with the float network; a PROGRAM needs =NETWORK, the one that it was made from", 0},
+    {"check-at", KEY_CHECK_AT, "DB", 0, "with --check: a value below so many decibels is an error, status 1 (20, and no error)", 0},
     {"report", KEY_REPORT, "KIND[=FILE]", 0, "text, json or html (one page, for a browser), on standard output or into a file; may be repeated (text)", 0},
     {"baseline", KEY_BASELINE, "FILE", 0, "a JSON report of an earlier run, to state the speed-up over it", 0},
     {"technology", KEY_TECHNOLOGY, "NAME|FILE", 0,

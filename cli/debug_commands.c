@@ -127,7 +127,11 @@ static void do_list(struct debug *debug, char **words, int count)
 {
     size_t position = weft_sim_position(debug->sim);
     uint64_t at = position > 5 ? position - 5 : 0;
-    if (count < 2 || number(debug, words[1], &at))
+    if (count >= 2 && !number(debug, words[1], &at))
+        return;
+    if (at >= debug->program->instructions)
+        fprintf(debug->out, "there is no instruction %llu; the last is %zu\n", (unsigned long long)at, debug->program->instructions - 1);
+    else
         debug_list(debug, at, 11);
 }
 

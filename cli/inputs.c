@@ -122,6 +122,66 @@ enum weft_status inputs_match(struct weft_arrays *arrays, const struct weft_prog
     return WEFT_OK;
 }
 
+/* The program's own .data puts something other than zeros where the input lies: *from are the bytes of it that do, from *first of the tensor. */
+static bool is_own(const struct weft_program *program, const struct weft_tensor *tensor, uint64_t *first, const uint8_t **from, uint64_t *count)
+{
+    uint64_t low = tensor->host > program->data_host ? tensor->host : program->data_host;
+    uint64_t end = tensor->host + tensor->bytes, data_end = program->data_host + program->data_bytes, high = end < data_end ? end : data_end;
+    if (!program->data || low >= high)
+        return false;
+    *first = low - tensor->host;
+    *from = program->data + (low - program->data_host);
+    *count = high - low;
+    for (uint64_t i = 0; i < *count; i++)
+        if ((*from)[i])
+            return true;
+    return false;
+}
+
+/* The array that a person would have to give for the same bytes. */
+static enum weft_status take_own(struct weft_array *array, const struct weft_program *program, const struct weft_tensor *tensor, bool *own,
+                                 struct weft_diag *diag)
+{
+    uint64_t first, count;
+    const uint8_t *from;
+    *own = is_own(program, tensor, &first, &from, &count);
+    if (!*own)
+        return WEFT_OK;
+    struct weft_tensor moved = *tensor;
+    struct weft_array taken;
+    uint8_t *span = calloc(1, tensor->bytes);
+    if (!span)
+        return WEFT_NO_MEMORY;
+    memcpy(span + first, from, count);
+    moved.host = 0;
+    enum weft_status status = weft_tensor_unpack(&taken, &moved, span, tensor->bytes, diag);
+    free(span);
+    if (status)
+        return status;
+    free(array->name);
+    free(array->bytes);
+    *array = taken;
+    return WEFT_OK;
+}
+
+enum weft_status inputs_make(struct weft_arrays *out, const struct weft_program *program, uint64_t seed, char *said, size_t size,
+                             struct weft_diag *diag)
+{
+    size_t owned = 0;
+    enum weft_status status = weft_random_inputs(out, program, seed, diag);
+    for (size_t i = 0; i < program->input_count && !status; i++) {
+        bool own = false;
+        struct weft_array *array = array_find(out, program->inputs[i].name);
+        status = array ? take_own(array, program, &program->inputs[i], &own, diag) : WEFT_OK;
+        owned += own;
+    }
+    if (owned == program->input_count)
+        snprintf(said, size, "the program's own data");
+    else
+        snprintf(said, size, "random, seed %llu%s", (unsigned long long)seed, owned ? "; where the program has data of its own, that" : "");
+    return status;
+}
+
 /* Only the bytes that the tensor spans are touched: what lies around them is the program's. */
 static enum weft_status write_one(struct weft_sim *sim, const struct weft_tensor *tensor, const struct weft_array *array,
                                   struct weft_diag *diag)
@@ -142,11 +202,15 @@ static enum weft_status write_one(struct weft_sim *sim, const struct weft_tensor
     return status;
 }
 
-enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *program, const struct weft_arrays *arrays,
+enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *program, const struct weft_arrays *arrays, bool made,
                               struct weft_diag *diag)
 {
     enum weft_status status = WEFT_OK;
+    uint64_t first, count;
+    const uint8_t *from;
     for (size_t i = 0; i < program->input_count && !status; i++) {
+        if (made && is_own(program, &program->inputs[i], &first, &from, &count))
+            continue;
         const struct weft_array *array = array_find(arrays, program->inputs[i].name);
         status =
             array ? write_one(sim, &program->inputs[i], array, diag) : weft_error(diag, "input '%s' is not given", program->inputs[i].name);

@@ -10,8 +10,11 @@ enum weft_status inputs_load(struct weft_arrays *out, const char *const *paths, 
 /* Gives each input of the program its array: by name, or, for arrays without one that fits, in the order given. The arrays take the
  * inputs' names. `strict`: an array that is left over is an error (else it may have been a constant of the network). */
 enum weft_status inputs_match(struct weft_arrays *arrays, const struct weft_program *program, bool strict, struct weft_diag *diag);
-/* Packs the arrays, matched, into host memory. */
-enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *program, const struct weft_arrays *arrays,
+/* Seeded random arrays; for an input that the program's own .data fills in, what that is. `said` says which. */
+enum weft_status inputs_make(struct weft_arrays *out, const struct weft_program *program, uint64_t seed, char *said, size_t size,
+                             struct weft_diag *diag);
+/* Packs the arrays, matched, into host memory. `made` by inputs_make: what the program's .data fills in is left as it is. */
+enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *program, const struct weft_arrays *arrays, bool made,
                               struct weft_diag *diag);
 /* The program's outputs as the network would give them. Free with weft_arrays_free. */
 enum weft_status outputs_read(struct weft_arrays *out, const struct weft_sim *sim, const struct weft_program *program,

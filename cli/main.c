@@ -1,8 +1,11 @@
 /* main.c: the command `weft`: finds the subcommand and nothing else. */
 #include "cli.h"
 
+#include <errno.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *argp_program_version = "weft " WEFT_VERSION;
 
@@ -58,9 +61,22 @@ static int run(const struct cli_command *command, int argc, char **argv)
     argv[0] = name;
     return command->run(argc, argv);
 }
+/* What was printed may still fail to arrive (a full disk): nobody else looks, and --help leaves by exit. A descriptor that was never open
+ * and never written to is no failure. */
+static void close_output(void)
+{
+    bool failed = ferror(stdout) != 0, pending = __fpending(stdout) != 0;
+    if (fclose(stdout) == 0 ? !failed : !failed && errno == EBADF && !pending)
+        return;
+    fprintf(stderr, "weft: standard output: cannot be written: %s\n", failed ? "not all of it arrived" : strerror(errno));
+    fflush(stderr);
+    _exit(CLI_FAILED);
+}
+
 
 int main(int argc, char **argv)
 {
+    atexit(close_output);
     argp_err_exit_status = CLI_USAGE;
     if (argc < 2) {
         help(stderr);

@@ -142,6 +142,7 @@ static error_t parse_network(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_SEED:
         compile->seed = cli_number(state, "--seed", text, 0, UINT64_MAX);
+        options->seeded = true;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -49,19 +49,50 @@ static enum weft_status load_network(struct run *run, const char *name)
     return status;
 }
 
+/* What a program has settled already, or this run makes no use of. The network of --check and --what-if may need the first two to be read,
+ * and that of --what-if, which is compiled again, all but the last two. */
+static const char *meaningless_option(const struct run_options *o)
+{
+    const struct weft_compile_options *c = &o->common.compile;
+    if (!o->check_network && !o->what_if_network && (c->batch || c->dim_count))
+        return c->batch ? "--batch" : "--dim";
+    if (!o->what_if && (c->format || c->calibration || c->range))
+        return c->format ? "--format" : c->calibration ? "--calibration" : "--range";
+    if (c->dump_after)
+        return "--dump-after";
+    return o->common.seeded && (o->input_count || o->timing) ? "--seed" : NULL;
+}
+
+/* With --batch only where the network's own shapes are not the program's: a first dimension need not be a batch. */
+static enum weft_status load_counterpart(struct run *run, const char *name)
+{
+    struct weft_compile_options *c = &run->options->common.compile;
+    enum weft_status status = load_network(run, name);
+    if (status || c->batch || weft_network_takes(run->network, run->program))
+        return status;
+    weft_network_free(run->network);
+    run->network = NULL;
+    c->batch = (int64_t)(run->program->batch ? run->program->batch : 1);
+    return load_network(run, name);
+}
+
 static enum weft_status load_program(struct run *run)
 {
     struct run_options *o = run->options;
+    const char *meaningless = meaningless_option(o);
     if (o->common.machine || o->common.set_count)
         return weft_error(run->diag, "%s: a program carries its machine; -m and --set are for a network", o->subject);
+    if (meaningless && !strcmp(meaningless, "--seed"))
+        return weft_error(run->diag, "%s: --seed is for random input, and %s", o->subject, o->timing ? "--timing needs none" : "-i gives the input");
+    if (meaningless)
+        return weft_error(run->diag, "%s: a program is compiled already; %s is for a network", o->subject, meaningless);
     if (o->check && !o->check_network)
         return weft_error(run->diag, "%s: --check of a program needs the network that it was made from: --check=NETWORK", o->subject);
     if (o->what_if && !o->what_if_network && !o->check_network)
         return weft_error(run->diag, "%s: --what-if of a program needs the network that it was made from: --what-if=NETWORK", o->subject);
     enum weft_status status = weft_program_load(&run->program, o->subject, run->diag);
-    if (!status && o->common.compile.batch == 0)
-        o->common.compile.batch = (int64_t)(run->program->batch ? run->program->batch : 1);
-    return !status && o->check ? load_network(run, o->check_network) : status;
+    const char *counterpart = o->check_network ? o->check_network : o->what_if_network;
+    return !status && counterpart ? load_counterpart(run, counterpart) : status;
 }
 
 static enum weft_status compile_network(struct run *run)
@@ -120,8 +151,7 @@ static enum weft_status choose_inputs(struct run *run)
         snprintf(run->said_inputs, sizeof run->said_inputs, "%s%s", o->inputs[0], o->input_count > 1 ? " and more" : "");
         return inputs_match(&run->inputs, run->program, !run->compiled, run->diag);
     }
-    snprintf(run->said_inputs, sizeof run->said_inputs, "random, seed %llu", (unsigned long long)o->common.compile.seed);
-    return weft_random_inputs(&run->inputs, run->program, o->common.compile.seed, run->diag);
+    return inputs_make(&run->inputs, run->program, o->common.compile.seed, run->said_inputs, sizeof run->said_inputs, run->diag);
 }
 
 /* Before the work, so that a long run does not end in a refusal. */
@@ -177,7 +207,7 @@ static enum weft_status simulate(struct run *run)
 {
     enum weft_status status = create_sim(run);
     if (!status && !run->options->timing)
-        status = inputs_write(run->sim, run->program, &run->inputs, run->diag);
+        status = inputs_write(run->sim, run->program, &run->inputs, !run->options->input_count, run->diag);
     if (status)
         return status;
     struct timespec start;
@@ -260,6 +290,20 @@ static enum weft_status write_whole(struct run *run, const struct weft_report_in
     return status;
 }
 
+static enum weft_status judge(struct run *run, const struct weft_report_input *input)
+{
+    const struct weft_accuracy *departs = weft_accuracy_departure(input);
+    const char *subject = run->options->subject;
+    if (!input->accuracy_count)
+        return weft_error(run->diag, "%s: --check-at=%g: the program keeps no value that could be compared", subject, run->options->check_at);
+    if (!departs)
+        return WEFT_OK;
+    if (departs->sqnr_db != departs->sqnr_db)
+        return weft_error(run->diag, "%s: value %s is not finite; --check-at=%g asks for that many dB", subject, departs->name, run->options->check_at);
+    return weft_error(run->diag, "%s: value %s is at %.1f dB; --check-at=%g asks for more", subject, departs->name, departs->sqnr_db,
+                      run->options->check_at);
+}
+
 static enum weft_status report(struct run *run)
 {
     struct run_options *o = run->options;
@@ -276,6 +320,7 @@ static enum weft_status report(struct run *run)
         .layers = run->layers,
         .accuracy = run->check.items,
         .accuracy_count = run->check.count,
+        .accuracy_db = o->check_at,
         .baseline = o->baseline ? &run->baseline : NULL,
         .what_if = o->what_if ? run->what_if : NULL,
         .technology = run->has_technology ? &run->technology : NULL,
@@ -287,8 +332,8 @@ static enum weft_status report(struct run *run)
         status = write_whole(run, &input, o->json_path, weft_report_json);
     if (!status && o->html)
         status = write_whole(run, &input, o->html_path, weft_report_html);
-    if (!status && (fflush(stdout) || ferror(stdout)))
-        status = weft_error(run->diag, "standard output: the report could not be written");
+    if (!status && o->check_at)
+        status = judge(run, &input);
     return status;
 }
 

@@ -18,6 +18,7 @@ struct run_options {
     bool check, timing, what_if;
     enum weft_engine engine;
     uint64_t from_cycle, to_cycle;
+    double check_at;                   /* dB; 0: not given */
     bool text, json, html;                         /* reports asked for */
     const char *text_path, *json_path, *html_path; /* NULL: standard output */
 };

@@ -248,7 +248,7 @@ static void a_session_of_the_debugger_is_a_file(void **state)
 {
     (void)state;
     write_text("session", "# a remark\nbreak 6\nbreak write ub 31\ncontinue\nprint acc 0 2\nregisters p0\nstep\nprint ub 16 4 "
-                          "s8\ncontinue\nstep\nfly\nprint ub 99999999 1\n");
+                          "s8\ncontinue\nstep\nfly\nlist 9999999\nprint ub 99999999 1\n");
     const char *const lines[] = {"debug tile.tpu < session", "debug tile.tpu --engine fast < session"};
     for (int i = 0; i < 2; i++) {
         succeeds(lines[i]);
@@ -261,6 +261,7 @@ static void a_session_of_the_debugger_is_a_file(void **state)
         says(out, "halted after 9 instructions");
         says(out, "the program has ended");
         says(out, "there is no command 'fly'");
+        says(out, "there is no instruction 9999999; the last is 8");
         says(out, "address 99999999 is out of range");
     }
 }
@@ -357,6 +358,81 @@ static void energy_is_told_of_a_technology_that_is_known(void **state)
     refuses("run tile.tpu --timing --technology tile.yaml", 1, "tile.yaml: cannot be read");
 }
 
+/* docs/assembly.md's walk: row 0 of C is 1 x 1, 2 x 2, 3 x 3, and 1 + 2 + 3 + 4. */
+static void inputs_that_the_program_fills_in_stay(void **state)
+{
+    (void)state;
+    succeeds("asm " SOURCE_DIR "/asm/examples/matmul4x4.s -q -o mm.tpu");
+    succeeds("run mm.tpu -o mm.npy");
+    says(out, "the program's own data");
+    struct weft_arrays arrays;
+    assert_int_equal(weft_arrays_load(&arrays, "mm.npy", NULL), WEFT_OK);
+    const int32_t row0[4] = {1, 4, 9, 10};
+    assert_memory_equal(arrays.items[0].bytes, row0, sizeof row0);
+    weft_arrays_free(&arrays);
+    uint8_t ones[16];
+    memset(ones, 1, sizeof ones);
+    char name[] = "a";
+    struct weft_array array = {.name = name, .element = "uint8", .rank = 2, .dims = {4, 4}, .bytes = ones, .size = sizeof ones};
+    assert_int_equal(weft_arrays_store(&(struct weft_arrays){&array, 1}, "ones.npy", NULL), WEFT_OK);
+    succeeds("run mm.tpu -q -i ones.npy -o mm.npy");
+    assert_int_equal(weft_arrays_load(&arrays, "mm.npy", NULL), WEFT_OK);
+    const int32_t columns[4] = {1, 2, 3, 4};
+    assert_memory_equal(arrays.items[0].bytes, columns, sizeof columns);
+    weft_arrays_free(&arrays);
+}
+
+/* What cannot be printed is an error, whoever prints. */
+static void standard_output_that_is_full_is_an_error(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"models", "--help", "help run", "--version", "machines tiny", "disasm tile.tpu", "doctor",
+                                        "run tile.tpu --timing", "debug tile.tpu <list"};
+    write_text("list", "list\n");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char line[1024];
+        snprintf(line, sizeof line, "'%s' %s >/dev/full 2>.err", WEFT_COMMAND, lines[i]);
+        int status = system(line);
+        read_text(err, sizeof err, ".err");
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 1);
+        says(err, "standard output: cannot be written");
+    }
+}
+
+static void a_program_refuses_the_options_of_networks(void **state)
+{
+    (void)state;
+    static const char *const options[] = {"--batch 3", "--dim n=3", "--format int8", "--calibration x.npy", "--range mse", "--seed 1 --timing"};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "run tile.tpu %s", options[i]);
+        refuses(line, 1, i < 5 ? "is for a network" : "--seed is for random input");
+    }
+    succeeds("run tile.tpu -q --seed 1");
+}
+
+/* z's and w's first dimensions are no batches. */
+static const char sum3[] = "<ir_version: 8, opset_import: [\"\" : 17]>\n"
+                           "sum3 (float[2,3,4] x, float[3,1] z, float[1] w) => (float[2,3,4] y)\n{\n    y = Sum(x, z, w)\n}\n";
+static const char softmax[] = "<ir_version: 8, opset_import: [\"\" : 11]>\n"
+                              "soft (float[2,3,4] x) => (float[2,3,4] y)\n{\n    y = Softmax<axis = 1>(x)\n}\n";
+
+static void a_program_is_checked_by_its_network(void **state)
+{
+    (void)state;
+    write_text("sum3.onnxtxt", sum3);
+    succeeds("compile sum3.onnxtxt -q -m tiny -o sum3.tpu");
+    succeeds("run sum3.tpu -q --check=sum3.onnxtxt --check-at=20");
+    write_text("soft.onnxtxt", softmax); /* of several core operators, each with a value of its own name */
+    succeeds("run soft.onnxtxt -q --check --check-at=20");
+    succeeds("run small.onnxtxt -m tiny --calibration three.npy -i three.npy --check --check-at=10 -q");
+    assert_string_equal(out, "");
+    refuses("run small.onnxtxt -m tiny --calibration three.npy -i three.npy --check --check-at=300 -q", 1, "--check-at=300 asks for more");
+    refuses("run small.onnxtxt --check-at=3", 2, "give --check too");
+    refuses("run small.onnxtxt --check --check-at=x", 2, "takes decibels");
+}
+
 static double speedup_of(json_t *report, const char *twice)
 {
     size_t i;
@@ -444,6 +520,10 @@ int main(void)
         cmocka_unit_test(what_if_tells_what_would_help),
         cmocka_unit_test(a_speed_up_is_stated_over_a_baseline),
         cmocka_unit_test(a_network_runs_and_is_checked),
+        cmocka_unit_test(a_program_is_checked_by_its_network),
+        cmocka_unit_test(a_program_refuses_the_options_of_networks),
+        cmocka_unit_test(inputs_that_the_program_fills_in_stay),
+        cmocka_unit_test(standard_output_that_is_full_is_an_error),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -80,6 +80,26 @@ static uint64_t node_weights(const struct graph *graph, const struct node *node,
     return weights;
 }
 
+static bool same_dims(const struct shape *shape, const struct weft_tensor *tensor)
+{
+    bool same = shape->rank == tensor->rank;
+    for (unsigned d = 0; same && d < shape->rank; d++)
+        same = (uint64_t)shape->dims[d] == tensor->dims[d];
+    return same;
+}
+
+bool weft_network_takes(const struct weft_network *network, const struct weft_program *program)
+{
+    const struct graph *graph = network->graph;
+    size_t taken = 0;
+    for (size_t i = 0; i < program->input_count; i++)
+        for (unsigned k = 0; k < (unsigned)graph->input_count; k++) {
+            const struct value *input = &graph->values[graph->inputs[k]];
+            taken += !strcmp(input->name, program->inputs[i].name) && same_dims(&input->shape, &program->inputs[i]);
+        }
+    return taken == program->input_count;
+}
+
 struct weft_network_summary weft_network_summary(const struct weft_network *network)
 {
     const struct graph *graph = network->graph;

@@ -34,6 +34,8 @@ struct weft_network; /* a network that was read, checked and brought to core ope
 enum weft_status weft_network_load(struct weft_network **out, const char *path, const struct weft_compile_options *options, struct weft_diag *diag);
 void weft_network_free(struct weft_network *network);
 
+bool weft_network_takes(const struct weft_network *network, const struct weft_program *program); /* its inputs have the program's names and shapes */
+
 struct weft_network_summary { uint64_t macs, weights /* elements */, nodes; };
 struct weft_network_summary weft_network_summary(const struct weft_network *network);
 size_t weft_network_node(const struct weft_network *network, size_t index, char *out, size_t size); /* "conv1 Conv -> conv"; returns the count of nodes */

@@ -160,8 +160,8 @@ static json_t *accuracy_object(const struct weft_report_input *in)
                                                 count(a->elements), "sqnr_db", figure(a->sqnr_db), "max_error", figure(a->max_error),
                                                 "equal", isinf(a->sqnr_db) && a->sqnr_db > 0));
     }
-    const struct weft_accuracy *departs = report_departure(in);
-    return json_pack("{so so so}", "threshold_db", json_real(WEFT_ACCURACY_DB), "departs", text(departs ? departs->name : NULL), "values",
+    const struct weft_accuracy *departs = weft_accuracy_departure(in);
+    return json_pack("{so so so}", "threshold_db", json_real(weft_accuracy_threshold(in)), "departs", text(departs ? departs->name : NULL), "values",
                      values);
 }
 

@@ -26,8 +26,6 @@ uint64_t report_macs(const struct weft_report_input *input, bool *counted);
 uint64_t report_batch(const struct weft_program *program);
 double report_inferences_per_second(const struct weft_report_input *input, const struct weft_figures *figures);
 void report_layer_figures(struct weft_figures *out, const struct weft_report_input *input, size_t layer);
-/* First layer, in order of the program, under WEFT_ACCURACY_DB; NULL: none. */
-const struct weft_accuracy *report_departure(const struct weft_report_input *input);
 const char *report_engine_name(enum weft_engine engine);
 
 enum { REPORT_NUMBER = 32 };

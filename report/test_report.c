@@ -223,13 +223,15 @@ static void text_names_where_the_network_departs(void **state)
     (void)state;
     struct weft_program program = program_of(2);
     struct weft_report_input input = input_of(&program);
-    const struct weft_accuracy values[3] = {{"a", 0, 10, 30.5, 0.1}, {"b", 1, 10, 19.9, 0.2}, {"c", 1, 10, INFINITY, 0}};
+    const struct weft_accuracy values[4] = {{"a", 0, 10, 30.5, 0.1}, {"b", 1, 10, 19.9, 0.2}, {"c", 1, 10, INFINITY, 0}, {"d", 1, 10, NAN, NAN}};
     input.accuracy = values;
-    input.accuracy_count = 3;
+    input.accuracy_count = 4;
     char *text = text_of(&input);
     assert_says(text, "30.5 dB");
     assert_says(text, "equal");
     assert_says(text, "first below 20 dB: b");
+    assert_says(text, "  not finite");
+    assert_null(strstr(text, "nan"));
     free(text);
 }
 

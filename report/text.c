@@ -244,6 +244,8 @@ static void print_value(FILE *out, const struct weft_accuracy *a)
 {
     if (isinf(a->sqnr_db) && a->sqnr_db > 0)
         fprintf(out, "  %-40.40s%12s%16s\n", a->name, "equal", "0");
+    else if (isnan(a->sqnr_db))
+        fprintf(out, "  %-40.40s%12s%16s\n", a->name, "not finite", "");
     else
         fprintf(out, "  %-40.40s%9.1f dB%16.4g\n", a->name, a->sqnr_db, a->max_error);
 }
@@ -283,11 +285,11 @@ static void print_accuracy(FILE *out, const struct weft_report_input *in)
         fprintf(out, "  and the last one\n");
         print_value(out, &in->accuracy[in->accuracy_count - 1]);
     }
-    const struct weft_accuracy *departs = report_departure(in);
+    const struct weft_accuracy *departs = weft_accuracy_departure(in);
     if (departs)
-        fprintf(out, "  first below %.0f dB: %s\n", WEFT_ACCURACY_DB, departs->name);
+        fprintf(out, "  first below %g dB: %s\n", weft_accuracy_threshold(in), departs->name);
     else
-        fprintf(out, "  every value compared is at %.0f dB or better\n", WEFT_ACCURACY_DB);
+        fprintf(out, "  every value compared is at %g dB or better\n", weft_accuracy_threshold(in));
 }
 
 void weft_report_text(FILE *out, const struct weft_report_input *in)
