@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend.h"
 #include "import.h"
 #include "passes.h"
 
@@ -17,10 +18,15 @@ enum weft_status weft_network_load(struct weft_network **out, const char *path, 
         pthread_mutex_init(&network->making, NULL);
     if (network && !(network->path = strdup(path)))
         status = WEFT_NO_MEMORY;
+    bool whole = true;
     if (!status)
-        status = import_network(&network->graph, path, options, diag);
+        status = import_what_can(&network->graph, &whole, path, options, diag);
     if (!status)
-        status = passes_run(network->graph, options ? options->dump_after : NULL, options ? options->dump : NULL, diag);
+        status = passes_run(network->graph, options && whole ? options->dump_after : NULL, options ? options->dump : NULL, diag);
+    if (!status && !whole) {
+        backend_refusals(network->graph, diag); /* of a whole network weft_compile says it */
+        status = WEFT_ERROR;
+    }
     if (status)
         weft_network_free(network);
     else

@@ -67,26 +67,6 @@ static enum weft_status place_buffers(struct backend *b)
     return WEFT_ERROR;
 }
 
-static enum weft_status check_types(struct backend *b)
-{
-    enum weft_status status = WEFT_OK;
-    for (unsigned i = 0; i < b->graph->input_count; i++) {
-        const struct value *v = &b->graph->values[b->graph->inputs[i]];
-        enum element e = v->element;
-        if (graph_uses(b->graph, b->graph->inputs[i]) && e != ELEMENT_F32 && e != ELEMENT_U8 && e != ELEMENT_S8 && e != ELEMENT_S32)
-            status = weft_error(b->diag, "%s: input '%s' has type %s; the machine takes float32, uint8, int8 and int32", b->graph->name, v->name,
-                                element_name(e));
-    }
-    for (int i = 0; i < b->graph->node_count; i++) {
-        const struct node *n = &b->graph->nodes[i];
-        for (unsigned k = 0; !n->dead && k < n->output_count; k++)
-            if (shape_count(&b->graph->values[n->outputs[k]].shape) == 0)
-                status = weft_error(b->diag, "%s: node %s (%s): its result '%s' has no elements", b->graph->name, n->name,
-                                    n->onnx_type ? n->onnx_type : core_op_name(n->op), b->graph->values[n->outputs[k]].name);
-    }
-    return status;
-}
-
 /* A layer's activations enter the array in a format that the machine multiplies. */
 static enum weft_status check_formats(const struct backend *b)
 {
@@ -104,9 +84,7 @@ static enum weft_status check_formats(const struct backend *b)
 
 static enum weft_status run_stages(struct backend *b)
 {
-    enum weft_status status = check_types(b);
-    if (!status)
-        status = backend_fuse(b);
+    enum weft_status status = backend_fuse(b);
     progress(b, "calibrating", 0.1);
     if (!status)
         status = backend_calibrate(b);

@@ -365,11 +365,11 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
 enum weft_status backend_fuse(struct backend *b)
 {
     bool *taken = calloc((size_t)b->graph->node_count + 1, sizeof *taken);
-    enum weft_status status = taken ? WEFT_OK : WEFT_NO_MEMORY;
+    enum weft_status status = taken ? backend_check(b) : WEFT_NO_MEMORY;
     for (int i = 0; taken && i < b->graph->node_count; i++) {
         enum weft_status s = taken[i] || b->graph->nodes[i].dead ? WEFT_OK : fuse_node(b, i, taken);
         status = s ? s : status; /* go on: all that is not supported is named at once */
     }
     free(taken);
-    return status;
+    return status || !b->machine ? status : backend_refuse_sizes(b);
 }

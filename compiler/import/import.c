@@ -174,6 +174,7 @@ static const char *type_kind(const Onnx__TypeProto *type)
 static bool resolve_type(struct lower *l, const char *name, const Onnx__TypeProto *type, enum element *element, struct shape *shape)
 {
     int64_t count;
+    char dims[160];
     bool fine = true;
     if (!type || type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
         return FAIL("%s: input %s is %s; tensors are supported", l->path, name, type_kind(type)), false;
@@ -192,6 +193,10 @@ static bool resolve_type(struct lower *l, const char *name, const Onnx__TypeProt
         fine &= resolve_dim(l, name, i, tensor->shape->dim[i], &shape->dims[i]);
     if (fine && !shape_fits(shape, &count))
         return FAIL("%s: input %s has too many elements", l->path, name), false;
+    if (fine && count > LOWER_VALUE_MAX)
+        return FAIL("%s: input %s is %s, %lld elements; at most %lld are supported", l->path, name, shape_text(shape, dims),
+                    (long long)count, (long long)LOWER_VALUE_MAX),
+               false;
     return fine;
 }
 
@@ -342,7 +347,27 @@ static enum weft_status import_graph(struct lower *l, struct scope *scope)
     return add_outputs(l, scope);
 }
 
-static enum weft_status import_onnx(struct graph *graph, const char *path, const struct weft_compile_options *options,
+/* Where nodes were refused, what nobody reads any more leaves the network, so that it is still looked at. */
+static enum weft_status keep_loose_ends(struct graph *graph)
+{
+    bool *read = calloc((size_t)graph->value_count + 1, sizeof *read);
+    int *outputs = realloc(graph->outputs, ((size_t)graph->value_count + 1) * sizeof *outputs);
+    if (outputs)
+        graph->outputs = outputs;
+    for (int i = 0; read && i < graph->node_count; i++)
+        for (unsigned k = 0; k < graph->nodes[i].input_count; k++)
+            if (graph->nodes[i].inputs[k] != GRAPH_NONE)
+                read[graph->nodes[i].inputs[k]] = true;
+    for (unsigned k = 0; read && k < graph->output_count; k++)
+        read[graph->outputs[k]] = true;
+    for (int i = 0; read && outputs && i < graph->value_count; i++)
+        if (!read[i] && graph->values[i].producer != GRAPH_NONE)
+            graph->outputs[graph->output_count++] = i;
+    free(read);
+    return read && outputs ? WEFT_OK : WEFT_NO_MEMORY;
+}
+
+static enum weft_status import_onnx(struct graph *graph, bool *whole, const char *path, const struct weft_compile_options *options,
                                     struct weft_diag *diag)
 {
     struct lower l = {.graph = graph, .options = options, .diag = diag, .path = path, .file_batch = 1, .batch = 1};
@@ -360,7 +385,8 @@ static enum weft_status import_onnx(struct graph *graph, const char *path, const
     for (size_t i = 0; l.function_keys && l.function_keys[i]; i++)
         free(l.function_keys[i]);
     free(l.function_keys);
-    return status ? status : l.refusals ? WEFT_ERROR : WEFT_OK;
+    *whole = !l.refusals;
+    return status || *whole ? status : keep_loose_ends(graph);
 }
 
 static bool is_csv(const char *path)
@@ -369,10 +395,13 @@ static bool is_csv(const char *path)
     return dot && !strcasecmp(dot, ".csv");
 }
 
-enum weft_status import_network(struct graph **out, const char *path, const struct weft_compile_options *options, struct weft_diag *diag)
+enum weft_status import_what_can(struct graph **out, bool *whole, const char *path, const struct weft_compile_options *options,
+                                 struct weft_diag *diag)
 {
     static const struct weft_compile_options none = {0};
     struct graph *graph;
+    *out = NULL;
+    *whole = true;
     if (graph_create(&graph))
         return WEFT_NO_MEMORY;
     if (!options)
@@ -382,15 +411,28 @@ enum weft_status import_network(struct graph **out, const char *path, const stru
     graph->name = strdup(slash ? slash + 1 : path);
     enum weft_status status = !graph->name   ? WEFT_NO_MEMORY
                               : is_csv(path) ? scalesim_load(graph, path, options, diag)
-                                             : import_onnx(graph, path, options, diag);
+                                             : import_onnx(graph, whole, path, options, diag);
     if (!status)
         status = graph_sort(graph, diag);
     if (!status)
         graph_sweep(graph);
     if (!status)
         status = graph_verify(graph, diag);
+    if (!status && !graph->timing_only)
+        status = import_sizes(graph, path, diag);
     if (status)
         graph_free(graph);
     *out = status ? NULL : graph;
     return status;
+}
+
+enum weft_status import_network(struct graph **out, const char *path, const struct weft_compile_options *options, struct weft_diag *diag)
+{
+    bool whole;
+    enum weft_status status = import_what_can(out, &whole, path, options, diag);
+    if (status || whole)
+        return status;
+    graph_free(*out);
+    *out = NULL;
+    return WEFT_ERROR;
 }

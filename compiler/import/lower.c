@@ -287,6 +287,14 @@ const char *shape_text(const struct shape *shape, char out[160])
 
 /* --- outputs ----------------------------------------------------------------------------------------------------------- */
 
+static bool fits_memory(struct lower *l, const struct shape *shape, int64_t count, bool constant)
+{
+    int64_t most = constant ? LOWER_CONSTANT_MAX : LOWER_VALUE_MAX;
+    char text[160];
+    return count <= most || lower_refuse(l, "the %s is %s, %lld elements; at most %lld are supported", constant ? "constant" : "result",
+                                         shape_text(shape, text), (long long)count, (long long)most);
+}
+
 static int add_value(struct lower *l, enum element element, const struct shape *shape)
 {
     char name[512];
@@ -295,6 +303,8 @@ static int add_value(struct lower *l, enum element element, const struct shape *
         lower_refuse(l, "the result has too many elements");
         return LOWER_POISON;
     }
+    if (!fits_memory(l, shape, count, false))
+        return LOWER_POISON;
     snprintf(name, sizeof name, "%s/%u", l->name, l->made); /* results get their own names later */
     l->made++;
     int id = graph_add_value(l->graph, name, element, shape);
@@ -356,6 +366,16 @@ static int fold(struct lower *l, const struct node *node, enum element element, 
     return id;
 }
 
+/* A result that only constants make is one itself, with their limit. */
+static bool constant_result(struct lower *l, const int *inputs, unsigned count, const struct shape *shape)
+{
+    int64_t elements;
+    for (unsigned i = 0; i < count; i++)
+        if (inputs[i] != GRAPH_NONE && !value_is_constant(&l->graph->values[inputs[i]]))
+            return true;
+    return !shape_fits(shape, &elements) || fits_memory(l, shape, elements, true);
+}
+
 int lower_emit(struct lower *l, enum core_op op, const int *inputs, unsigned count, const struct attributes *at, enum element element,
                const struct shape *shape)
 {
@@ -376,6 +396,8 @@ int lower_emit(struct lower *l, enum core_op op, const int *inputs, unsigned cou
                             .at = *at};
         return fold(l, &node, element, shape);
     }
+    if (!constant_result(l, inputs, count, shape))
+        return LOWER_POISON;
     int value = add_value(l, element, shape);
     int node = value < 0 ? GRAPH_NONE : graph_add_node(l->graph, op, l->name, l->proto->op_type, inputs, count);
     if (node == GRAPH_NONE) {
@@ -407,6 +429,9 @@ int lower_scalar(struct lower *l, enum element element, double number)
 
 int lower_rule(struct lower *l, enum contents rule, enum element element, const struct shape *shape)
 {
+    int64_t count;
+    if (shape_fits(shape, &count) && !fits_memory(l, shape, count, true))
+        return LOWER_POISON;
     int id = add_value(l, element, shape);
     if (id >= 0)
         l->graph->values[id].contents = rule;

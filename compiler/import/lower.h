@@ -13,6 +13,8 @@
 
 enum { LOWER_POISON = -2, LOWER_SPLITS_MAX = 64, IMPORT_OPSET_FIRST = 1, IMPORT_OPSET_LAST = 18 };
 
+static const int64_t LOWER_VALUE_MAX = (int64_t)1 << 31, LOWER_CONSTANT_MAX = (int64_t)1 << 30; /* elements */
+
 struct scope { /* the graph, or one call of a function */
     const struct scope *caller;
     const Onnx__NodeProto *call; /* where attribute references lead; NULL in the graph */

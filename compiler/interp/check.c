@@ -62,6 +62,8 @@ static enum weft_status bind_inputs(struct tensor *out, const struct graph *grap
     return WEFT_OK;
 }
 
+enum { ALL_VALUES_MAX_GIB = 16 };
+
 /* --- values -------------------------------------------------------------------------------------------------------------- */
 
 /* The graph may have grown since: floats belong to the run that they were made from. */
@@ -89,12 +91,30 @@ static enum weft_status run_network(struct weft_network *network, const struct t
     return WEFT_NO_MEMORY;
 }
 
+/* Every value is kept, so that each can be asked for. */
+static enum weft_status check_room(const struct graph *graph, struct weft_diag *diag)
+{
+    uint64_t bytes = 0;
+    for (int i = 0; i < graph->node_count; i++)
+        for (unsigned k = 0; k < graph->nodes[i].output_count; k++) {
+            const struct value *value = &graph->values[graph->nodes[i].outputs[k]];
+            bytes += (uint64_t)shape_count(&value->shape) * element_bytes(value->element);
+        }
+    if (bytes <= (uint64_t)ALL_VALUES_MAX_GIB << 30)
+        return WEFT_OK;
+    return weft_error(diag, "%s: its values take %llu bytes as floats; at most %d GiB are supported: give a smaller --batch",
+                      graph->name, (unsigned long long)bytes, ALL_VALUES_MAX_GIB);
+}
+
 enum weft_status weft_network_interpret(struct weft_network *network, const struct weft_arrays *inputs, struct weft_diag *diag)
 {
     struct graph *graph = network->graph;
     if (graph->weights_absent || graph->timing_only)
         return weft_error(diag, "%s: the network has no weights to compute with (%s)", network->path ? network->path : "network",
                           graph->weights_absent ? "a topology" : "read for timing only");
+    enum weft_status fits = check_room(graph, diag);
+    if (fits)
+        return fits;
     forget(network);
     struct tensor *bound = calloc(graph->input_count + 1, sizeof *bound);
     enum weft_status status = bound ? bind_inputs(bound, graph, inputs, diag) : WEFT_NO_MEMORY;
