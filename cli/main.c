@@ -61,6 +61,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
     argv[0] = name;
     return command->run(argc, argv);
 }
+
 /* What was printed may still fail to arrive (a full disk): nobody else looks, and --help leaves by exit. A descriptor that was never open
  * and never written to is no failure. */
 static void close_output(void)
@@ -73,11 +74,10 @@ static void close_output(void)
     _exit(CLI_FAILED);
 }
 
-
 int main(int argc, char **argv)
 {
-    atexit(close_output);
     argp_err_exit_status = CLI_USAGE;
+    atexit(close_output);
     if (argc < 2) {
         help(stderr);
         return CLI_USAGE;
