@@ -16,6 +16,7 @@ static void free_layer(struct layer *l)
         free(l->m->tile_ids);
         free(l->m);
     }
+    free(l->input_offsets);
     free(l->name);
 }
 
@@ -144,8 +145,6 @@ static enum weft_status reload(struct graph **out, const struct weft_network *ne
     enum weft_status status = import_network(out, network->path, &options, b->diag);
     if (!status)
         status = passes_run(*out, NULL, NULL, b->diag);
-    if (!status && !every_first_dimension_is(*out, batch))
-        status = WEFT_ERROR;
     return status;
 }
 
@@ -167,6 +166,10 @@ static enum weft_status in_parts(struct weft_program **out, const struct weft_ne
             continue; /* far from fitting */
         struct backend b = {.machine = whole->machine, .options = whole->options, .diag = whole->diag, .repeats = batch / part};
         enum weft_status status = reload(&b.graph, network, whole, part);
+        if (!status && !every_first_dimension_is(b.graph, part)) {
+            graph_free(b.graph);
+            break; /* that dimension was no batch */
+        }
         if (!status)
             status = attempt(out, &b);
         bool again = b.too_big != 0;
@@ -176,9 +179,11 @@ static enum weft_status in_parts(struct weft_program **out, const struct weft_ne
         if (!again)
             return status;
     }
-    return weft_error(whole->diag, "%s: its values need %llu bytes of unified buffer for one inference; machine %s has %llu; try "
-                      "--set unified_buffer.bytes=%llu", whole->graph->name, (unsigned long long)whole->too_big, whole->machine->name,
-                      (unsigned long long)whole->machine->ub_bytes, (unsigned long long)whole->too_big);
+    return weft_error(whole->diag, "%s: its values need %llu bytes of unified buffer%s; machine %s has %llu; try --set unified_buffer.bytes=%llu%s",
+                      whole->graph->name, (unsigned long long)whole->too_big,
+                      part > 0 ? " (inputs and outputs do not all begin with the batch, so it cannot run in parts)" : " for one inference",
+                      whole->machine->name, (unsigned long long)whole->machine->ub_bytes, (unsigned long long)whole->too_big,
+                      part > 0 ? " or a smaller --batch" : "");
 }
 
 /* Weights by rule are made once for all compilations and for the interpreter, which would each make them again. */
