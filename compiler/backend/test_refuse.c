@@ -141,7 +141,7 @@ static void too_large_a_batch(void **state)
 {
     struct caught c = try_text(HEAD "m (float[N, 784] x) => (float[N, 10] y) { w = RandomNormal <shape = [784, 2048]> () a = MatMul (x, w)\n"
                                "r = Relu (a) v = RandomNormal <shape = [2048, 10]> () y = MatMul (r, v) }", 1000000, false);
-    says(&c, "at node r (Relu) the network holds values of 16384000000 bytes as floats; at most 8 GiB are supported: give a smaller --batch");
+    says(&c, "at node r (Relu) the network holds values of 16384000000 bytes as floats; at most 4 GiB are supported: give a smaller --batch");
     assert_int_equal(c.count, 1);
 }
 

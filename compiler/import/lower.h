@@ -57,7 +57,7 @@ struct onnx_op {
     int core; /* core operator, where the function serves several */
     unsigned min_inputs, max_inputs, outputs;
     const char *attributes; /* names that some opset has, between spaces */
-    const char *remark;
+    const char *remark, *machine;
 };
 const struct onnx_op *onnx_op_find(const char *name); /* NULL: not in the table */
 
@@ -117,7 +117,7 @@ bool order_nodes(struct lower *l, struct scope *scope, Onnx__NodeProto **nodes, 
 enum weft_status scalesim_load(struct graph *graph, const char *path, const struct weft_compile_options *options, struct weft_diag *diag);
 
 #define LOWER_FUNCTION(name) bool name(struct lower *l, const struct onnx_op *op);
-#define ONNX_OP(NAME, first, function, core, low, high, outputs, attributes, remark) LOWER_FUNCTION(function)
+#define ONNX_OP(NAME, first, function, core, low, high, outputs, attributes, remark, machine) LOWER_FUNCTION(function)
 #include "onnx_ops.def"
 #undef LOWER_FUNCTION
 

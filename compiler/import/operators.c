@@ -5,13 +5,13 @@
 #include "lower.h"
 
 static const struct onnx_op table[] = {
-#define ONNX_OP(NAME, first, function, core, low, high, outputs, attributes, remark)                                                       \
-    {#NAME, first, function, core, low, high, outputs, attributes, remark},
+#define ONNX_OP(NAME, first, function, core, low, high, outputs, attributes, remark, machine)                                              \
+    {#NAME, first, function, core, low, high, outputs, attributes, remark, machine},
 #include "onnx_ops.def"
 };
 
 static const struct weft_operator operators[] = {
-#define ONNX_OP(NAME, first, function, core, low, high, outputs, attributes, remark) {#NAME, first, IMPORT_OPSET_LAST, remark},
+#define ONNX_OP(NAME, first, function, core, low, high, outputs, attributes, remark, machine) {#NAME, first, IMPORT_OPSET_LAST, remark},
 #include "onnx_ops.def"
 };
 

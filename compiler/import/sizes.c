@@ -3,7 +3,7 @@
 
 #include "import.h"
 
-enum { CONSTANTS_MAX_GIB = 16, VALUES_MAX_GIB = 8 };
+enum { CONSTANTS_MAX_GIB = 16, VALUES_MAX_GIB = 4 };
 
 struct sizes {
     const struct graph *graph;

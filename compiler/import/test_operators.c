@@ -14,11 +14,16 @@ static void print_page(FILE *file)
             "their node, before\n"
             "anything else is done; so are attributes that an operator does not have, and outputs beyond the first where they are used. "
             "Functions of the\n"
-            "model are inlined. Made from compiler/import/onnx_ops.def.\n\n| operator | opsets | remarks |\n|---|---|---|\n",
-            IMPORT_OPSET_FIRST, IMPORT_OPSET_LAST);
+            "model are inlined. Made from compiler/import/onnx_ops.def.\n\n"
+            "What only constants lead to is computed at compile time, for every operator of the table. The last column says what the machine "
+            "computes; a\nnetwork that asks it for more is refused with every node that does. Values may be float32, uint8, int8 and int32. "
+            "One value has at most\n%lld elements, a constant that a node makes %lld; kernels, strides, dilations and pads go up to 1048576. "
+            "Where values are computed, a\nnetwork's constants beyond its file take at most 16 GiB, and what it holds at once as floats 4 GiB.\n\n"
+            "| operator | opsets | remarks | on the machine |\n|---|---|---|---|\n",
+            IMPORT_OPSET_FIRST, IMPORT_OPSET_LAST, (long long)LOWER_VALUE_MAX, (long long)LOWER_CONSTANT_MAX);
     for (size_t i = 0; i < count; i++)
-        fprintf(file, "| %s | %d to %d | %s |\n", operators[i].name, operators[i].first_opset, operators[i].last_opset,
-                operators[i].remark);
+        fprintf(file, "| %s | %d to %d | %s | %s |\n", operators[i].name, operators[i].first_opset, operators[i].last_opset,
+                operators[i].remark, onnx_op_find(operators[i].name)->machine);
 }
 
 static void fresh_page(void **state)
