@@ -188,7 +188,8 @@ extern "C" __attribute__((visibility("default"))) int sc_main(int argc, char **a
     sc_core::sc_clock clock("clock", period());
     scoreboard board("scoreboard", 1);
     array cells("array", machine, true);
-    accumulators acc("accumulators", machine, board, cells, bytes.data());
+    accumulators acc("accumulators", machine, board, cells);
+    acc.bind(bytes.data());
     driver d("driver", cells, acc, argc > 1 ? static_cast<unsigned>(std::atoi(argv[1])) : 1);
     for (clocked *module : {static_cast<clocked *>(&board), static_cast<clocked *>(&cells), static_cast<clocked *>(&acc), static_cast<clocked *>(&d)})
         module->clock(clock);

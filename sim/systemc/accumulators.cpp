@@ -6,9 +6,8 @@
 namespace twin
 {
 
-accumulators::accumulators(const sc_core::sc_module_name &module_name, const weft_machine &machine, scoreboard &board, const array &cells,
-                           uint8_t *bytes)
-    : clocked(module_name), columns_(machine.columns), board_(board), array_(cells), bytes_(bytes)
+accumulators::accumulators(const sc_core::sc_module_name &module_name, const weft_machine &machine, scoreboard &board, const array &cells)
+    : clocked(module_name), columns_(machine.columns), board_(board), array_(cells)
 {
 }
 

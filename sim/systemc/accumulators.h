@@ -13,8 +13,10 @@ namespace twin
 class accumulators : public clocked
 {
   public:
-    /* `bytes` is NULL where no values are kept. */
-    accumulators(const sc_core::sc_module_name &module_name, const weft_machine &machine, scoreboard &board, const array &cells, uint8_t *bytes);
+    accumulators(const sc_core::sc_module_name &module_name, const weft_machine &machine, scoreboard &board, const array &cells);
+
+    void bind(uint8_t *bytes) { bytes_ = bytes; } /* NULL: no values are kept */
+    void reset() override { arrivals_.clear(); }
 
     const uint8_t *at(uint64_t row, uint64_t lane) const { return bytes_ + (row * columns_ + lane) * 4; }
 
@@ -31,7 +33,7 @@ class accumulators : public clocked
     uint64_t columns_;
     scoreboard &board_;
     const array &array_;
-    uint8_t *bytes_;
+    uint8_t *bytes_ = nullptr;
     std::vector<arrival> arrivals_;
 };
 

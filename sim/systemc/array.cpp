@@ -23,6 +23,19 @@ array::array(const sc_core::sc_module_name &module_name, const weft_machine &mac
     skew_.assign(rows_, std::vector<int16_t>(rows_));
 }
 
+void array::reset()
+{
+    std::fill(waves_.begin(), waves_.end(), wave());
+    std::fill(takes_high_.begin(), takes_high_.end(), 0);
+    std::fill(is_float_.begin(), is_float_.end(), 0);
+    in_flight_ = 0;
+    fronts_.clear();
+    shifts_.clear();
+    new_fronts_.clear();
+    new_shifts_.clear();
+    entering_ = wave();
+}
+
 void array::enter_next(const wave &w, const std::vector<int16_t> &lanes)
 {
     entering_ = w;

@@ -44,6 +44,8 @@ class array : public clocked
   public:
     array(const sc_core::sc_module_name &module_name, const weft_machine &machine, bool values);
 
+    void reset() override;
+
     /* Committed: the sum that leaves column n, and whose it is. */
     uint32_t bottom(uint64_t n) const { return sums_[(rows_ - 1) * columns_ + n]; }
     const wave &leaving(uint64_t n) const { return waves_[(head_ + rows_ + n - 1) % waves_.size()]; }

@@ -38,8 +38,10 @@ void run_child(weft_sim &sim, int fd, const char *wave_directory)
 {
     sc_core::sc_report_handler::set_actions(sc_core::SC_INFO, sc_core::SC_DO_NOTHING); /* "stopped by user" */
     sc_core::sc_clock clock("clock", period());
-    machine m("machine", sim);
+    machine m("machine", sim.program->machine, !sim.options.timing_only);
     m.clock(clock);
+    m.load(sim);
+    m.on_end(sc_core::sc_stop);
     if (sim.options.observer.event)
         m.on_event = [fd](const weft_event &e) { send(fd, {message::EVENT, 0, 0, sizeof e}, &e); };
     m.on_cycle = [fd, &m] {

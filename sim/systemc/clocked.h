@@ -22,6 +22,8 @@ class clocked : public sc_core::sc_module
   public:
     sc_core::sc_in<bool> clock;
 
+    virtual void reset() {} /* before a run, at any time between two edges: nothing is under way */
+
   protected:
     SC_HAS_PROCESS(clocked);
     explicit clocked(const sc_core::sc_module_name &module_name) : sc_module(module_name), clock("clock")

@@ -6,9 +6,19 @@
 namespace twin
 {
 
-dispatch::dispatch(const sc_core::sc_module_name &module_name, weft_sim &sim, scoreboard &board, meter &count)
-    : clocked(module_name), sim_(sim), board_(board), meter_(count)
+dispatch::dispatch(const sc_core::sc_module_name &module_name, scoreboard &board, meter &count)
+    : clocked(module_name), board_(board), meter_(count)
 {
+}
+
+void dispatch::load(weft_sim &sim)
+{
+    sim_ = &sim;
+    next_.reset();
+    dispatched_ = halted_ = faulted_ = false;
+    message_.clear();
+    tiles_.clear();
+    taken_ = 0;
 }
 
 static void keep(void *user, const char *message) { *static_cast<std::string *>(user) = message; }
@@ -16,7 +26,7 @@ static void keep(void *user, const char *message) { *static_cast<std::string *>(
 void dispatch::stop_at_fault(const char *message, const issue &at)
 {
     weft_diag diag = {keep, &message_, 0};
-    sim_fault(&sim_, &at, &diag, message);
+    sim_fault(sim_, &at, &diag, message);
     faulted_ = true;
 }
 
@@ -25,24 +35,24 @@ void dispatch::fetch_and_decode()
 {
     char message[256];
     issue at = {};
-    at.index = sim_.position;
-    if (sim_.position >= sim_.program->instructions)
+    at.index = sim_->position;
+    if (sim_->position >= sim_->program->instructions)
         return stop_at_fault("the program ends without halt", at);
-    if (!weft_decode(&at.instr, sim_.program->text + sim_.position * WEFT_WORD_BYTES))
+    if (!weft_decode(&at.instr, sim_->program->text + sim_->position * WEFT_WORD_BYTES))
         return stop_at_fault("no instruction has this word", at);
     at.info = weft_instr_info(at.instr.op);
-    if (at.instr.op == WEFT_OP_TAG && at.instr.layer >= sim_.layer_count)
+    if (at.instr.op == WEFT_OP_TAG && at.instr.layer >= sim_->layer_count)
         return stop_at_fault("the program has no such layer", at);
-    if (!weft_check(&at.effects, &sim_.order, &at.instr, &sim_.config, &sim_.program->machine, &sim_.limits, message))
+    if (!weft_check(&at.effects, &sim_->order, &at.instr, &sim_->config, &sim_->program->machine, &sim_->limits, message))
         return stop_at_fault(message, at);
     next_ = std::make_shared<job>();
-    next_->index = sim_.position;
+    next_->index = sim_->position;
     next_->instr = at.instr;
     next_->unit = at.info->unit;
-    next_->layer = sim_.layer;
-    next_->config = sim_.config;
+    next_->layer = sim_->layer;
+    next_->config = sim_->config;
     take_tile();
-    find_operands(*next_, sim_.program->machine);
+    find_operands(*next_, sim_->program->machine);
 }
 
 /* Which tile is fetched or multiplied by, in program order. */
@@ -72,7 +82,7 @@ bool dispatch::may_dispatch() const
 
 void dispatch::evaluate()
 {
-    if (halted_ || faulted_)
+    if (halted_)
         return;
     if (!next_)
         fetch_and_decode();
@@ -99,20 +109,21 @@ void dispatch::take_effect()
 {
     const weft_instr &i = next_->instr;
     if (i.op == WEFT_OP_SET)
-        weft_config_set(&sim_.config, i.reg, i.value0, i.value1);
+        weft_config_set(&sim_->config, i.reg, i.value0, i.value1);
     if (i.op == WEFT_OP_TAG)
-        sim_.layer = i.layer;
-    sim_.position++;
+        sim_->layer = i.layer;
+    sim_->position++;
     halted_ = i.op == WEFT_OP_HALT;
-    if (halted_)
-        sc_core::sc_stop();
+
 }
 
-/* A run ends with the falling edge of the cycle of its halt. */
+/* A run ends with the falling edge of the cycle of its halt, or of its fault. */
 void dispatch::commit()
 {
-    if (faulted_)
-        sc_core::sc_stop();
+    if (faulted_ && !halted_) {
+        halted_ = true;
+        on_end();
+    }
     if (!dispatched_)
         return;
     if (next_->unit == WEFT_UNIT_CONTROL && on_control)
@@ -120,6 +131,8 @@ void dispatch::commit()
     take_effect();
     next_.reset();
     dispatched_ = false;
+    if (halted_)
+        on_end();
 }
 
 } // namespace twin

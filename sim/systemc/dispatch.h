@@ -18,15 +18,18 @@ namespace twin
 class dispatch : public clocked
 {
   public:
-    dispatch(const sc_core::sc_module_name &module_name, weft_sim &sim, scoreboard &board, meter &count);
+    dispatch(const sc_core::sc_module_name &module_name, scoreboard &board, meter &count);
+
+    void load(weft_sim &sim); /* a program from its beginning, from the next rising edge on */
 
     bool halted() const { return halted_; }
     bool faulted() const { return faulted_; }
     const std::string &message() const { return message_; }
-    uint32_t layer() const { return sim_.layer; }
-    size_t position() const { return sim_.position; }
+    uint32_t layer() const { return sim_->layer; }
+    size_t position() const { return sim_->position; }
 
     std::function<void(const job &)> on_control; /* an instruction that has no unit */
+    std::function<void()> on_end;                /* halt or fault, at the falling edge */
 
   private:
     void evaluate() override;
@@ -37,11 +40,11 @@ class dispatch : public clocked
     void take_effect();
     void stop_at_fault(const char *message, const issue &at);
 
-    weft_sim &sim_; /* registers, tag and position live there: the frame reads them */
+    weft_sim *sim_ = nullptr; /* registers, tag and position live there: the frame reads them */
     scoreboard &board_;
     meter &meter_;
     std::shared_ptr<job> next_; /* decoded and checked, not dispatched yet */
-    bool dispatched_ = false, halted_ = false, faulted_ = false;
+    bool dispatched_ = false, halted_ = true, faulted_ = false;
     std::string message_;
 
     /* tiles in order of fetches, and which one the next product works with */

@@ -11,6 +11,13 @@ dram::dram(const sc_core::sc_module_name &module_name, const weft_machine &machi
 {
 }
 
+void dram::reset()
+{
+    channel_.reset(cycle());
+    next_ = channel_;
+    moving_.clear();
+}
+
 void dram::start(const std::shared_ptr<job> &j)
 {
     transfer t;

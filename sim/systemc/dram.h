@@ -21,6 +21,7 @@ class dram_channel
 {
   public:
     explicit dram_channel(const weft_machine &machine);
+    void reset(uint64_t now); /* as the machine is in cycle 0, if that is `now` */
     bool can_start(uint64_t now) const { return floor_reached(rate_, free_, now); }
     /* The transfer's begin, free, latency and ends, for `bytes` (whole bursts) from `address` on. */
     void start(transfer &t, uint64_t now, uint64_t address, uint64_t bytes);
@@ -56,6 +57,7 @@ class dram : public clocked
   public:
     dram(const sc_core::sc_module_name &module_name, const weft_machine &machine, scoreboard &board, meter &count, memory *cells, memory *buffer);
     void bind(const fetch &priority) { fetch_ = &priority; }
+    void reset() override;
 
     const dram_channel &channel() const { return channel_; }
     const memory *cells() const { return cells_; }

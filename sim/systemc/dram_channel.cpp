@@ -35,8 +35,16 @@ dram_channel::dram_channel(const weft_machine &m)
     trfc_ = from_ps(m.dram_trfc_ps, hz, rate_);
     trefi_ = from_ps(m.dram_trefi_ps, hz, rate_);
     devices_.resize(m.dram_channels);
+    reset(0);
+}
+
+void dram_channel::reset(uint64_t now)
+{
+    free_ = rate_.at(now);
     for (device &d : devices_) {
-        d.due = trefi_;
+        d = device();
+        d.end = d.over = rate_.at(now);
+        d.due = rate_.at(now) + trefi_;
         d.banks.resize(bank_count_);
     }
 }

@@ -22,6 +22,17 @@ fetch::fetch(const sc_core::sc_module_name &module_name, const weft_machine &mac
 {
 }
 
+void fetch::reset()
+{
+    whole_ = shifted_ = begun_ = begun_next_ = shift_left_ = shift_left_next_ = 0;
+    slots_ = slots_next_ = 0;
+    pushing_ = pushing_next_ = shift_ends_ = false;
+    own_free_ = own_free_next_ = dram_.channel().rates().at(cycle());
+    entries_.clear();
+    moving_.clear();
+    planned_at_ = UINT64_MAX;
+}
+
 /* --- what starts in this cycle -------------------------------------------------------------------------------------------- */
 
 const fetch::plan_of_cycle &fetch::plan() const

@@ -28,6 +28,7 @@ class fetch : public clocked
     fetch(const sc_core::sc_module_name &module_name, const weft_machine &machine, scoreboard &board, meter &count, const dram &device,
           memory *buffer, array &cells);
     void bind(const matrix &products) { matrix_ = &products; }
+    void reset() override;
 
     uint64_t whole() const { return whole_; }     /* tiles that have become whole so far */
     uint64_t shifted() const { return shifted_; } /* tiles whose shift is over */

@@ -20,6 +20,7 @@ class link : public clocked
     link(const sc_core::sc_module_name &module_name, weft_unit unit, const rate &r, uint64_t latency, scoreboard &board, meter &count,
          memory *from, memory *to);
 
+    void reset() override { free_ = next_free_ = rate_.at(cycle()), moving_.clear(); }
     bool starts() const; /* a wire: a transfer starts in this cycle */
 
   private:

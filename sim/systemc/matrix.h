@@ -19,6 +19,8 @@ class matrix : public clocked
     matrix(const sc_core::sc_module_name &module_name, const weft_machine &machine, scoreboard &board, meter &count, const fetch &tiles,
            memory *buffer, array &cells);
 
+    void reset() override { job_.reset(), job_next_.reset(), taken_ = taken_next_ = 0; }
+
     /* Wires: the product that occupies the unit in this cycle (NULL: none), and the tiles taken, this cycle's included. */
     const std::shared_ptr<job> &working() const;
     uint64_t taken() const;

@@ -12,7 +12,10 @@ namespace twin
 class memory : public clocked
 {
   public:
-    memory(const sc_core::sc_module_name &module_name, uint8_t *bytes) : clocked(module_name), bytes_(bytes) {}
+    explicit memory(const sc_core::sc_module_name &module_name) : clocked(module_name) {}
+
+    void bind(uint8_t *bytes) { bytes_ = bytes; }
+    void reset() override { writes_.clear(), pool_.clear(), written_ = 0; }
 
     const uint8_t *at(uint64_t address) const { return bytes_ + address; }
     void write_next(uint64_t address, const uint8_t *bytes, size_t count);
@@ -26,7 +29,7 @@ class memory : public clocked
         uint64_t address;
         size_t from, count; /* of pool_ */
     };
-    uint8_t *bytes_;
+    uint8_t *bytes_ = nullptr;
     std::vector<write> writes_;
     std::vector<uint8_t> pool_;
     uint64_t written_ = 0;

@@ -7,8 +7,7 @@
 namespace twin
 {
 
-meter::meter(const sc_core::sc_module_name &module_name, size_t layers, const scoreboard &board)
-    : clocked(module_name), layers_(layers), board_(board)
+meter::meter(const sc_core::sc_module_name &module_name, const scoreboard &board) : clocked(module_name), board_(board)
 {
 }
 

@@ -22,9 +22,11 @@ class meter : public clocked
   public:
     enum cycle_class { WEIGHT_STALL, WEIGHT_SHIFT, INPUT, RAW, OTHER, ACTIVE };
 
-    meter(const sc_core::sc_module_name &module_name, size_t layers, const scoreboard &board);
+    meter(const sc_core::sc_module_name &module_name, const scoreboard &board);
     void bind(const fetch &tiles, const matrix &products) { fetch_ = &tiles, matrix_ = &products; }
 
+    void reset() override { unclaimed_ = 0; }
+    void set_layers(size_t count) { layers_.assign(count, weft_counters()); }
     weft_counters &layer(uint32_t number) { return layers_[number]; } /* sums and peaks: the order of adding does not matter */
     const std::vector<weft_counters> &layers() const { return layers_; }
     void finish(uint32_t last_layer); /* cycles behind the last product */

@@ -8,6 +8,18 @@ namespace twin
 
 scoreboard::scoreboard(const sc_core::sc_module_name &module_name, uint64_t queue_depth) : clocked(module_name), depth_(queue_depth) {}
 
+void scoreboard::reset()
+{
+    for (auto &queue : queues_)
+        queue.clear();
+    for (auto &order : order_)
+        order.clear();
+    flying_.clear();
+    dispatched_.clear();
+    started_.clear();
+    completed_.clear();
+}
+
 bool scoreboard::occupied(weft_unit unit) const
 {
     return std::any_of(order_[unit].begin(), order_[unit].end(), [](const std::shared_ptr<job> &j) { return j->started && !j->unit_free; });

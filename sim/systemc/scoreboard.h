@@ -19,6 +19,7 @@ class scoreboard : public clocked
     scoreboard(const sc_core::sc_module_name &module_name, uint64_t queue_depth);
 
     /* Committed state. An entry of a queue is held until the cycle behind the instruction's start. */
+    void reset() override;
     size_t waiting(weft_unit unit) const { return queues_[unit].size(); }
     const std::shared_ptr<job> &head(weft_unit unit, size_t place = 0) const { return queues_[unit][place]; }
     bool room(weft_unit unit) const { return queues_[unit].size() < depth_; }

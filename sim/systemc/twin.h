@@ -30,11 +30,15 @@ namespace twin
 class machine : public sc_core::sc_module
 {
   public:
-    /* Works in the memories, registers and position of `sim`. Control instructions and jobs are told of when all their times are known. */
-    machine(const sc_core::sc_module_name &module_name, weft_sim &sim);
+    machine(const sc_core::sc_module_name &module_name, const weft_machine &description, bool values);
+
+    /* Resets the machine and begins the program of `sim`, whose machine is this one, at the next rising edge; works in sim's memories,
+     * registers and position. on_end is called at the falling edge of the last cycle. */
+    void load(weft_sim &sim);
+    void on_end(const std::function<void()> &call) { dispatch_.on_end = call; }
 
     sc_core::sc_in<bool> clock;
-    std::function<void(const weft_event &)> on_event;
+    std::function<void(const weft_event &)> on_event; /* control instructions, and others when all their times are known */
 
     std::function<void()> on_cycle; /* at each falling edge */
 
@@ -56,6 +60,8 @@ class machine : public sc_core::sc_module
     SC_HAS_PROCESS(machine);
     void tell(const job &j) const;
     void tick();
+
+    std::vector<clocked *> modules();
 
     bool values_;
     const weft_machine &m_;

@@ -34,6 +34,7 @@ class vector_unit : public clocked
     vector_unit(const sc_core::sc_module_name &module_name, const weft_machine &machine, scoreboard &board, meter &count, memory *buffer,
                 const accumulators &sums);
     const std::shared_ptr<job> &working() const; /* a wire: the instruction that occupies the unit in this cycle; NULL: none */
+    void reset() override { job_.reset(), job_next_.reset(), pipe_.clear(), piped_ = 0; }
     size_t piped() const { return piped_; } /* rows */
 
   private:

@@ -49,3 +49,19 @@ echo
 cycles "ResNet-50, tpu-v1, batch 1" resnet50 1 640000
 cycles "ResNet-50, tpu-v1, batch 8" resnet50 8 1120000
 cycles "perceptron 2048 x 5, batch 200" mlp-2048x5 200 x1.10
+
+# The clocked twin: cycles of a perceptron, and how many of them a second.
+twin() { # twin SIDE OPTION...
+    side=$1
+    shift
+    "$weft" compile "$models/mlp-784-512-10.onnxtxt" "$@" -q -o twin.tpu
+    "$weft" run twin.tpu -q --report "json=$scratch/report.json"
+    echo "$(cycles_of report.json) $(measure 3 "$weft" run twin.tpu -q --engine systemc)" |
+        awk -v side="$side" '{ printf "twin, %3d x %-3d cells %25d cycles %10.0f cycles/s\n", side, side, $1, $1 / $2 }'
+}
+if "$weft" doctor | grep -q '^good *systemc'; then
+    echo
+    twin 8 -m tiny --batch 16
+    twin 32 -m tiny --set array.rows=32 --set array.columns=32 --batch 64
+    twin 256 -m tpu-v1 --batch 64
+fi

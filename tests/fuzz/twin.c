@@ -25,7 +25,6 @@ static void keep_message(void *user, const char *message)
 static void keep_event(void *user, const struct weft_event *event)
 {
     struct view *v = user;
-    if (event->unit == WEFT_UNIT_CONTROL) return;
     v->events[event->index] = *event;
     v->told[event->index] = true;
 }
