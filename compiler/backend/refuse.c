@@ -105,7 +105,7 @@ enum weft_status backend_refuse_sizes(const struct backend *b)
         char why[300];
         if (bytes <= b->machine->ub_bytes)
             continue;
-        snprintf(why, sizeof why, "its result '%.60s' has %llu elements for one inference; the unified buffer of machine %.40s has %llu bytes",
+        snprintf(why, sizeof why, "its result '%.60s' needs at least %llu bytes of unified buffer for one inference; machine %.40s has %llu; try a larger --set unified_buffer.bytes",
                  g->values[l->y].name, (unsigned long long)bytes, b->machine->name, (unsigned long long)b->machine->ub_bytes);
         status = refuse(b, &g->nodes[l->node], why);
     }
