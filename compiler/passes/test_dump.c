@@ -63,7 +63,7 @@ static const char everything[] =
     "  my = QLinearMatMul (q, qs, qz, qm, qs, wz, ys, qz)\n"
     "  mi = MatMulInteger (q, qm, qz, wz)\n"
     "  real = DequantizeLinear (q, qs, qz)\n  again = QuantizeLinear (real, ys, qz)\n  back = DequantizeLinear (again, ys, qz)\n"
-    "  ga = RandomNormal <shape = [4, 36], seed = 5.0> ()\n  gb = RandomNormal <shape = [36, 36], seed = 6.0, scale = 0.1> ()\n"
+    "  ga = RandomNormal <shape = [1, 36], seed = 5.0> ()\n  gb = RandomNormal <shape = [36, 36], seed = 6.0, scale = 0.1> ()\n"
     "  reshaped = Constant <value_ints = [4, 36]> ()\n  x2 = Reshape (x, reshaped)\n"
     "  ge = Gemm <alpha = 0.5, beta = 2.0, transA = 0, transB = 1> (x2, gb, ga)\n"
     "  bk = Constant <value_ints = [1, 1, 1, 32]> ()\n  bk2 = Reshape (back, bk)\n  mw = RandomNormal <shape = [32, 36], seed = 7.0> ()\n  "
