@@ -261,24 +261,6 @@ static void arrange(struct backend *b, struct sequence *s, struct layer layer)
         *slot = layer;
 }
 
-static enum weft_status check_softmax(const struct backend *b)
-{
-    for (int i = 0; i < b->layer_count; i++) {
-        const struct layer *l = &b->layers[i];
-        if (l->kind != LAYER_SOFTMAX)
-            continue;
-        int64_t axis = b->graph->nodes[l->node].at.axis;
-        unsigned rank = b->graph->values[l->x].shape.rank;
-        if (axis != 1 && axis != rank - 1)
-            return weft_error(b->diag, "%s: node %s (Softmax): axis %lld of %u dimensions; supported are 1 (channels) and the last", b->graph->name,
-                              l->name, (long long)axis, rank);
-        if (b->places[l->x].g.c > 65535)
-            return weft_error(b->diag, "%s: node %s (Softmax): %lld lanes; at most 65535 are supported", b->graph->name, l->name,
-                              (long long)b->places[l->x].g.c);
-    }
-    return WEFT_OK;
-}
-
 enum weft_status backend_layout(struct backend *b)
 {
     b->places = calloc((size_t)b->graph->value_count + 1, sizeof *b->places);
@@ -297,8 +279,6 @@ enum weft_status backend_layout(struct backend *b)
     b->layer_room = s.room;
     if (b->out_of_memory)
         return WEFT_NO_MEMORY;
-    enum weft_status status = check_softmax(b);
-    if (!status)
-        status = backend_buffers(b);
+    enum weft_status status = backend_buffers(b);
     return b->out_of_memory ? WEFT_NO_MEMORY : status;
 }
