@@ -103,7 +103,15 @@ struct layer {
 
 struct tile { uint64_t dram; uint16_t k, n; uint8_t fmt; int layer; };
 
+enum compile_format {
+#define COMPILE_FORMAT(ID, name, planes, meaning) COMPILE_##ID,
+#include "formats.def"
+    COMPILE_FORMATS
+};
+
 struct backend {
+    enum compile_format format;
+    int planes;                        /* formats.def: bf16 numbers that stand for one real operand of a product; 0: integers */
     struct graph *graph;
     const struct weft_machine *machine;
     const struct weft_compile_options *options;

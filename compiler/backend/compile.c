@@ -164,7 +164,7 @@ static enum weft_status in_parts(struct weft_program **out, const struct weft_ne
     while (every_first_dimension_is(whole->graph, batch) && (part = next_part(batch, part)) > 0) {
         if ((uint64_t)part > 2 * (uint64_t)batch * whole->machine->ub_bytes / needed)
             continue; /* far from fitting */
-        struct backend b = {.machine = whole->machine, .options = whole->options, .diag = whole->diag, .repeats = batch / part};
+        struct backend b = {.machine = whole->machine, .options = whole->options, .diag = whole->diag, .repeats = batch / part, .format = whole->format, .planes = whole->planes};
         enum weft_status status = reload(&b.graph, network, whole, part);
         if (!status && !every_first_dimension_is(b.graph, part)) {
             graph_free(b.graph);
@@ -200,12 +200,27 @@ static void make_constants(struct weft_network *network)
     pthread_mutex_unlock(&network->making);
 }
 
+static bool find_format(struct backend *b, const char *name)
+{
+    static const struct { const char *name; int planes; } formats[COMPILE_FORMATS] = {
+#define COMPILE_FORMAT(ID, name, planes, meaning) {name, planes},
+#include "formats.def"
+    };
+    for (int i = 0; i < COMPILE_FORMATS; i++)
+        if (!strcmp(formats[i].name, name ? name : "int8")) {
+            b->format = (enum compile_format)i;
+            b->planes = formats[i].planes;
+            return true;
+        }
+    return false;
+}
+
 enum weft_status weft_compile(struct weft_program **out, struct weft_network *network, const struct weft_machine *machine,
                               const struct weft_compile_options *options, struct weft_diag *diag)
 {
     struct backend b = {.machine = machine, .options = options, .diag = diag, .repeats = 1};
-    if (options->format && strcmp(options->format, "int8"))
-        return weft_error(diag, "format '%s': the compiler makes int8 programs", options->format);
+    if (!find_format(&b, options->format))
+        return weft_error(diag, "there is no format '%s'; int8, int16, bf16, bf16x3 and fp32 are", options->format);
     if (!options->timing_only)
         make_constants(network);
     enum weft_status status = graph_clone(&b.graph, network->graph);
