@@ -83,11 +83,15 @@ static void add_dim(struct cli_options *options, char *text, struct argp_state *
 
 static const char *checked_format(const char *text, struct argp_state *state)
 {
-    if (!strcmp(text, "int16") || !strcmp(text, "bf16") || !strcmp(text, "fp32"))
-        argp_error(state, "format %s is not there yet; int8 is", text);
-    if (strcmp(text, "int8"))
-        argp_error(state, "there is no format '%s'; int8 is the one there is", text);
-    return text;
+    static const char *const names[] = {
+#define COMPILE_FORMAT(ID, name, planes, meaning) name,
+#include "formats.def"
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (!strcmp(names[i], text))
+            return text;
+    argp_error(state, "there is no format '%s'; int8, int16, bf16, bf16x3 and fp32 are", text);
+    return NULL;
 }
 
 static const char *checked_range(const char *text, struct argp_state *state)
@@ -153,7 +157,7 @@ static const struct argp_option network_options[] = {
     {NULL, 0, NULL, 0, "Network:", 2},
     {"batch", KEY_BATCH, "N", 0, "inferences at once (what the file says, or 1)", 2},
     {"dim", KEY_DIM, "NAME=N", 0, "size of a dimension that the file leaves open; may be repeated", 2},
-    {"format", KEY_FORMAT, "FORMAT", 0, "number format: int8", 2},
+    {"format", KEY_FORMAT, "FORMAT", 0, "number format: int8 (default), int16, bf16, bf16x3 (fp32 in three bf16 passes) or fp32 (in six)", 2},
     {"calibration", KEY_CALIBRATION, "FILE", 0, "inputs (.npz, .npy) by which the ranges of int8 are chosen (for `run`: those of -i; else seeded random input)", 2},
     {"range", KEY_RANGE, "HOW", 0, "how they are chosen: minmax, percentile or mse (minmax)", 2},
     {"seed", KEY_SEED, "N", 0, "seed of random input (0)", 2},

@@ -73,7 +73,7 @@ struct matrix {
     bool integer, raw;                 /* the network's own integers; raw: s32 result */
     int weight_zero;                   /* integer networks: value id or GRAPH_NONE */
     struct mapping map;
-    int8_t *w[WEIGHT_TERMS];           /* quantised, [k = ky kx cg][co], one per term; NULL for timing only */
+    uint8_t *w[WEIGHT_TERMS];          /* in w_format, [k = ky kx cg][co], one per term (integers) or plane (bf16); NULL for timing only */
     enum weft_format w_format;
     float *w_scales;                   /* co */
     uint64_t bias_host_offset, scale_host_offset; /* in the constants */
@@ -151,6 +151,9 @@ bool backend_value_is_real(const struct backend *b, int value); /* float in the 
 float backend_scale(const struct backend *b, int value);
 int32_t backend_zero(const struct backend *b, int value);
 enum weft_format backend_format(const struct backend *b, int value);
+/* planes.c: in front of each product at fp32 accuracy, layers that split its operand into bf16 planes */
+enum weft_status backend_planes(struct backend *b);
+int planes_pairs(const struct backend *b, const struct layer *layer); /* products of planes that make one product: 1, 3 or 6 */
 /* layout.c */
 enum weft_status backend_layout(struct backend *b);
 bool layer_reads(const struct layer *layer, int value);
@@ -203,6 +206,8 @@ void emit_halo_before(struct backend *b, int value); /* only what lies before th
 void emit_reads_for(struct backend *b, int value, uint64_t end);
 void emit_result(struct backend *b, const struct layer *layer, float scale); /* v.out, v.clamp, v.alpha, v.table */
 enum weft_function layer_function(const struct backend *b, const struct layer *layer);
+float layer_domain(const struct backend *b, const struct layer *layer); /* real size of one step of what the function sees */
+enum weft_function machine_function(enum core_op op); /* of reals; none: the machine needs more than one instruction */
 void emit_nd(struct backend *b, unsigned rank, const int64_t *dims, uint64_t source, const int64_t *source_strides, enum weft_format from,
              uint64_t target, const int64_t *target_strides, enum weft_format to, bool raw);
 /* compile.c */

@@ -91,17 +91,28 @@ static bool halo_by_pool(struct backend *b, const struct layer *l, struct geomet
     return true;
 }
 
+static enum weft_status widen_matrix(struct backend *b, const struct layer *l, int value)
+{
+    const struct matrix *m = l->m;
+    struct geometry *x = &b->places[value].g;
+    if (x->fill != backend_zero(b, value) && (m->top || m->left || m->kh > 1 || m->kw > 1))
+        return weft_error(b->diag, "%s: layer %s: its input is also padded for a max pool with a signed range; pad with an explicit Pad node",
+                          b->graph->name, l->name);
+    need_halo(x, &b->places[l->y].g, (int64_t[]){m->kh, m->kw}, (int64_t[]){m->sy, m->sx}, (int64_t[]){m->dy, m->dx}, m->top, m->left);
+    return WEFT_OK;
+}
+
 static enum weft_status widen(struct backend *b)
 {
     for (int i = 0; i < b->layer_count; i++) {
         struct layer *l = &b->layers[i];
         struct geometry *x = &b->places[l->x].g;
         if (l->kind == LAYER_MATRIX && layer_is_conv(b, l)) {
-            const struct matrix *m = l->m;
-            if (x->fill != backend_zero(b, l->x) && (m->top || m->left || m->kh > 1 || m->kw > 1))
-                return weft_error(b->diag, "%s: layer %s: its input is also padded for a max pool with a signed range; pad with an explicit Pad node",
-                                  b->graph->name, l->name);
-            need_halo(x, &b->places[l->y].g, (int64_t[]){m->kh, m->kw}, (int64_t[]){m->sy, m->sx}, (int64_t[]){m->dy, m->dx}, m->top, m->left);
+            enum weft_status status = widen_matrix(b, l, l->x);
+            for (unsigned k = 1; k < l->input_count && !status; k++)
+                status = widen_matrix(b, l, l->inputs[k]);
+            if (status)
+                return status;
         } else if (l->kind == LAYER_POOL && !halo_by_pool(b, l, x)) {
             return weft_error(b->diag, "%s: layer %s: a padded max pool and a padded convolution read the same signed value; "
                               "insert a Relu or pad explicitly", b->graph->name, l->name);

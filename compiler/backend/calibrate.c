@@ -212,5 +212,5 @@ enum weft_status backend_calibrate(struct backend *b)
         b->low[i] = INFINITY;
         b->high[i] = -INFINITY;
     }
-    return b->options->timing_only || b->graph->weights_absent ? WEFT_OK : observe_all(b);
+    return b->options->timing_only || b->graph->weights_absent || b->planes ? WEFT_OK : observe_all(b);
 }

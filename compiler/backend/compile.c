@@ -75,10 +75,11 @@ static enum weft_status check_formats(const struct backend *b)
         const struct layer *l = &b->layers[i];
         if (l->kind != LAYER_MATRIX)
             continue;
-        enum weft_format f = backend_format(b, l->x);
-        if (!weft_machine_has(b->machine, f) || !weft_machine_has(b->machine, WEFT_FORMAT_s8))
-            return weft_error(b->diag, "%s: layer %s: machine %s does not multiply %s by s8", b->graph->name, l->name, b->machine->name,
-                              weft_format_name(f));
+        bool real = b->planes && !l->m->integer;
+        enum weft_format f = real ? WEFT_FORMAT_bf16 : backend_format(b, l->x), w = real ? WEFT_FORMAT_bf16 : WEFT_FORMAT_s8;
+        if (!weft_machine_has(b->machine, f) || !weft_machine_has(b->machine, w))
+            return weft_error(b->diag, "%s: layer %s: machine %s does not multiply %s by %s (see `weft machines`, or --set formats=u8,s8,s16,bf16)",
+                              b->graph->name, l->name, b->machine->name, weft_format_name(f), weft_format_name(w));
     }
     return WEFT_OK;
 }

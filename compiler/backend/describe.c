@@ -72,7 +72,8 @@ static void describe_mapping(char *out, size_t size, const struct layer *l)
     if (m->zero_tiles && used > 0 && (size_t)used < size)
         used += snprintf(out + used, size - (size_t)used, ", %lld more tiles are zero and skipped", (long long)m->zero_tiles);
     if (m->terms > 1 && used > 0 && (size_t)used < size)
-        snprintf(out + used, size - (size_t)used, ", weights in %lld terms", (long long)m->terms);
+        snprintf(out + used, size - (size_t)used, ", %s %lld %s", l->m->w_format == WEFT_FORMAT_bf16 ? "operands in" : "weights in", (long long)m->terms,
+                 l->m->w_format == WEFT_FORMAT_bf16 ? "bf16 planes" : "terms");
 }
 
 static enum weft_status describe_layer(struct weft_layer *out, const struct backend *b, const struct layer *l)
@@ -84,7 +85,7 @@ static enum weft_status describe_layer(struct weft_layer *out, const struct back
         snprintf(text, sizeof text, "%s -> %s, %lldx%lld", x, y, (long long)l->m->kh, (long long)l->m->kw);
     else
         snprintf(text, sizeof text, "%s -> %s", x, y);
-    const char *type = l->node == GRAPH_NONE ? "Relayout" : b->graph->nodes[l->node].onnx_type;
+    const char *type = l->node == GRAPH_NONE ? (l->op == CORE_OPS ? "Relayout" : "Split") : b->graph->nodes[l->node].onnx_type;
     out->name = copy_text(l->name && l->name[0] ? l->name : b->graph->values[l->y].name);
     out->op = copy_text(type ? type : core_op_name(l->op));
     out->shape = copy_text(text);
@@ -143,7 +144,7 @@ static void describe_bounds(struct weft_program *p, const struct backend *b)
         vector += l->kind == LAYER_ALIAS ? 0 : (uint64_t)(b->repeats * y->n * y->h * y->w * y->c);
         if (l->kind != LAYER_MATRIX)
             continue;
-        products += l->macs * weft_passes(b->places[l->x].g.format, l->m->w_format);
+        products += l->macs * weft_passes(b->places[l->x].g.format, l->m->w_format) * (uint64_t)planes_pairs(b, l);
         weights += (uint64_t)(l->m->kh * l->m->kw * l->m->cg * l->m->co) * weft_format_bytes(l->m->w_format);
     }
     for (size_t i = 0; i < p->input_count; i++)
@@ -178,7 +179,7 @@ enum weft_status backend_describe(struct weft_program *p, struct backend *b, con
     if (status)
         return status;
     p->network = copy_text(b->graph->name);
-    p->format = copy_text("int8");
+    p->format = copy_text(b->options->format ? b->options->format : "int8");
     p->batch = batch_of(b);
     describe_bounds(p, b);
     return WEFT_OK;

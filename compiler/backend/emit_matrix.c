@@ -5,13 +5,15 @@
  * the vector unit drains block by block, right behind the products. */
 #include "backend.h"
 
-static void source_pattern(struct backend *b, const struct layer *l, int64_t slice)
+enum { SOURCE = 0, OUTPUT = 1, RESIDUAL = 2, PLANES = 8 /* and the next: second and third plane of the source */ };
+
+static void source_pattern(struct backend *b, const struct layer *l, int value, unsigned number, int64_t slice)
 {
     const struct matrix *m = l->m;
     const struct mapping *map = &m->map;
-    const struct geometry *x = &b->places[l->x].g;
+    const struct geometry *x = &b->places[value].g;
     int64_t start = -m->top * x->line - m->left * x->pixel + slice * map->slice_in * x->element;
-    struct weft_pattern p = pattern_blank(place_origin(b, l->x) + (uint64_t)start);
+    struct weft_pattern p = pattern_blank(place_origin(b, value) + (uint64_t)start);
     p.count0 = (uint32_t)map->groups_x;
     p.stride0 = (uint32_t)(map->step * m->sx * x->pixel);
     p.count1 = (uint32_t)map->oh;
@@ -26,7 +28,14 @@ static void source_pattern(struct backend *b, const struct layer *l, int64_t sli
         p.block_runs = (uint32_t)map->taps;
         p.block_stride = (uint32_t)row;
     }
-    emit_pattern(b, 0, &p);
+    emit_pattern(b, number, &p);
+}
+
+static void source_patterns(struct backend *b, const struct layer *l, int64_t slice)
+{
+    source_pattern(b, l, l->x, SOURCE, slice);
+    for (unsigned p = 1; p < l->input_count; p++)
+        source_pattern(b, l, l->inputs[p], PLANES + p - 1, slice);
 }
 
 /* Rows of pixel groups of a value with the output's extents; lanes run over (pixel, channel of the slice). */
@@ -53,12 +62,14 @@ static void vector_registers(struct backend *b, const struct layer *l, int64_t s
     const struct matrix *m = l->m;
     uint32_t period = (uint32_t)m->map.slice_out, skip = (uint32_t)(slice * m->map.slice_out * 4);
     emit_set(b, REG_bias, (uint32_t)emit_constant_address(b, m->bias_host_offset) + skip, period);
-    emit_set(b, REG_scale, (uint32_t)emit_constant_address(b, m->scale_host_offset) + skip, period);
+    if (m->w_format == WEFT_FORMAT_bf16)
+        emit_set_float(b, REG_mul_a, m->alpha / layer_domain(b, l), 0);
+    else
+        emit_set(b, REG_scale, (uint32_t)emit_constant_address(b, m->scale_host_offset) + skip, period);
     if (m->raw)
         return;
-    int result = l->function != GRAPH_NONE && l->table ? l->preact : l->y;
     if (l->residual != GRAPH_NONE)
-        emit_set_float(b, REG_mul_b, backend_scale(b, l->residual) / backend_scale(b, result), backend_zero(b, l->residual));
+        emit_set_float(b, REG_mul_b, backend_scale(b, l->residual) / layer_domain(b, l), backend_zero(b, l->residual));
     emit_result(b, l, 1);
 }
 
@@ -74,10 +85,11 @@ static uint64_t reach(const struct backend *b, const struct layer *l, int64_t fi
     return place_origin(b, l->x) + (uint64_t)(image * x->image + below * x->line);
 }
 
-static void products(struct backend *b, const struct layer *l, int tile, int64_t lane, int64_t first, int64_t rows, uint64_t acc, bool take, bool add)
+/* Rows of one plane of the source times the active tile. */
+static void product(struct backend *b, const struct layer *l, unsigned pattern, int tile, int64_t lane, int64_t first, int64_t rows, uint64_t acc, bool take, bool add)
 {
     struct weft_instr *i = emit(b, WEFT_OP_CONVOLVE);
-    i->a = 0;
+    i->a = (uint8_t)pattern;
     i->first_row = (uint32_t)first;
     i->rows = (uint32_t)rows;
     i->first_lane = (uint32_t)lane;
@@ -89,13 +101,21 @@ static void products(struct backend *b, const struct layer *l, int tile, int64_t
         emit_take(b, tile);
 }
 
+/* A tile of plane `term` of the weights meets the planes of the source that count with it. */
+static void products(struct backend *b, const struct layer *l, int tile, int64_t term, int64_t lane, int64_t first, int64_t rows, uint64_t acc, bool take, bool add)
+{
+    product(b, l, SOURCE, tile, lane, first, rows, acc, take, add);
+    for (unsigned p = 1; p + (unsigned)term < l->input_count; p++)
+        product(b, l, PLANES + p - 1, tile, lane, first, rows, acc, false, true);
+}
+
 static void drain(struct backend *b, const struct layer *l, int64_t nt, int64_t first, int64_t rows, uint64_t acc)
 {
     const struct mapping *map = &l->m->map;
     int64_t j0 = nt * (int64_t)b->machine->columns, left = map->columns - j0;
     struct weft_instr *i = emit(b, WEFT_OP_ACTIVATE);
     i->acc = (uint32_t)acc;
-    i->d = 1;
+    i->d = OUTPUT;
     i->first_row = (uint32_t)first;
     i->rows = (uint32_t)rows;
     i->first_lane = (uint32_t)j0;
@@ -105,11 +125,12 @@ static void drain(struct backend *b, const struct layer *l, int64_t nt, int64_t 
     i->raw = l->m->raw;
     if (i->raw)
         return;
-    i->scale = 1;
+    i->facc = l->m->w_format == WEFT_FORMAT_bf16;
+    i->scale = !i->facc;
     i->func = (uint8_t)layer_function(b, l);
     if (l->residual != GRAPH_NONE) {
         i->residual = 1;
-        i->b = 2;
+        i->b = RESIDUAL;
         i->fmt_b = (uint8_t)backend_format(b, l->residual);
     }
 }
@@ -153,7 +174,7 @@ static void emit_column(struct backend *b, struct layer *l, const struct column 
             int64_t rows = c->rows - r < step ? c->rows - r : step;
             if (!started)
                 emit_reads_for(b, l->x, reach(b, l, c->first + r, rows));
-            products(b, l, (int)ids[k], lane, c->first + r, rows, c->acc + (uint64_t)r, r == 0, started);
+            products(b, l, (int)ids[k], k / map->k_tiles, lane, c->first + r, rows, c->acc + (uint64_t)r, r == 0, started);
             if (k == last)
                 drain(b, l, c->nt, c->first + r, rows, c->acc + (uint64_t)r);
             if (k == last && c->nt + 1 == map->n_tiles)
@@ -176,10 +197,10 @@ void emit_matrix(struct backend *b, struct layer *l)
 {
     const struct mapping *map = &l->m->map;
     for (int64_t slice = 0; slice < map->slices; slice++) {
-        source_pattern(b, l, slice);
-        output_pattern(b, l, l->y, 1, slice);
+        source_patterns(b, l, slice);
+        output_pattern(b, l, l->y, OUTPUT, slice);
         if (l->residual != GRAPH_NONE)
-            output_pattern(b, l, l->residual, 2, slice);
+            output_pattern(b, l, l->residual, RESIDUAL, slice);
         vector_registers(b, l, slice);
         for (int64_t first = 0; first < map->rows; first += map->chunk_rows) {
             int64_t rows = map->rows - first < map->chunk_rows ? map->rows - first : map->chunk_rows;

@@ -4,7 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Function of the machine for a layer's fused (or own) function; clips and relus of integers are clamps. */
+enum weft_function machine_function(enum core_op op)
+{
+    switch (op) {
+    case CORE_RELU: return WEFT_FUNCTION_relu;
+    case CORE_LEAKY: return WEFT_FUNCTION_leaky;
+    case CORE_SIGMOID: return WEFT_FUNCTION_sigmoid;
+    case CORE_TANH: return WEFT_FUNCTION_tanh;
+    case CORE_EXP: return WEFT_FUNCTION_exp;
+    case CORE_LOG: return WEFT_FUNCTION_log;
+    case CORE_SQRT: return WEFT_FUNCTION_sqrt;
+    case CORE_RECIPROCAL: return WEFT_FUNCTION_recip;
+    case CORE_ABS: return WEFT_FUNCTION_abs;
+    case CORE_FLOOR: return WEFT_FUNCTION_floor;
+    case CORE_ERF: return WEFT_FUNCTION_erf;
+    default: return WEFT_FUNCTION_none;
+    }
+}
+
+/* Function of the machine for a layer's fused function; clips and relus of integers are clamps. */
 enum weft_function layer_function(const struct backend *b, const struct layer *l)
 {
     if (l->table)
@@ -12,9 +30,16 @@ enum weft_function layer_function(const struct backend *b, const struct layer *l
     if (l->function == GRAPH_NONE)
         return WEFT_FUNCTION_none;
     enum core_op op = b->graph->nodes[l->function].op;
-    if (op == CORE_LEAKY)
-        return WEFT_FUNCTION_leaky;
-    return op == CORE_RELU && backend_format(b, l->y) == WEFT_FORMAT_f32 ? WEFT_FUNCTION_relu : WEFT_FUNCTION_none;
+    return op == CORE_RELU && weft_format_is_integer(backend_format(b, l->y)) ? WEFT_FUNCTION_none : machine_function(op);
+}
+
+/* What one step of the numbers means that the function sees: relu and its like take any, a table the codes of its operand, the others reals. */
+float layer_domain(const struct backend *b, const struct layer *l)
+{
+    if (l->table)
+        return backend_scale(b, l->preact != GRAPH_NONE ? l->preact : l->x);
+    enum weft_function f = layer_function(b, l);
+    return f == WEFT_FUNCTION_none || f == WEFT_FUNCTION_relu || f == WEFT_FUNCTION_leaky ? backend_scale(b, l->y) : 1;
 }
 
 static int32_t code_of(const struct backend *b, int value, float real)
@@ -49,7 +74,7 @@ void emit_result(struct backend *b, const struct layer *l, float scale)
     }
     if (l->function != GRAPH_NONE && b->graph->nodes[l->function].op == CORE_LEAKY)
         emit_set_float(b, REG_alpha, b->graph->nodes[l->function].at.alpha, 0);
-    emit_set_float(b, REG_mul_out, scale, zero);
+    emit_set_float(b, REG_mul_out, l->table ? scale : scale * (layer_domain(b, l) / backend_scale(b, l->y)), zero);
     emit_set(b, REG_clamp_low, (uint32_t)low, (uint32_t)high);
 }
 
@@ -243,7 +268,7 @@ void emit_binary(struct backend *b, struct layer *l)
     const struct geometry *y = &b->places[l->y].g;
     enum weft_format fa, fb;
     struct weft_pattern a = operand(b, l, l->x, &fa), c = operand(b, l, l->other, &fb), d = vector_lines(place_origin(b, l->y), y, vector_strides(y), y->element);
-    float sa = operand_scale(b, l->x), sb = operand_scale(b, l->other), sy = backend_scale(b, l->table ? l->preact : l->y);
+    float sa = operand_scale(b, l->x), sb = operand_scale(b, l->other), sy = layer_domain(b, l);
     bool product = l->op == CORE_MUL || l->op == CORE_DIV;
     emit_pattern(b, D, &d);
     emit_pattern(b, A, &a);
@@ -267,7 +292,7 @@ void emit_unary(struct backend *b, struct layer *l)
         return;
     }
     struct quantisation q;
-    if (l->op == CORE_DEQUANTIZE && weft_format_bytes(x->format) == 1) { /* the bytes stay; what they stand for is the result's */
+    if (l->op == CORE_DEQUANTIZE && x->format == y->format) { /* the bytes stay; what they stand for is the result's */
         vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, RAW);
         return;
     }

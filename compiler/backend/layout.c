@@ -279,6 +279,8 @@ enum weft_status backend_layout(struct backend *b)
     b->layer_room = s.room;
     if (b->out_of_memory)
         return WEFT_NO_MEMORY;
-    enum weft_status status = backend_buffers(b);
+    enum weft_status status = backend_planes(b);
+    if (!status)
+        status = backend_buffers(b);
     return b->out_of_memory ? WEFT_NO_MEMORY : status;
 }

@@ -74,7 +74,11 @@ static void price_tiles(const struct backend *b, const struct layer *l, struct m
     int64_t k = least(map->lanes, (int64_t)machine->rows), n = least(map->columns, (int64_t)machine->columns);
     int64_t pass = (int64_t)weft_passes(backend_format(b, l->x), l->m->w_format);
     int64_t chunk = map->chunk_rows * pass, shift = (int64_t)weft_shift_cycles(machine, l->m->w_format);
-    map->product_cycles = (uint64_t)(map->tiles * map->chunks * (chunk > shift ? chunk : shift));
+    map->product_cycles = 0;
+    for (int64_t t = 0; t < map->terms; t++) { /* a plane of the weights meets the planes of the input that count with it */
+        int64_t products = chunk * (planes_pairs(b, l) > 1 ? map->terms - t : 1);
+        map->product_cycles += (uint64_t)(map->tiles * map->chunks * (products > shift ? products : shift) / map->terms);
+    }
     map->fetches = (uint64_t)(map->tiles * map->chunks);
     map->fetch_cycles = transfer_cycles(machine, map->fetches * weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, l->m->w_format));
 }
@@ -113,11 +117,16 @@ static bool cover(int64_t width, int64_t pixels, int64_t *count, int64_t *step)
     return true;
 }
 
+static int64_t weight_terms(const struct backend *b, const struct matrix *m)
+{
+    return m->w_format == WEFT_FORMAT_bf16 ? b->planes : m->w[2] ? 3 : m->w[1] ? 2 : 1;
+}
+
 static bool make_mapping(const struct backend *b, const struct layer *l, bool flat, int64_t pixels, int64_t pack, struct mapping *map)
 {
     const struct matrix *m = l->m;
     const struct geometry *y = &b->places[l->y].g;
-    *map = (struct mapping){.flat = flat, .pixels = pixels, .group_pack = pack, .terms = m->w[2] ? 3 : m->w[1] ? 2 : 1};
+    *map = (struct mapping){.flat = flat, .pixels = pixels, .group_pack = pack, .terms = weight_terms(b, m)};
     map->n = flat ? 1 : y->n;
     map->oh = flat ? 1 : y->h;
     int64_t width = flat ? y->n * y->h * y->w : y->w;
@@ -242,7 +251,7 @@ static void bound_matrix(struct backend *b, struct layer *l)
     uint64_t outputs = (uint64_t)(b->repeats * y->n * y->h * y->w * m->co), depth = (uint64_t)(m->kh * m->kw * m->cg);
     uint64_t pass = weft_passes(backend_format(b, l->x), m->w_format);
     l->macs = outputs * depth;
-    uint64_t products = l->macs * pass / (b->machine->rows * b->machine->columns);
+    uint64_t products = l->macs * pass * (uint64_t)planes_pairs(b, l) / (b->machine->rows * b->machine->columns);
     uint64_t weights = transfer_cycles(b->machine, depth * (uint64_t)m->co * weft_format_bytes(m->w_format));
     l->roofline = largest(largest(products, weights), outputs / b->machine->vector_lanes);
 }

@@ -24,7 +24,7 @@ static int64_t *weight_sums(const struct matrix *m)
     for (int t = 0; sums && t < WEIGHT_TERMS && m->w[t]; t++)
         for (int64_t k = 0; k < depth; k++)
             for (int64_t o = 0; o < m->co; o++)
-                sums[o] += m->w[t][k * m->co + o];
+                sums[o] += (int8_t)m->w[t][k * m->co + o];
     return sums;
 }
 
@@ -65,16 +65,30 @@ static void channel(struct backend *b, struct layer *l, int64_t o, int64_t sum, 
         *scale = integer_scale(b, l, o);
         return;
     }
-    int result = l->table ? l->preact : l->y;
     double product = (double)backend_scale(b, l->x) * m->w_scales[o] * m->alpha;
     double real = params_bias(b, l, o);
     *bias = to_s32(real / product - (double)correction);
-    *scale = (float)(product / backend_scale(b, result));
+    *scale = (float)(product / layer_domain(b, l));
+}
+
+/* fp32 sums: the bias as it is (before alpha), and no scale a channel. */
+static enum weft_status float_params(struct backend *b, struct layer *l)
+{
+    struct matrix *m = l->m;
+    float *bias = calloc((size_t)m->co, sizeof *bias);
+    for (int64_t o = 0; bias && o < m->co && !b->options->timing_only; o++)
+        bias[o] = (float)(params_bias(b, l, o) / m->alpha);
+    if (bias)
+        m->bias_host_offset = backend_constant(b, bias, (uint64_t)m->co * 4, 64);
+    free(bias);
+    return bias ? WEFT_OK : WEFT_NO_MEMORY;
 }
 
 static enum weft_status matrix_params(struct backend *b, struct layer *l)
 {
     struct matrix *m = l->m;
+    if (m->w_format == WEFT_FORMAT_bf16)
+        return float_params(b, l);
     int32_t *bias = calloc((size_t)m->co, sizeof *bias);
     float *scale = calloc((size_t)m->co, sizeof *scale);
     int64_t *sums = weight_sums(m);
@@ -127,10 +141,15 @@ static void make_table(const struct backend *b, const struct layer *l, int node,
     }
 }
 
-static bool needs_table(const struct backend *b, int node)
+/* Functions of 8-bit numbers are tables, but for those that are clamps or work on any scale. */
+static bool needs_table(const struct backend *b, const struct layer *l)
 {
+    bool unary = l->kind == LAYER_UNARY && l->op != CORE_QUANTIZE && l->op != CORE_DEQUANTIZE;
+    int node = unary ? l->node : l->function, from = unary ? l->x : l->preact;
+    if (node == GRAPH_NONE || weft_format_bytes(backend_format(b, l->y)) != 1 || weft_format_bytes(backend_format(b, from)) != 1)
+        return false;
     enum core_op op = b->graph->nodes[node].op;
-    return op == CORE_SIGMOID || op == CORE_TANH;
+    return unary || (op != CORE_RELU && op != CORE_LEAKY && op != CORE_CLIP);
 }
 
 /* Index in C order of the constant's element at (n, h, w, c) of the result. */
@@ -234,11 +253,9 @@ enum weft_status backend_params(struct backend *b, struct layer *l)
     uint8_t table[256] = {0};
     uint64_t pad = 0;
     l->constants_first = backend_constant(b, &pad, 0, 64);
-    int node = l->function != GRAPH_NONE ? l->function : GRAPH_NONE;
-    bool unary = l->kind == LAYER_UNARY && l->op != CORE_QUANTIZE && l->op != CORE_DEQUANTIZE;
-    l->table = unary || (node != GRAPH_NONE && needs_table(b, node));
+    l->table = needs_table(b, l);
     if (l->table) {
-        make_table(b, l, unary ? l->node : node, unary ? l->x : l->preact, table);
+        make_table(b, l, l->kind == LAYER_UNARY ? l->node : l->function, l->kind == LAYER_UNARY ? l->x : l->preact, table);
         l->table_offset = backend_constant(b, table, sizeof table, 64);
     }
     if (l->kind == LAYER_MATRIX)

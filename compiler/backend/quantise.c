@@ -1,7 +1,9 @@
 /* quantise.c: a format, a scale and a zero point for every value that is real in the network.
  *
- * Non-negative values become u8 with zero point 0, others s8 with the zero point that spends all 256 codes on the range
- * seen. Values that only leave the machine (or enter a softmax) are kept in f32: the accumulators have the digits. */
+ * int8: non-negative values become u8 with zero point 0, others s8 with the zero point that spends all 256 codes on the range
+ * seen. int16: s16, symmetric. Values that only leave the machine, and what passes between layers of the vector unit alone, are kept in
+ * f32: the accumulators have the digits. bf16: what the array reads is bf16, the rest f32. fp32 and bf16x3: f32; planes.c splits what
+ * the array reads. */
 #include "backend.h"
 
 #include <assert.h>
@@ -49,8 +51,19 @@ enum weft_format backend_format(const struct backend *b, int value)
     }
 }
 
+static struct quantisation from_range_16(float low, float high)
+{
+    struct quantisation q = {.known = true, .format = WEFT_FORMAT_s16, .scale = 1};
+    float most = fmaxf(fabsf(low), fabsf(high)) / 32767;
+    if (low <= high && isfinite(most) && most > 1e-30f)
+        q.scale = most;
+    return q;
+}
+
 static struct quantisation from_range(const struct backend *b, float low, float high)
 {
+    if (b->format == COMPILE_INT16)
+        return from_range_16(low, high);
     struct quantisation q = {.known = true, .format = WEFT_FORMAT_u8, .scale = 1};
     bool has_u8 = b->machine->formats & WEFT_USES_U8, has_s8 = b->machine->formats & WEFT_USES_S8;
     if (!has_u8)
@@ -73,6 +86,29 @@ static struct quantisation from_range(const struct backend *b, float low, float 
 static bool keeps_scale(const struct layer *layer)
 {
     return layer->kind == LAYER_MOVE || layer->kind == LAYER_ALIAS || (layer->kind == LAYER_POOL && layer->op == CORE_MAXPOOL);
+}
+
+/* Does the array read this value, or a copy of it in the same numbers? */
+static bool array_reads(const struct backend *b, int value)
+{
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        if (!layer_reads(l, value))
+            continue;
+        if ((l->kind == LAYER_MATRIX && l->x == value) || ((keeps_scale(l) || l->input_count) && array_reads(b, l->y)))
+            return true;
+    }
+    return false;
+}
+
+static struct quantisation float_for(const struct backend *b, int value)
+{
+    return (struct quantisation){.known = true, .format = b->planes == 1 && array_reads(b, value) ? WEFT_FORMAT_bf16 : WEFT_FORMAT_f32, .scale = 1};
+}
+
+static struct quantisation format_for(const struct backend *b, int value)
+{
+    return b->planes ? float_for(b, value) : from_range(b, b->low[value], b->high[value]);
 }
 
 static bool read_only_as_float(const struct backend *b, int value)
@@ -133,8 +169,8 @@ static enum weft_status quantise_conversion(struct backend *b, const struct laye
     if (!quantise_parameters(b, l, &q))
         return weft_error(b->diag, "%s: node %s (%s): scale and zero point must be constants, one for the whole tensor", b->graph->name, n->name,
                           n->onnx_type);
-    bool wide = l->op == CORE_DEQUANTIZE && q.format == WEFT_FORMAT_s32;
-    b->graph->values[l->y].q = wide ? from_range(b, b->low[l->y], b->high[l->y]) : q;
+    bool wide = l->op == CORE_DEQUANTIZE && (q.format == WEFT_FORMAT_s32 || b->planes);
+    b->graph->values[l->y].q = wide ? format_for(b, l->y) : q;
     return WEFT_OK;
 }
 
@@ -182,10 +218,10 @@ static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
     }
     if (keeps_scale(layer) && !layer->input_count && backend_value_is_real(b, layer->x))
         y->q = b->graph->values[layer->x].q;
-    else if (can_make_float(b, layer) && read_only_as_float(b, layer->y))
+    else if (!b->planes && can_make_float(b, layer) && read_only_as_float(b, layer->y))
         y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1};
     else
-        y->q = from_range(b, b->low[layer->y], b->high[layer->y]);
+        y->q = format_for(b, layer->y);
     return WEFT_OK;
 }
 
@@ -237,17 +273,18 @@ static void share_concat_scales(struct backend *b)
 
 enum weft_status backend_quantise(struct backend *b)
 {
-    share_concat_scales(b);
+    if (!b->planes)
+        share_concat_scales(b);
     for (unsigned i = 0; i < b->graph->input_count; i++) {
         int v = b->graph->inputs[i];
-        if (is_input(b->graph, v) && backend_value_is_real(b, v) && !own_scale(b, v, &b->graph->values[v].q))
-            b->graph->values[v].q = from_range(b, b->low[v], b->high[v]);
+        if (is_input(b->graph, v) && backend_value_is_real(b, v) && (b->planes || !own_scale(b, v, &b->graph->values[v].q)))
+            b->graph->values[v].q = format_for(b, v);
     }
     enum weft_status status = WEFT_OK;
     for (int i = 0; i < b->layer_count && !status; i++) {
         struct layer *l = &b->layers[i];
         status = quantise_layer(b, l);
-        if (!status && l->preact != GRAPH_NONE)
+        if (!status && l->preact != GRAPH_NONE && !b->planes)
             b->graph->values[l->preact].q = from_range(b, b->low[l->preact], b->high[l->preact]);
     }
     return status;

@@ -39,13 +39,25 @@ static void channel_scales(const struct matrix *m, const float *w, int64_t depth
         scales[o] = isfinite(scales[o]) ? scales[o] / 127 : 1;
 }
 
+/* The greatest sum of products that calibration saw, and as much again: s16 operands could carry it beyond s32. (Partial sums may: they wrap.) */
+static double greatest_sum(const struct backend *b, const struct layer *l)
+{
+    int y = l->preact != GRAPH_NONE ? l->preact : l->y;
+    double most = fmax(fabs((double)b->low[y]), fabs((double)b->high[y]));
+    if (l->residual != GRAPH_NONE)
+        most += fmax(fabs((double)b->low[l->residual]), fabs((double)b->high[l->residual]));
+    return b->format == COMPILE_INT16 && b->low[y] <= b->high[y] ? 2 * most : 0;
+}
+
 /* The bias is added as an integer of scale x weight scale. Weights next to nothing (a channel that training switched off) must not make
  * that scale so small that the bias leaves s32: 24 bits of it are enough. */
 static void widen_for_bias(struct backend *b, const struct layer *l)
 {
     const struct matrix *m = l->m;
+    double most = greatest_sum(b, l);
     for (int64_t o = 0; o < m->co; o++) {
-        double least = fabs(params_bias(b, l, o)) / (16777216.0 * backend_scale(b, l->x) * fabs((double)m->alpha));
+        double step = backend_scale(b, l->x) * fabs((double)m->alpha), least = fabs(params_bias(b, l, o)) / (16777216.0 * step);
+        least = fmax(least, most / (1073741824.0 * step));
         float *scale = &m->w_scales[o];
         *scale = *scale < least ? (float)least : *scale;
         *scale = *scale > 1e-30f ? *scale : 1;
@@ -65,7 +77,7 @@ static void quantise_block(const struct matrix *m, const float *w, int64_t depth
     int64_t k1 = k0 + TRANSPOSE_BLOCK < depth ? k0 + TRANSPOSE_BLOCK : depth, o1 = o0 + TRANSPOSE_BLOCK < m->co ? o0 + TRANSPOSE_BLOCK : m->co;
     for (int64_t k = k0; k < k1; k++)
         for (int64_t o = o0; o < o1; o++)
-            m->w[0][k * m->co + o] = round_weight(w[source_index(m, depth, o, k)], inverse[o]);
+            m->w[0][k * m->co + o] = (uint8_t)round_weight(w[source_index(m, depth, o, k)], inverse[o]);
 }
 
 static enum weft_status quantise_float(struct backend *b, const struct layer *l, const float *w, int64_t depth)
@@ -109,7 +121,7 @@ static enum weft_status split(struct matrix *m, int64_t count, int64_t at, int32
             m->w[t] = calloc((size_t)count, 1);
         if (!m->w[t])
             return WEFT_NO_MEMORY;
-        m->w[t][at] = low_part(d);
+        m->w[t][at] = (uint8_t)low_part(d);
         d -= low_part(d);
     }
     return WEFT_OK;
@@ -131,12 +143,38 @@ static enum weft_status take_integers(struct backend *b, struct matrix *m, int64
     return status;
 }
 
+/* One weight as the sum of its planes, each the bf16 number next to what the ones before leave. */
+static void split_float(const struct backend *b, struct matrix *m, int64_t at, float w)
+{
+    for (int p = 0; p < b->planes; p++) {
+        weft_store_float(m->w[p] + 2 * at, WEFT_FORMAT_bf16, w);
+        w -= weft_load_float(m->w[p] + 2 * at, WEFT_FORMAT_bf16);
+    }
+}
+
+static enum weft_status take_floats(struct backend *b, struct matrix *m, int64_t depth)
+{
+    for (int p = 0; p < b->planes; p++)
+        if (!(m->w[p] = calloc((size_t)(depth * m->co) + 1, 2)))
+            return WEFT_NO_MEMORY;
+    const float *w = value_bytes(b->graph, m->weights);
+    if (!w)
+        return WEFT_NO_MEMORY;
+    for (int64_t k0 = 0; m->alpha != 0 && k0 < depth; k0 += TRANSPOSE_BLOCK)
+        for (int64_t o0 = 0; o0 < m->co; o0 += TRANSPOSE_BLOCK)
+            for (int64_t k = k0; k < depth && k < k0 + TRANSPOSE_BLOCK; k++)
+                for (int64_t o = o0; o < m->co && o < o0 + TRANSPOSE_BLOCK; o++)
+                    split_float(b, m, k * m->co + o, w[source_index(m, depth, o, k)]);
+    m->alpha = m->alpha != 0 ? m->alpha : 1; /* products that count nothing: zero weights, and the bias alone */
+    return WEFT_OK;
+}
+
 enum weft_status backend_weights(struct backend *b, struct layer *l)
 {
     struct matrix *m = l->m;
     int64_t depth = m->kh * m->kw * m->cg;
     const struct value *v = &b->graph->values[m->weights];
-    m->w_format = WEFT_FORMAT_s8;
+    m->w_format = b->planes && !m->integer ? WEFT_FORMAT_bf16 : WEFT_FORMAT_s8;
     m->w_scales = malloc((size_t)m->co * sizeof *m->w_scales);
     if (!m->w_scales)
         return WEFT_NO_MEMORY;
@@ -144,6 +182,8 @@ enum weft_status backend_weights(struct backend *b, struct layer *l)
         m->w_scales[o] = 1;
     if (b->options->timing_only || v->contents == CONTENTS_ABSENT)
         return WEFT_OK;
+    if (m->w_format == WEFT_FORMAT_bf16)
+        return take_floats(b, m, depth);
     m->w[0] = malloc((size_t)(depth * m->co));
     if (!m->w[0])
         return WEFT_NO_MEMORY;
@@ -184,6 +224,7 @@ static void write_row(const struct matrix *m, int64_t slice, int64_t term, int64
 {
     const struct mapping *map = &m->map;
     int64_t c = lane % map->slice_in, t = lane / map->slice_in, ky = t / map->taps, tap = t % map->taps, group = c / m->cg;
+    int64_t e = weft_format_bytes(m->w_format);
     for (int64_t p = j0 / map->slice_out; p <= (j1 - 1) / map->slice_out; p++) {
         int64_t x = map->pixels == 1 ? tap * m->dx : tap - p * m->sx;
         if (x < 0 || x % m->dx || x / m->dx >= m->kw)
@@ -195,7 +236,7 @@ static void write_row(const struct matrix *m, int64_t slice, int64_t term, int64
             continue;
         int64_t k = (ky * m->kw + x / m->dx) * m->cg + c % m->cg;
         int64_t o = slice * map->slice_out + first - p * map->slice_out;
-        memcpy(row + (first - j0), m->w[term] + k * m->co + o, (size_t)(last - first));
+        memcpy(row + (first - j0) * e, m->w[term] + (k * m->co + o) * e, (size_t)((last - first) * e));
     }
 }
 
@@ -204,7 +245,7 @@ static bool all_zero(const uint8_t *bytes, uint64_t count)
     return !count || (!bytes[0] && !memcmp(bytes, bytes + 1, count - 1));
 }
 
-static int add_tile(struct backend *b, uint64_t k, uint64_t n, uint64_t stored)
+static int add_tile(struct backend *b, uint64_t k, uint64_t n, uint64_t stored, enum weft_format format)
 {
     if (b->tile_count == b->tile_room) {
         int room = b->tile_room ? 2 * b->tile_room : 256;
@@ -216,7 +257,7 @@ static int add_tile(struct backend *b, uint64_t k, uint64_t n, uint64_t stored)
         b->tiles = grown;
         b->tile_room = room;
     }
-    b->tiles[b->tile_count] = (struct tile){b->weights_bytes, (uint16_t)k, (uint16_t)n, WEFT_FORMAT_s8, b->current};
+    b->tiles[b->tile_count] = (struct tile){b->weights_bytes, (uint16_t)k, (uint16_t)n, (uint8_t)format, b->current};
     b->weights_bytes += stored;
     return b->tile_count++;
 }
@@ -228,11 +269,11 @@ static int make_tile(struct backend *b, const struct matrix *m, int64_t slice, i
     int64_t l0 = kt * (int64_t)machine->rows, j0 = nt * (int64_t)machine->columns;
     int64_t k = m->map.lanes - l0 < (int64_t)machine->rows ? m->map.lanes - l0 : (int64_t)machine->rows;
     int64_t n = m->map.columns - j0 < (int64_t)machine->columns ? m->map.columns - j0 : (int64_t)machine->columns;
-    uint64_t stored = weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, WEFT_FORMAT_s8);
+    uint64_t stored = weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, m->w_format);
     if (!must && mapping_tile_is_empty(m, kt, nt, machine))
         return -1;
     if (!m->w[0]) /* timing only */
-        return add_tile(b, (uint64_t)k, (uint64_t)n, stored);
+        return add_tile(b, (uint64_t)k, (uint64_t)n, stored, m->w_format);
     if (grow_weights(b, stored)) {
         b->out_of_memory = true;
         return -1;
@@ -240,10 +281,10 @@ static int make_tile(struct backend *b, const struct matrix *m, int64_t slice, i
     uint8_t *bytes = b->weights + b->weights_bytes;
     memset(bytes, 0, stored);
     for (int64_t l = 0; l < k; l++)
-        write_row(m, slice, term, l0 + l, j0, j0 + n, bytes + l * n);
+        write_row(m, slice, term, l0 + l, j0, j0 + n, bytes + l * n * weft_format_bytes(m->w_format));
     if (!must && all_zero(bytes, stored))
         return -1;
-    return add_tile(b, (uint64_t)k, (uint64_t)n, stored);
+    return add_tile(b, (uint64_t)k, (uint64_t)n, stored, m->w_format);
 }
 
 /* The tiles of one column; how many there are. A column of zeros keeps its last tile. */
