@@ -320,7 +320,7 @@ static void wrong_usage_is_status_2(void **state)
     refuses("run tile.tpu --from-cycle 5", 2, "window of --trace");
     refuses("run tile.tpu --seed x", 2, "--seed takes a whole number");
     refuses("run tile.tpu -j 4", 2, "works on one thread");
-    refuses("compile net.onnx --format bf16", 2, "format bf16 is not there yet; int8 is");
+    refuses("compile net.onnx --format fp8", 2, "there is no format 'fp8'; int8, int16, bf16, bf16x3 and fp32 are");
     refuses("compile net.onnx --dim seq", 2, "--dim takes NAME=N");
     refuses("compile net.onnx --dump-after nonsense", 2, "there is no pass 'nonsense'");
 }

@@ -181,7 +181,7 @@ static void fill_span(uint8_t *memory, uint64_t bytes, const struct weft_tensor 
         if (weft_format_is_integer(tensor->format))
             weft_store_integer(memory + at, tensor->format, tensor->zero);
         else
-            weft_store_float(memory + at, tensor->format, 0);
+            memcpy(memory + at, &tensor->zero, width); /* little-endian host: its low bytes */
 }
 
 enum weft_status weft_tensor_pack(uint8_t *memory, uint64_t bytes, const struct weft_tensor *tensor, const struct weft_array *array,

@@ -30,7 +30,7 @@ struct geometry {
     int64_t element, pixel, line, image; /* bytes; strides */
     int64_t origin;                    /* bytes from the buffer's start to image 0, line 0, pixel 0 */
     uint64_t bytes;
-    int32_t fill;                      /* what the halo holds */
+    int32_t fill;                      /* what an element of the halo holds: an integer, or the bits of a float */
 };
 
 struct buffer {
@@ -162,6 +162,7 @@ bool layer_is_conv(const struct backend *b, const struct layer *layer);
 enum weft_status backend_buffers(struct backend *b);
 int backend_add_buffer(struct backend *b, uint64_t bytes, int first, int last);
 void geometry_finish(struct geometry *g);
+int32_t geometry_least(enum weft_format format);
 /* ONNX dimension d of a value: stride in bytes; *offset: of element 0. */
 void place_strides(const struct place *p, const struct shape *shape, int64_t strides[GRAPH_RANK_MAX]);
 uint64_t place_origin(const struct backend *b, int value); /* UB address of element 0 */

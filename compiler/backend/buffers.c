@@ -73,6 +73,12 @@ static bool has_halo(const struct geometry *g)
     return g->top || g->bottom || g->left || g->right;
 }
 
+/* The bits of the least number of a format; of floats: minus infinity. */
+int32_t geometry_least(enum weft_format format)
+{
+    return weft_format_is_integer(format) ? weft_format_low(format) : format == WEFT_FORMAT_bf16 ? 0xff80 : INT32_MIN + 0x7f800000;
+}
+
 /* A max pool's halo must hold the least number; that is the zero point of most values, but not of all. */
 static bool halo_by_pool(struct backend *b, const struct layer *l, struct geometry *x)
 {
@@ -82,7 +88,7 @@ static bool halo_by_pool(struct backend *b, const struct layer *l, struct geomet
     bool pads = w.top || w.left || x->bottom > 0 || x->right > 0;
     if (l->op != CORE_MAXPOOL || !pads)
         return true;
-    int32_t low = weft_format_is_integer(x->format) ? weft_format_low(x->format) : 0;
+    int32_t low = geometry_least(x->format);
     if (x->fill == low)
         return true;
     if (has_halo(&before))

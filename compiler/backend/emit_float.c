@@ -110,7 +110,7 @@ void emit_lrn(struct backend *b, struct layer *l)
     const struct geometry *x = &b->places[l->x].g;
     int64_t line = (x->c + b->graph->nodes[l->node].at.size) * 4, piece = (int64_t)b->buffers[l->temp[0]].bytes / line, rows = x->n * x->h * x->w;
     struct weft_pattern all = pattern_blank(0);
-    vector_fill(b, b->buffers[l->temp[0]].ub, &all, 1, b->buffers[l->temp[0]].bytes, 0);
+    vector_fill(b, b->buffers[l->temp[0]].ub, &all, 1, b->buffers[l->temp[0]].bytes, WEFT_FORMAT_u8, 0);
     for (int64_t first = 0; first < rows; first += piece)
         lrn_piece(b, l, first, rows - first < piece ? rows - first : piece, piece);
 }

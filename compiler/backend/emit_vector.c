@@ -48,15 +48,19 @@ static int32_t code_of(const struct backend *b, int value, float real)
     return weft_requantise(real / backend_scale(b, value), backend_zero(b, value), weft_format_low(f), weft_format_high(f));
 }
 
+static void clip_codes(const struct backend *b, const struct layer *l, int node, int32_t *low, int32_t *high)
+{
+    *low = code_of(b, l->y, b->graph->nodes[node].at.alpha);
+    *high = code_of(b, l->y, b->graph->nodes[node].at.beta);
+}
+
 static void clamp_for(struct backend *b, const struct layer *l, int32_t *low, int32_t *high)
 {
-    const struct node *n = &b->graph->nodes[l->function];
-    if (n->op == CORE_RELU) {
+    enum core_op op = b->graph->nodes[l->function].op;
+    if (op == CORE_RELU)
         *low = code_of(b, l->y, 0);
-    } else if (n->op == CORE_CLIP) {
-        *low = code_of(b, l->y, n->at.alpha);
-        *high = code_of(b, l->y, n->at.beta);
-    }
+    else if (op == CORE_CLIP)
+        clip_codes(b, l, l->function, low, high);
 }
 
 void emit_result(struct backend *b, const struct layer *l, float scale)
@@ -129,18 +133,20 @@ struct weft_pattern vector_pixels(uint64_t base, const struct geometry *g)
 
 /* --- halos ------------------------------------------------------------------------------------------------------- */
 
-void vector_fill(struct backend *b, uint64_t base, const struct weft_pattern *rows, uint64_t count, uint64_t bytes, uint8_t value)
+void vector_fill(struct backend *b, uint64_t base, const struct weft_pattern *rows, uint64_t count, uint64_t bytes, enum weft_format format, int32_t value)
 {
     struct weft_pattern p = *rows;
-    for (uint64_t done = 0; done < bytes; done += LANES_MAX) {
+    uint64_t element = weft_format_bytes(format);
+    for (uint64_t done = 0; done < bytes; done += LANES_MAX * element) {
+        uint64_t piece = bytes - done < LANES_MAX * element ? bytes - done : LANES_MAX * element;
         p.base = (uint32_t)(base + done);
         emit_pattern(b, D, &p);
         struct weft_instr *i = emit(b, WEFT_OP_FILL);
         i->d = D;
         i->rows = (uint32_t)count;
-        i->lanes = (uint32_t)(bytes - done < LANES_MAX ? bytes - done : LANES_MAX);
-        i->fmt = WEFT_FORMAT_u8;
-        i->value = value;
+        i->lanes = (uint32_t)(piece / element);
+        i->fmt = (uint8_t)format;
+        i->value = (uint32_t)value;
     }
 }
 
@@ -160,14 +166,13 @@ void emit_halo(struct backend *b, int value)
     between.stride0 = (uint32_t)g->line;
     between.count1 = (uint32_t)g->n;
     between.stride1 = (uint32_t)g->image;
-    uint8_t byte = (uint8_t)g->fill;
     int64_t behind = g->image - g->origin - (g->h - 1) * g->line - g->w * g->pixel;
     if (g->origin)
-        vector_fill(b, base, &images, (uint64_t)g->n, (uint64_t)g->origin, byte);
+        vector_fill(b, base, &images, (uint64_t)g->n, (uint64_t)g->origin, g->format, g->fill);
     if (behind)
-        vector_fill(b, base + (uint64_t)(g->image - behind), &images, (uint64_t)g->n, (uint64_t)behind, byte);
+        vector_fill(b, base + (uint64_t)(g->image - behind), &images, (uint64_t)g->n, (uint64_t)behind, g->format, g->fill);
     if (g->h > 1 && g->left + g->right)
-        vector_fill(b, base + (uint64_t)(g->origin + g->w * g->pixel), &between, (uint64_t)((g->h - 1) * g->n), (uint64_t)((g->left + g->right) * g->pixel), byte);
+        vector_fill(b, base + (uint64_t)(g->origin + g->w * g->pixel), &between, (uint64_t)((g->h - 1) * g->n), (uint64_t)((g->left + g->right) * g->pixel), g->format, g->fill);
 }
 
 /* The halo before the first element of an input; the host brings the rest of it. */
@@ -175,7 +180,7 @@ void emit_halo_before(struct backend *b, int value)
 {
     const struct geometry *g = &b->places[value].g;
     struct weft_pattern one = pattern_blank(0);
-    vector_fill(b, place_origin(b, value) - (uint64_t)g->origin, &one, 1, (uint64_t)g->origin, (uint8_t)g->fill);
+    vector_fill(b, place_origin(b, value) - (uint64_t)g->origin, &one, 1, (uint64_t)g->origin, g->format, g->fill);
 }
 
 /* --- instructions ---------------------------------------------------------------------------------------------------- */
@@ -279,6 +284,72 @@ void emit_binary(struct backend *b, struct layer *l)
     vector_over_lanes(b, binary_opcode(l->op), 0, y->n * y->h, y->w * y->c, fa, fb, y->format, layer_function(b, l));
 }
 
+/* One copy of all of x into y. */
+static void copy_all(struct backend *b, const struct layer *l, float mul_a, float mul_out, int func)
+{
+    const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
+    emit_set_float(b, REG_mul_a, mul_a, backend_zero(b, l->x));
+    vector_result(b, l->y, mul_out);
+    vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, func);
+}
+
+/* Floats have no clamp: the larger of x and the lower bound, then the smaller of that and the upper bound. */
+static void clip_floats(struct backend *b, const struct layer *l)
+{
+    const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
+    struct weft_pattern from = vector_lines(place_origin(b, l->y), y, vector_strides(y), y->element);
+    struct weft_pattern bound = vector_lines(emit_constant_address(b, l->const_offset), y, (struct strides4){0}, 4);
+    emit_pattern(b, B, &bound);
+    emit_set_float(b, REG_mul_a, backend_scale(b, l->x), backend_zero(b, l->x));
+    emit_set_float(b, REG_mul_b, 1, 0);
+    vector_result(b, l->y, 1);
+    vector_over_lanes(b, WEFT_OP_MAX, 0, y->n * y->h, y->w * y->c, x->format, WEFT_FORMAT_f32, y->format, WEFT_FUNCTION_none);
+    bound.base += 4;
+    emit_pattern(b, A, &from);
+    emit_pattern(b, B, &bound);
+    emit_set_float(b, REG_mul_a, 1, 0);
+    vector_over_lanes(b, WEFT_OP_MIN, 0, y->n * y->h, y->w * y->c, y->format, WEFT_FORMAT_f32, y->format, WEFT_FUNCTION_none);
+}
+
+static void emit_function(struct backend *b, const struct layer *l)
+{
+    float from = backend_scale(b, l->x), to = 1 / backend_scale(b, l->y);
+    if (l->op == CORE_CLIP && !weft_format_is_integer(backend_format(b, l->y))) {
+        clip_floats(b, l);
+    } else if (l->op == CORE_CEIL) { /* -floor(-x) */
+        copy_all(b, l, -from, -to, WEFT_FUNCTION_floor);
+    } else if (l->op == CORE_NEG) {
+        copy_all(b, l, -from, to, WEFT_FUNCTION_none);
+    } else if (l->op == CORE_CLIP) {
+        int32_t low, high;
+        clip_codes(b, l, l->node, &low, &high);
+        emit_set_float(b, REG_mul_a, from, backend_zero(b, l->x));
+        emit_set_float(b, REG_mul_out, to, backend_zero(b, l->y));
+        emit_set(b, REG_clamp_low, (uint32_t)low, (uint32_t)high);
+        const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
+        vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, WEFT_FUNCTION_none);
+    } else {
+        if (l->op == CORE_LEAKY)
+            emit_set_float(b, REG_alpha, b->graph->nodes[l->node].at.alpha, 0);
+        copy_all(b, l, from, to, machine_function(l->op));
+    }
+}
+
+static void emit_conversion(struct backend *b, const struct layer *l)
+{
+    const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
+    struct quantisation q;
+    if (l->op == CORE_DEQUANTIZE && x->format != y->format && quantise_parameters(b, l, &q)) {
+        emit_set_float(b, REG_mul_a, q.scale / backend_scale(b, l->y), q.zero);
+        vector_result(b, l->y, 1);
+        vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, WEFT_FUNCTION_none);
+        return;
+    }
+    bool same = x->format == y->format && backend_scale(b, l->x) == backend_scale(b, l->y) && backend_zero(b, l->x) == backend_zero(b, l->y);
+    bool bytes = same || (l->op == CORE_DEQUANTIZE && x->format == y->format); /* the bytes stay; what they stand for is the result's */
+    copy_all(b, l, backend_scale(b, l->x) / backend_scale(b, l->y), 1, bytes ? RAW : WEFT_FUNCTION_none);
+}
+
 void emit_unary(struct backend *b, struct layer *l)
 {
     const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
@@ -289,21 +360,9 @@ void emit_unary(struct backend *b, struct layer *l)
         emit_set_float(b, REG_mul_a, 1, 0);
         emit_result(b, l, 1);
         vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, WEFT_FUNCTION_table);
-        return;
+    } else if (l->op == CORE_QUANTIZE || l->op == CORE_DEQUANTIZE || l->node == GRAPH_NONE) {
+        emit_conversion(b, l);
+    } else {
+        emit_function(b, l);
     }
-    struct quantisation q;
-    if (l->op == CORE_DEQUANTIZE && x->format == y->format) { /* the bytes stay; what they stand for is the result's */
-        vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, RAW);
-        return;
-    }
-    if (l->op == CORE_DEQUANTIZE && quantise_parameters(b, l, &q)) {
-        emit_set_float(b, REG_mul_a, q.scale / backend_scale(b, l->y), q.zero);
-        vector_result(b, l->y, 1);
-        vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, WEFT_FUNCTION_none);
-        return;
-    }
-    bool same = x->format == y->format && backend_scale(b, l->x) == backend_scale(b, l->y) && backend_zero(b, l->x) == backend_zero(b, l->y);
-    emit_set_float(b, REG_mul_a, backend_scale(b, l->x) / backend_scale(b, l->y), backend_zero(b, l->x));
-    vector_result(b, l->y, 1);
-    vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, same ? RAW : WEFT_FUNCTION_none);
 }

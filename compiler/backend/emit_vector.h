@@ -14,8 +14,8 @@ struct weft_pattern vector_pixels(uint64_t base, const struct geometry *g);
 struct strides4 vector_strides(const struct geometry *g);
 /* v.out and v.clamp for a value without a function. */
 void vector_result(struct backend *b, int value, float scale);
-/* `bytes` bytes at each of `count` rows. */
-void vector_fill(struct backend *b, uint64_t base, const struct weft_pattern *rows, uint64_t count, uint64_t bytes, uint8_t value);
+/* `bytes` bytes of elements with these low bits at each of `count` rows. */
+void vector_fill(struct backend *b, uint64_t base, const struct weft_pattern *rows, uint64_t count, uint64_t bytes, enum weft_format format, int32_t value);
 /* One instruction with d, a, b at their patterns; both operands in `from`. */
 struct weft_instr *vector_op(struct backend *b, enum weft_opcode op, int64_t first, int64_t rows, int64_t lane, int64_t lanes, enum weft_format from,
                              enum weft_format to);

@@ -69,9 +69,10 @@ static bool same_shape(const struct shape *a, const struct shape *b)
     return a->rank == b->rank && !memcmp(a->dims, b->dims, a->rank * sizeof a->dims[0]);
 }
 
-static bool is_function(enum core_op op)
+/* Does the vector unit apply it on the way? Clips need integers, whose result is clamped anyway. */
+static bool is_function(const struct backend *b, enum core_op op)
 {
-    return op == CORE_RELU || op == CORE_LEAKY || op == CORE_CLIP || op == CORE_SIGMOID || op == CORE_TANH;
+    return op == CORE_CLIP ? !b->planes : op != CORE_FLOOR && machine_function(op) != WEFT_FUNCTION_none;
 }
 
 static bool fuse_bias(struct backend *b, struct layer *layer, const struct node *next, unsigned axis)
@@ -113,7 +114,7 @@ static void fuse_behind(struct backend *b, struct layer *layer, bool *taken)
     for (int next; (next = only_reader(b->graph, layer->y)) != GRAPH_NONE;) {
         const struct node *n = &b->graph->nodes[next];
         bool product = layer->kind == LAYER_MATRIX;
-        if (is_function(n->op)) {
+        if (is_function(b, n->op)) {
             layer->function = next;
             layer->preact = layer->y;
         } else if (!product || !((layer->residual == GRAPH_NONE && fuse_bias(b, layer, n, axis)) || fuse_residual(b, layer, n))) {

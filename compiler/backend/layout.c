@@ -231,7 +231,7 @@ static void copy_for_pool(struct backend *b, struct sequence *s, struct layer *l
     bool pads = false;
     for (unsigned d = 0; d < at->spatial && d < 3; d++)
         pads |= at->pad_begin[d] > 0 || at->pad_end[d] > 0;
-    if (!pads || !weft_format_is_integer(x->format) || x->fill == weft_format_low(x->format) || graph_uses(b->graph, l->x) < 2)
+    if (!pads || x->fill == geometry_least(x->format) || graph_uses(b->graph, l->x) < 2)
         return;
     struct layer *made = append(b, s);
     if (!made)

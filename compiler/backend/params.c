@@ -240,6 +240,14 @@ static enum weft_status concat_params(struct backend *b, struct layer *l)
     return l->input_offsets ? status : WEFT_NO_MEMORY;
 }
 
+/* The bounds of a clip of floats. */
+static enum weft_status clip_params(struct backend *b, struct layer *l)
+{
+    const struct attributes *at = &b->graph->nodes[l->node].at;
+    l->const_offset = backend_constant(b, (float[]){at->alpha, at->beta}, 8, 4);
+    return WEFT_OK;
+}
+
 static enum weft_status lrn_params(struct backend *b, struct layer *l)
 {
     float k = b->graph->nodes[l->node].at.bias;
@@ -266,6 +274,8 @@ enum weft_status backend_params(struct backend *b, struct layer *l)
         status = binary_constant(b, l, l->x);
     else if (l->kind == LAYER_LRN)
         status = lrn_params(b, l);
+    else if (l->kind == LAYER_UNARY && l->op == CORE_CLIP && !weft_format_is_integer(backend_format(b, l->y)))
+        status = clip_params(b, l);
     else if (l->op == CORE_CONCAT)
         status = concat_params(b, l);
     l->constants_end = b->constants_bytes;
