@@ -31,6 +31,9 @@ static const struct member tensor_members[] = {
     {"quantised", FLAG, offsetof(struct weft_tensor, quantised)},
     {"host", WIDE, offsetof(struct weft_tensor, host)},
     {"bytes", WIDE, offsetof(struct weft_tensor, bytes)},
+    {"table_rows", WIDE, offsetof(struct weft_tensor, table_rows)},
+    {"row_bytes", WIDE, offsetof(struct weft_tensor, row_bytes)},
+    {"table_data", WIDE, offsetof(struct weft_tensor, table_data)},
     {0}};
 static const struct member layer_members[] = {
     {"name", TEXT_OR_NULL, offsetof(struct weft_layer, name)},

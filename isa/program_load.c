@@ -205,6 +205,20 @@ static enum weft_status check_count(const struct load *l, const char *kind, cons
     return weft_tensor_count(tensor) <= WEFT_TENSOR_MOST ? WEFT_OK : SAY(l, "%s %s has more than 2^31 elements", kind, tensor->name);
 }
 
+/* Finds the table of an input that the host looks up. */
+static enum weft_status find_table(struct load *l, struct weft_tensor *tensor)
+{
+    const struct weft_program *p = l->program;
+    uint64_t bytes, end;
+    if (!tensor->table_rows || !p->weights_bytes)
+        return WEFT_OK;
+    if (!tensor->row_bytes || tensor->row_bytes > tensor->bytes || __builtin_mul_overflow(tensor->table_rows, tensor->row_bytes, &bytes) ||
+        __builtin_add_overflow(tensor->table_data, bytes, &end) || end > p->data_bytes)
+        return SAY(l, "the table of input %s leaves the program's data", tensor->name);
+    tensor->table = p->data + tensor->table_data;
+    return WEFT_OK;
+}
+
 static enum weft_status check_places(struct load *l)
 {
     const struct weft_program *p = l->program;
@@ -215,6 +229,9 @@ static enum weft_status check_places(struct load *l)
         if (check_count(l, "tensor", tensor))
             return WEFT_ERROR;
     }
+    for (size_t i = 0; i < p->input_count; i++)
+        if (find_table(l, &p->inputs[i]))
+            return WEFT_ERROR;
     for (size_t i = 0; i < p->probe_count; i++) {
         const struct weft_probe *probe = &p->probes[i];
         if (!lies_within(&probe->tensor, p->machine.ub_bytes))

@@ -184,12 +184,34 @@ static void fill_span(uint8_t *memory, uint64_t bytes, const struct weft_tensor 
             memcpy(memory + at, &tensor->zero, width); /* little-endian host: its low bytes */
 }
 
+/* The rows of the table that the indices name (from its end where they are negative, as in ONNX's Gather). */
+static enum weft_status gather(uint8_t *memory, uint64_t bytes, const struct weft_tensor *tensor, const struct weft_array *array,
+                               const struct element_type *type, struct weft_diag *diag)
+{
+    struct walk walk = {.at = tensor->host};
+    const uint8_t *from = array->bytes;
+    if (!tensor->table || type->kind == KIND_FLOAT)
+        return weft_error(diag, "input '%s': its table is not there; the program is for timing only", tensor->name);
+    for (uint64_t i = 0, count = weft_tensor_count(tensor); i < count; i++, from += type->bytes, walk_next(&walk, tensor, tensor->rank)) {
+        int64_t index = load_whole(from, type), rows = (int64_t)tensor->table_rows;
+        if (index < -rows || index >= rows)
+            return weft_error(diag, "input '%s': element %llu is %lld, but its table has %lld rows", tensor->name, (unsigned long long)i,
+                              (long long)index, (long long)rows);
+        if (walk.at > bytes || tensor->row_bytes > bytes - walk.at)
+            return weft_error(diag, "input '%s': its rows leave the %llu bytes of memory", tensor->name, (unsigned long long)bytes);
+        memcpy(memory + walk.at, tensor->table + (uint64_t)(index < 0 ? index + rows : index) * tensor->row_bytes, tensor->row_bytes);
+    }
+    return WEFT_OK;
+}
+
 enum weft_status weft_tensor_pack(uint8_t *memory, uint64_t bytes, const struct weft_tensor *tensor, const struct weft_array *array,
                                   struct weft_diag *diag)
 {
     const struct element_type *type;
     if (check(tensor, bytes, &type, diag) || check_array(tensor, array, type, diag))
         return WEFT_ERROR;
+    if (tensor->table_rows)
+        return gather(memory, bytes, tensor, array, type, diag);
     if (weft_tensor_count(tensor))
         fill_span(memory, bytes, tensor);
     struct walk walk = {.at = tensor->host};

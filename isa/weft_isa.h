@@ -193,6 +193,9 @@ struct weft_tensor { /* an input or output, in host memory; bytes of its span be
     unsigned axes[8]; uint64_t strides[8]; /* element (i0, i1, ...) lies at host + sum of i_d x strides[d] bytes */
     uint64_t bytes;                      /* host bytes that it spans */
     char element[12];                    /* the network's own type: float32 int64 uint8 ..., NumPy's names */
+    /* An input that the host looks up (an embedding): each index stands for a row of the table, which goes to the place of the element. */
+    uint64_t table_rows, row_bytes, table_data; /* rows, 0: no table; bytes of one; where the table begins in the program's data */
+    const uint8_t *table;                /* there; NULL in a program for timing only. Borrowed from the program */
 };
 struct weft_layer {
     char *name, *op, *shape; /* node name; operator; a line such as "64x56x56 -> 256x56x56, 1x1" */

@@ -18,7 +18,7 @@
 #include "network.h"
 #include "weft_compiler.h"
 
-enum layer_kind { LAYER_MATRIX, LAYER_POOL, LAYER_BINARY, LAYER_UNARY, LAYER_SOFTMAX, LAYER_LRN, LAYER_MOVE, LAYER_ALIAS };
+enum layer_kind { LAYER_MATRIX, LAYER_POOL, LAYER_BINARY, LAYER_UNARY, LAYER_SOFTMAX, LAYER_LRN, LAYER_MOVE, LAYER_ALIAS, LAYER_LOOKUP /* gone after lookup.c */ };
 
 /* Bytes of one value in the unified buffer: n images of h lines of w pixels of c lanes, with a halo around each image.
  * Spatial values (ONNX: N C spatial...) stand channels last; plain ones in C order, their last dimension the lanes. */
@@ -103,6 +103,9 @@ struct layer {
 
 struct tile { uint64_t dram; uint16_t k, n; uint8_t fmt; int layer; };
 
+/* A value that the host looks up: rows of `table` (value id) that the network's input `input` names. */
+struct lookup { int y, table, input; uint64_t rows, row_bytes, offset /* of the table in the program's data */; };
+
 enum compile_format {
 #define COMPILE_FORMAT(ID, name, planes, meaning) COMPILE_##ID,
 #include "formats.def"
@@ -117,6 +120,7 @@ struct backend {
     const struct weft_compile_options *options;
     struct weft_diag *diag;
     struct layer *layers; int layer_count, layer_room;
+    struct lookup *lookups; int lookup_count;
     struct place *places;              /* by value id */
     struct buffer *buffers; int buffer_count, buffer_room;
     /* emitter */
@@ -151,6 +155,12 @@ bool backend_value_is_real(const struct backend *b, int value); /* float in the 
 float backend_scale(const struct backend *b, int value);
 int32_t backend_zero(const struct backend *b, int value);
 enum weft_format backend_format(const struct backend *b, int value);
+/* lookup.c: embeddings, which the host looks up */
+bool lookup_is(const struct backend *b, int node);
+uint64_t lookup_limit(const struct backend *b, int input);
+const struct lookup *lookup_of(const struct backend *b, int value); /* NULL: the value is computed */
+enum weft_status backend_lookups(struct backend *b);
+enum weft_status backend_tables(struct backend *b);
 /* planes.c: in front of each product at fp32 accuracy, layers that split its operand into bf16 planes */
 enum weft_status backend_planes(struct backend *b);
 int planes_pairs(const struct backend *b, const struct layer *layer); /* products of planes that make one product: 1, 3 or 6 */

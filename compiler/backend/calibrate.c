@@ -154,7 +154,8 @@ static enum weft_status make_inputs(struct backend *b, const struct source *from
         else if (from->arrays)
             status = take_given(b, from, i, round, &inputs[i]);
         else
-            interp_random_input(inputs[i].bytes, v->element, shape_count(&v->shape), v->name, b->options->seed + 0x9e3779b97f4a7c15u * (uint64_t)round);
+            interp_random_input(inputs[i].bytes, v->element, shape_count(&v->shape), v->name, b->options->seed + 0x9e3779b97f4a7c15u * (uint64_t)round,
+                                lookup_limit(b, b->graph->inputs[i]));
     }
     return status;
 }

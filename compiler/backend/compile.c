@@ -26,6 +26,7 @@ void backend_free(struct backend *b)
         free_layer(&b->layers[i]);
     free(b->layers);
     free(b->places);
+    free(b->lookups);
     free(b->buffers);
     free(b->instr);
     free(b->instr_layer);
@@ -94,6 +95,8 @@ static enum weft_status run_stages(struct backend *b)
     if (!status)
         status = backend_quantise(b);
     if (!status)
+        status = backend_lookups(b);
+    if (!status)
         status = check_formats(b);
     if (!status)
         status = backend_layout(b);
@@ -105,6 +108,8 @@ static enum weft_status run_stages(struct backend *b)
         status = each_layer(b, false, backend_params);
     if (!status)
         status = place_buffers(b);
+    if (!status)
+        status = backend_tables(b);
     progress(b, "emitting", 0.8);
     if (!status)
         status = each_layer(b, true, backend_tiles);

@@ -33,6 +33,19 @@ static void describe_tensor(struct weft_tensor *t, const struct backend *b, int 
     snprintf(t->element, sizeof t->element, "%s", element_name(v->element));
 }
 
+/* What the person gives are the indices. */
+static void describe_lookup(struct weft_tensor *t, const struct backend *b, const struct lookup *lookup)
+{
+    const struct value *indices = &b->graph->values[lookup->input];
+    free(t->name);
+    t->name = copy_text(indices->name);
+    t->rank = indices->shape.rank;
+    t->table_rows = lookup->rows;
+    t->row_bytes = lookup->row_bytes;
+    t->table_data = lookup->offset;
+    snprintf(t->element, sizeof t->element, "%s", element_name(indices->element));
+}
+
 static enum weft_status describe_tensors(struct weft_tensor **out, size_t *count, const struct backend *b, const int *values, unsigned n,
                                          const uint64_t *host)
 {
@@ -40,8 +53,12 @@ static enum weft_status describe_tensors(struct weft_tensor **out, size_t *count
     if (!*out)
         return WEFT_NO_MEMORY;
     for (unsigned i = 0; i < n; i++)
-        if (b->places[values[i]].placed)
-            describe_tensor(&(*out)[(*count)++], b, values[i], host[i]);
+        if (b->places[values[i]].placed) {
+            struct weft_tensor *t = &(*out)[(*count)++];
+            describe_tensor(t, b, values[i], host[i]);
+            if (lookup_of(b, values[i]))
+                describe_lookup(t, b, lookup_of(b, values[i]));
+        }
     return WEFT_OK;
 }
 
@@ -176,6 +193,8 @@ enum weft_status backend_describe(struct weft_program *p, struct backend *b, con
         status = describe_layers(p, b);
     if (!status)
         status = describe_probes(p, b, done_at);
+    for (size_t i = 0; i < p->input_count; i++)
+        p->inputs[i].table = p->inputs[i].table_rows && p->data && !b->options->timing_only ? p->data + p->inputs[i].table_data : NULL;
     if (status)
         return status;
     p->network = copy_text(b->graph->name);

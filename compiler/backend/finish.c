@@ -153,6 +153,7 @@ void emit_layer(struct backend *b, struct layer *l)
         emit_move(b, l);
         break;
     case LAYER_ALIAS:
+    case LAYER_LOOKUP:
         break;
     }
 }

@@ -346,6 +346,9 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
         if (!backend_value_is_real(b, n->inputs[0]))
             return refuse(b, node, "its input holds integers; a float type is needed");
         return fuse_simple(b, node, n->op == CORE_LRN ? LAYER_LRN : LAYER_SOFTMAX, taken, false);
+    case CORE_GATHER:
+        return lookup_is(b, node) ? fuse_simple(b, node, LAYER_LOOKUP, taken, false)
+                                  : refuse(b, node, "on the machine, its data must be a constant table, its axis 0, and its indices an input of the network");
     case CORE_SLICE:
         for (unsigned d = 0; d < b->graph->values[n->outputs[0]].shape.rank; d++)
             if (n->at.steps[d] < 0)

@@ -17,7 +17,8 @@ static enum weft_status check_inputs(const struct backend *b)
     for (unsigned i = 0; i < b->graph->input_count; i++) {
         const struct value *v = &b->graph->values[b->graph->inputs[i]];
         enum element e = v->element;
-        if (graph_uses(b->graph, b->graph->inputs[i]) && e != ELEMENT_F32 && e != ELEMENT_U8 && e != ELEMENT_S8 && e != ELEMENT_S32)
+        if (graph_uses(b->graph, b->graph->inputs[i]) && e != ELEMENT_F32 && e != ELEMENT_U8 && e != ELEMENT_S8 && e != ELEMENT_S32 &&
+            !lookup_limit(b, b->graph->inputs[i]))
             status = weft_error(b->diag, "%s: input '%s' has type %s; the machine takes float32, uint8, int8 and int32", b->graph->name,
                                 v->name, element_name(e));
     }

@@ -190,16 +190,38 @@ static void fill_integers(uint8_t *bytes, enum element element, int64_t count, u
     }
 }
 
-void interp_random_input(void *bytes, enum element element, int64_t count, const char *name, uint64_t seed)
+/* Little-endian, as everywhere. */
+static void fill_indices(uint8_t *bytes, enum element element, int64_t count, uint64_t seed, uint64_t below)
+{
+    unsigned size = element_bytes(element);
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t index = random_hash(seed + (uint64_t)i * 0x9e3779b97f4a7c15u) % below;
+        memcpy(bytes + i * size, &index, size);
+    }
+}
+
+void interp_random_input(void *bytes, enum element element, int64_t count, const char *name, uint64_t seed, uint64_t below)
 {
     seed = random_hash(seed) ^ random_hash_text(name);
     if (element_is_float(element))
         fill_normal(bytes, element, count, seed);
+    else if (below)
+        fill_indices(bytes, element, count, seed, below);
     else
         fill_integers(bytes, element, count, seed);
 }
 
-static enum weft_status random_input(struct weft_array *out, const struct weft_tensor *tensor, uint64_t seed, struct weft_diag *diag)
+/* An input may be looked up in several tables; its indices must lie in all of them. */
+static uint64_t least_table(const struct weft_program *program, const char *name)
+{
+    uint64_t rows = 0;
+    for (size_t i = 0; i < program->input_count; i++)
+        if (program->inputs[i].table_rows && !strcmp(program->inputs[i].name, name) && (!rows || program->inputs[i].table_rows < rows))
+            rows = program->inputs[i].table_rows;
+    return rows;
+}
+
+static enum weft_status random_input(struct weft_array *out, const struct weft_tensor *tensor, uint64_t below, uint64_t seed, struct weft_diag *diag)
 {
     enum element element;
     uint64_t count = weft_tensor_count(tensor);
@@ -216,19 +238,29 @@ static enum weft_status random_input(struct weft_array *out, const struct weft_t
     snprintf(out->element, sizeof out->element, "%s", tensor->element);
     if (!out->name || !out->bytes)
         return WEFT_NO_MEMORY;
-    interp_random_input(out->bytes, element, (int64_t)count, tensor->name, seed);
+    interp_random_input(out->bytes, element, (int64_t)count, tensor->name, seed, below);
     return WEFT_OK;
+}
+
+static bool already_there(const struct weft_arrays *arrays, const char *name)
+{
+    for (size_t i = 0; i < arrays->count; i++)
+        if (!strcmp(arrays->items[i].name, name))
+            return true;
+    return false;
 }
 
 enum weft_status weft_random_inputs(struct weft_arrays *out, const struct weft_program *program, uint64_t seed, struct weft_diag *diag)
 {
     *out = (struct weft_arrays){calloc(program->input_count + 1, sizeof *out->items), 0};
     enum weft_status status = out->items ? WEFT_OK : WEFT_NO_MEMORY;
-    for (; !status && out->count < program->input_count; out->count++)
-        status = random_input(&out->items[out->count], &program->inputs[out->count], seed, diag);
+    for (size_t i = 0; !status && i < program->input_count; i++) {
+        const char *name = program->inputs[i].name;
+        if (!already_there(out, name))
+            status = random_input(&out->items[out->count++], &program->inputs[i], least_table(program, name), seed, diag);
+    }
     if (!status)
         return WEFT_OK;
-    out->count = out->items ? program->input_count : 0;
     weft_arrays_free(out);
     *out = (struct weft_arrays){NULL, 0};
     return status;

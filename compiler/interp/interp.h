@@ -18,6 +18,6 @@ enum weft_status interp_graph(struct interp_run *out, struct graph *graph, const
 void interp_free(struct interp_run *run);
 
 /* The input of a seed: what `weft run` makes without -i, and the first that random calibration sees. */
-void interp_random_input(void *bytes, enum element element, int64_t count, const char *name, uint64_t seed);
+void interp_random_input(void *bytes, enum element element, int64_t count, const char *name, uint64_t seed, uint64_t below /* of integers; 0: any */);
 
 #endif
