@@ -53,6 +53,30 @@ static void quantises_into_strided_memory(void **state)
     free(back.bytes);
 }
 
+/* Three rows of four bytes; (i, j) of the indices lies at 2 + 16 i + 5 j. */
+static void looks_up_rows_by_index(void **state)
+{
+    (void)state;
+    const uint8_t table[12] = {1, 2, 3, 4, 11, 12, 13, 14, 21, 22, 23, 24};
+    struct weft_tensor tensor = {.name = "ids", .format = WEFT_FORMAT_u8, .rank = 2, .dims = {2, 2}, .host = 2, .strides = {16, 5}, .bytes = 30,
+                                 .element = "int64", .table_rows = 3, .row_bytes = 4, .table = table};
+    int64_t ids[4] = {2, 0, -1, -3};
+    struct weft_array array = {.name = "ids", .element = "int64", .rank = 2, .dims = {2, 2}, .bytes = ids, .size = sizeof ids};
+    struct weft_diag diag = {.report = keep};
+    uint8_t memory[32] = {0};
+    assert_int_equal(weft_tensor_pack(memory, sizeof memory, &tensor, &array, &diag), WEFT_OK);
+    assert_memory_equal(memory + 2, table + 8, 4);
+    assert_memory_equal(memory + 7, table, 4);
+    assert_memory_equal(memory + 18, table + 8, 4);
+    assert_memory_equal(memory + 23, table, 4);
+    ids[3] = 3;
+    assert_int_equal(weft_tensor_pack(memory, sizeof memory, &tensor, &array, &diag), WEFT_ERROR);
+    assert_string_equal(said, "input 'ids': element 3 is 3, but its table has 3 rows");
+    ids[3] = 0;
+    tensor.strides[0] = 24; /* the last row would end at byte 35 */
+    assert_int_equal(weft_tensor_pack(memory, sizeof memory, &tensor, &array, &diag), WEFT_ERROR);
+}
+
 static void integers_pass_unchanged_or_are_refused(void **state)
 {
     (void)state;
@@ -158,7 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantises_into_strided_memory),
-        cmocka_unit_test(integers_pass_unchanged_or_are_refused),
+        cmocka_unit_test(looks_up_rows_by_index), cmocka_unit_test(integers_pass_unchanged_or_are_refused),
         cmocka_unit_test(reads_rows_that_lie_apart),
         cmocka_unit_test(says_what_was_expected),
         cmocka_unit_test(hostile_tensors_are_refused),

@@ -43,13 +43,24 @@ static const char *duration(char out[NUMBER], double seconds)
     return out;
 }
 
+/* What the host does for the machine is said, and not in the cycles. */
+static void print_lookup(FILE *out, const struct weft_tensor *tensor)
+{
+    if (tensor->table_rows)
+        fprintf(out, "the host looks up %s: %" PRIu64 " rows of %" PRIu64 " bytes from a table of %" PRIu64 " (its time is not counted)\n", tensor->name,
+                weft_tensor_count(tensor), tensor->row_bytes, tensor->table_rows);
+}
+
 static void print_head(FILE *out, const struct weft_report_input *in)
 {
     const struct weft_machine *m = &in->program->machine;
     const char *format = in->program->format ? in->program->format : "";
     fprintf(out, "%s on %s (%" PRIu64 " x %" PRIu64 " cells at %g MHz), %s%sbatch %" PRIu64 ", %s engine\n", in->name, m->name, m->rows,
             m->columns, (double)m->clock_hz / 1e6, format, *format ? ", " : "", report_batch(in->program), report_engine_name(in->engine));
-    fprintf(out, "inputs: %s\n\n", in->timing_only ? "none, timing only" : or_none(in->inputs));
+    fprintf(out, "inputs: %s\n", in->timing_only ? "none, timing only" : or_none(in->inputs));
+    for (size_t i = 0; i < in->program->input_count; i++)
+        print_lookup(out, &in->program->inputs[i]);
+    fputc('\n', out);
 }
 
 static void print_bound(FILE *out, const char *name, uint64_t bound, double ratio)
