@@ -61,6 +61,7 @@ struct mapping {
     uint64_t product_cycles, fetch_cycles, vector_cycles, fetches;
 };
 
+enum { CHAIN_MAX = 12 /* nodes that one table stands for */ };
 enum { WEIGHT_TERMS = 3 }; /* 255 = 127 + 127 + 1 */
 
 struct matrix {
@@ -88,7 +89,8 @@ struct layer {
     int x, other, y;                   /* value ids; other: second operand, GRAPH_NONE if none */
     int inputs[NODE_INPUTS_MAX]; unsigned input_count; /* concat */
     int residual;                      /* value id or GRAPH_NONE */
-    int function;                      /* node of the fused function, or GRAPH_NONE */
+    int function;                      /* last node of the fused function, or GRAPH_NONE */
+    int chain[CHAIN_MAX], chain_count; /* all its nodes, where it is a table; the first reads preact (a unary layer's: x) */
     int preact;                        /* value before the function (its range scales the table) */
     struct matrix *m;
     int temp[4];                       /* buffers, or -1 */
@@ -120,6 +122,7 @@ struct backend {
     const struct weft_compile_options *options;
     struct weft_diag *diag;
     struct layer *layers; int layer_count, layer_room;
+    int *uses, *reader;                /* by value id of the network: how many nodes and outputs read it; the last node that does, or GRAPH_NONE */
     struct lookup *lookups; int lookup_count;
     struct place *places;              /* by value id */
     struct buffer *buffers; int buffer_count, buffer_room;
@@ -155,6 +158,9 @@ bool backend_value_is_real(const struct backend *b, int value); /* float in the 
 float backend_scale(const struct backend *b, int value);
 int32_t backend_zero(const struct backend *b, int value);
 enum weft_format backend_format(const struct backend *b, int value);
+/* chain.c: elementwise nodes from `value` to one result, which a table of 8 bits can hold; how many, 0: none */
+int chain_find(const struct backend *b, int value, bool keep_first /* others may read `value` too */, int nodes[CHAIN_MAX]);
+double chain_value(const struct backend *b, int from, const int *nodes, int count, double x);
 /* lookup.c: embeddings, which the host looks up */
 bool lookup_is(const struct backend *b, int node);
 uint64_t lookup_limit(const struct backend *b, int input);

@@ -27,6 +27,8 @@ void backend_free(struct backend *b)
     free(b->layers);
     free(b->places);
     free(b->lookups);
+    free(b->uses);
+    free(b->reader);
     free(b->buffers);
     free(b->instr);
     free(b->instr_layer);

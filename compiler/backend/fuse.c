@@ -34,16 +34,31 @@ static struct layer *add_layer(struct backend *b, enum layer_kind kind, int node
     return layer;
 }
 
-/* The one node that reads `value`, or GRAPH_NONE when there are more, or it is an output of the network. */
-static int only_reader(const struct graph *graph, int value)
+static enum weft_status count_uses(struct backend *b)
 {
-    if (graph_uses(graph, value) != 1)
-        return GRAPH_NONE;
-    for (int i = 0; i < graph->node_count; i++)
-        for (unsigned k = 0; !graph->nodes[i].dead && k < graph->nodes[i].input_count; k++)
-            if (graph->nodes[i].inputs[k] == value)
-                return i;
-    return GRAPH_NONE; /* an output of the network */
+    const struct graph *g = b->graph;
+    b->uses = calloc((size_t)g->value_count + 1, sizeof *b->uses);
+    b->reader = malloc(((size_t)g->value_count + 1) * sizeof *b->reader);
+    if (!b->uses || !b->reader)
+        return WEFT_NO_MEMORY;
+    memset(b->reader, 0xff, ((size_t)g->value_count + 1) * sizeof *b->reader); /* GRAPH_NONE */
+    for (int i = 0; i < g->node_count; i++)
+        for (unsigned k = 0; !g->nodes[i].dead && k < g->nodes[i].input_count; k++) {
+            int value = g->nodes[i].inputs[k];
+            if (value == GRAPH_NONE || b->reader[value] == i)
+                continue;
+            b->uses[value]++;
+            b->reader[value] = i;
+        }
+    for (unsigned k = 0; k < g->output_count; k++)
+        b->uses[g->outputs[k]]++;
+    return WEFT_OK;
+}
+
+/* The one node that reads `value`, or GRAPH_NONE when there are more, or it is an output of the network. */
+static int only_reader(const struct backend *b, int value)
+{
+    return b->uses[value] == 1 ? b->reader[value] : GRAPH_NONE;
 }
 
 static bool is_constant(const struct backend *b, int value)
@@ -107,24 +122,79 @@ static bool fuse_residual(struct backend *b, struct layer *layer, const struct n
     return true;
 }
 
-/* Takes the nodes behind the product into the layer, while each is the only reader of the one before. */
+static void take_chain(struct backend *b, struct layer *layer, const int *nodes, int count, bool *taken)
+{
+    memcpy(layer->chain, nodes, (size_t)count * sizeof *nodes);
+    layer->chain_count = count;
+    layer->function = nodes[count - 1];
+    layer->y = b->graph->nodes[nodes[count - 1]].outputs[0];
+    for (int i = 0; i < count; i++)
+        taken[nodes[i]] = true;
+}
+
+/* Several elementwise nodes behind the layer as one table. */
+static bool fuse_chain(struct backend *b, struct layer *layer, bool *taken)
+{
+    int nodes[CHAIN_MAX], count = chain_find(b, layer->y, false, nodes);
+    if (count < 2)
+        return false;
+    layer->preact = layer->y;
+    take_chain(b, layer, nodes, count, taken);
+    return true;
+}
+
+/* One function behind the layer: several nodes as a table, or one that the vector unit has. */
+static void fuse_function(struct backend *b, struct layer *layer, bool *taken)
+{
+    int next = only_reader(b, layer->y);
+    if (fuse_chain(b, layer, taken) || next == GRAPH_NONE || !is_function(b, b->graph->nodes[next].op))
+        return;
+    layer->preact = layer->y;
+    take_chain(b, layer, &next, 1, taken);
+}
+
+/* Takes the nodes behind the product into the layer: biases and a residual, while each is the only reader of the one before, and one function. */
 static void fuse_behind(struct backend *b, struct layer *layer, bool *taken)
 {
     unsigned axis = b->graph->nodes[layer->node].op == CORE_CONV ? 1 : b->graph->values[layer->y].shape.rank - 1;
-    for (int next; (next = only_reader(b->graph, layer->y)) != GRAPH_NONE;) {
+    for (int next; layer->kind == LAYER_MATRIX && (next = only_reader(b, layer->y)) != GRAPH_NONE;) {
         const struct node *n = &b->graph->nodes[next];
-        bool product = layer->kind == LAYER_MATRIX;
-        if (is_function(b, n->op)) {
-            layer->function = next;
-            layer->preact = layer->y;
-        } else if (!product || !((layer->residual == GRAPH_NONE && fuse_bias(b, layer, n, axis)) || fuse_residual(b, layer, n))) {
-            return;
-        }
+        if (!((layer->residual == GRAPH_NONE && fuse_bias(b, layer, n, axis)) || fuse_residual(b, layer, n)))
+            break;
         taken[next] = true;
         layer->y = n->outputs[0];
-        if (layer->function != GRAPH_NONE)
-            return;
     }
+    fuse_function(b, layer, taken);
+}
+
+/* The one operand that is no constant, or GRAPH_NONE. */
+static int only_operand(const struct backend *b, const struct node *n)
+{
+    int only = GRAPH_NONE;
+    for (unsigned k = 0; k < n->input_count; k++) {
+        if (is_constant(b, n->inputs[k]) || n->inputs[k] == only)
+            continue;
+        if (only != GRAPH_NONE)
+            return GRAPH_NONE;
+        only = n->inputs[k];
+    }
+    return only;
+}
+
+/* Several elementwise nodes over one value that is there already, from `node` on, as one table; false: there are none. */
+static bool fuse_table(struct backend *b, int node, bool *taken)
+{
+    int nodes[CHAIN_MAX], x = only_operand(b, &b->graph->nodes[node]), count = x == GRAPH_NONE ? 0 : chain_find(b, x, true, nodes);
+    if (count < 2 || nodes[0] != node)
+        return false;
+    struct layer *layer = add_layer(b, LAYER_UNARY, nodes[count - 1]);
+    if (!layer)
+        return true; /* out of memory: said by whoever looks */
+    layer->x = x;
+    layer->other = GRAPH_NONE;
+    take_chain(b, layer, nodes, count, taken);
+    layer->function = GRAPH_NONE;
+    return true;
 }
 
 static struct matrix *new_matrix(struct backend *b, struct layer *layer)
@@ -284,8 +354,24 @@ static enum weft_status fuse_concat(struct backend *b, int node)
     return WEFT_OK;
 }
 
+static enum weft_status fuse_unary(struct backend *b, int node, bool *taken)
+{
+    if (!backend_value_is_real(b, b->graph->nodes[node].inputs[0]))
+        return refuse(b, node, "functions of integer values are only computed at compile time, on constants");
+    if (fuse_table(b, node, taken))
+        return b->out_of_memory ? WEFT_NO_MEMORY : WEFT_OK;
+    enum weft_status status = fuse_simple(b, node, LAYER_UNARY, taken, false);
+    if (!status) {
+        b->layers[b->layer_count - 1].chain[0] = node;
+        b->layers[b->layer_count - 1].chain_count = 1;
+    }
+    return status;
+}
+
 static enum weft_status fuse_binary(struct backend *b, int node, bool *taken)
 {
+    if (b->format == COMPILE_INT8 && fuse_table(b, node, taken))
+        return b->out_of_memory ? WEFT_NO_MEMORY : WEFT_OK;
     const struct node *n = &b->graph->nodes[node];
     if (b->graph->values[n->outputs[0]].element != ELEMENT_F32)
         return refuse(b, node, "arithmetic on integer values is only done at compile time, on constants");
@@ -335,9 +421,7 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
     case CORE_FLOOR:
     case CORE_CEIL:
     case CORE_ERF:
-        if (!backend_value_is_real(b, n->inputs[0]))
-            return refuse(b, node, "functions of integer values are only computed at compile time, on constants");
-        return fuse_simple(b, node, LAYER_UNARY, taken, false);
+        return fuse_unary(b, node, taken);
     case CORE_QUANTIZE:
     case CORE_DEQUANTIZE:
         return fuse_simple(b, node, LAYER_UNARY, taken, false);
@@ -369,8 +453,10 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
 enum weft_status backend_fuse(struct backend *b)
 {
     bool *taken = calloc((size_t)b->graph->node_count + 1, sizeof *taken);
-    enum weft_status status = taken ? backend_check(b) : WEFT_NO_MEMORY;
-    for (int i = 0; taken && i < b->graph->node_count; i++) {
+    enum weft_status status = taken ? count_uses(b) : WEFT_NO_MEMORY;
+    if (!status)
+        status = backend_check(b);
+    for (int i = 0; taken && b->uses && b->reader && i < b->graph->node_count; i++) {
         enum weft_status s = taken[i] || b->graph->nodes[i].dead ? WEFT_OK : fuse_node(b, i, taken);
         status = s ? s : status; /* go on: all that is not supported is named at once */
     }

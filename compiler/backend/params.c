@@ -105,37 +105,15 @@ static enum weft_status matrix_params(struct backend *b, struct layer *l)
     return status;
 }
 
-static double evaluate(const struct backend *b, int node, double x)
-{
-    const struct node *n = &b->graph->nodes[node];
-    switch (n->op) {
-    case CORE_RELU: return x > 0 ? x : 0;
-    case CORE_LEAKY: return x < 0 ? n->at.alpha * x : x;
-    case CORE_CLIP: return x < n->at.alpha ? n->at.alpha : x > n->at.beta ? n->at.beta : x;
-    case CORE_SIGMOID: return 1 / (1 + exp(-x));
-    case CORE_TANH: return tanh(x);
-    case CORE_EXP: return exp(x);
-    case CORE_LOG: return log(x);
-    case CORE_SQRT: return sqrt(x);
-    case CORE_RECIPROCAL: return 1 / x;
-    case CORE_NEG: return -x;
-    case CORE_ABS: return fabs(x);
-    case CORE_FLOOR: return floor(x);
-    case CORE_CEIL: return ceil(x);
-    case CORE_ERF: return erf(x);
-    default: return x;
-    }
-}
-
 /* Entry q mod 256 is what the function makes of code q (in the result's format), whose real value is (q - zero) x scale. */
-static void make_table(const struct backend *b, const struct layer *l, int node, int from, uint8_t table[256])
+static void make_table(const struct backend *b, const struct layer *l, int from, uint8_t table[256])
 {
     enum weft_format format = backend_format(b, l->y);
     assert(weft_format_bytes(format) == 1 && weft_format_bytes(backend_format(b, from)) == 1);
     int32_t low = weft_format_low(format), high = weft_format_high(format), shift = low - weft_format_low(backend_format(b, from));
     for (int32_t q = low; q <= high; q++) {
         double real = (double)(q - shift - backend_zero(b, from)) * backend_scale(b, from);
-        double y = evaluate(b, node, real) / backend_scale(b, l->y);
+        double y = chain_value(b, from, l->chain, l->chain_count, real) / backend_scale(b, l->y);
         y = y != y ? 0 : y > 1e9 ? 1e9 : y < -1e9 ? -1e9 : y;
         table[(uint8_t)q] = (uint8_t)weft_requantise((float)y, backend_zero(b, l->y), low, high);
     }
@@ -149,7 +127,7 @@ static bool needs_table(const struct backend *b, const struct layer *l)
     if (node == GRAPH_NONE || weft_format_bytes(backend_format(b, l->y)) != 1 || weft_format_bytes(backend_format(b, from)) != 1)
         return false;
     enum core_op op = b->graph->nodes[node].op;
-    return unary || (op != CORE_RELU && op != CORE_LEAKY && op != CORE_CLIP);
+    return unary || l->chain_count > 1 || (op != CORE_RELU && op != CORE_LEAKY && op != CORE_CLIP);
 }
 
 /* Index in C order of the constant's element at (n, h, w, c) of the result. */
@@ -263,7 +241,7 @@ enum weft_status backend_params(struct backend *b, struct layer *l)
     l->constants_first = backend_constant(b, &pad, 0, 64);
     l->table = needs_table(b, l);
     if (l->table) {
-        make_table(b, l, l->kind == LAYER_UNARY ? l->node : l->function, l->kind == LAYER_UNARY ? l->x : l->preact, table);
+        make_table(b, l, l->kind == LAYER_UNARY ? l->x : l->preact, table);
         l->table_offset = backend_constant(b, table, sizeof table, 64);
     }
     if (l->kind == LAYER_MATRIX)

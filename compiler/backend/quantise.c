@@ -125,16 +125,43 @@ static bool read_only_as_float(const struct backend *b, int value)
 
 static bool can_make_float(const struct backend *b, const struct layer *layer)
 {
+    if (layer->chain_count > 1)
+        return false; /* a table of bytes */
     if (layer->kind == LAYER_SOFTMAX)
         return true;
     if (layer->kind != LAYER_MATRIX && layer->kind != LAYER_BINARY)
         return false; /* a pool is charged for a wide result at every cell of its window */
     if (layer->kind == LAYER_MATRIX && layer->m->integer)
         return false;
-    if (layer->function == GRAPH_NONE)
+    return layer->function == GRAPH_NONE || b->graph->nodes[layer->function].op != CORE_CLIP; /* floats have no clamp */
+}
+
+/* Work of the vector unit that loses by the rounding of 8 bits in between, and gains nothing. */
+static bool is_fine(const struct layer *layer)
+{
+    switch (layer->kind) {
+    case LAYER_BINARY:
+    case LAYER_UNARY:
+        return layer->chain_count <= 1 && layer->op != CORE_QUANTIZE && layer->op != CORE_DEQUANTIZE;
+    case LAYER_SOFTMAX:
         return true;
-    enum core_op op = b->graph->nodes[layer->function].op;
-    return op == CORE_RELU || op == CORE_LEAKY;
+    default:
+        return false;
+    }
+}
+
+/* Does the value pass between such layers alone? */
+static bool stays_fine(const struct backend *b, const struct layer *maker)
+{
+    bool read = false;
+    for (int i = 0; i < b->layer_count; i++) {
+        if (!layer_reads(&b->layers[i], maker->y))
+            continue;
+        if (!is_fine(&b->layers[i]))
+            return false;
+        read = true;
+    }
+    return read && is_fine(maker) && (maker->function == GRAPH_NONE || b->graph->nodes[maker->function].op != CORE_CLIP);
 }
 
 /* u8, s8 and s32 are all that quantised operators have; compile.c refuses the others. */
@@ -218,7 +245,7 @@ static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
     }
     if (keeps_scale(layer) && !layer->input_count && backend_value_is_real(b, layer->x))
         y->q = b->graph->values[layer->x].q;
-    else if (!b->planes && can_make_float(b, layer) && read_only_as_float(b, layer->y))
+    else if (!b->planes && ((can_make_float(b, layer) && read_only_as_float(b, layer->y)) || stays_fine(b, layer)))
         y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1};
     else
         y->q = format_for(b, layer->y);

@@ -1,0 +1,148 @@
+/* chain.c: functions that a network writes in several nodes. A result of 8 bits has 256 possible operands, so whatever elementwise nodes do to
+ * one value (x * sigmoid(x), 0.5 x (1 + erf(x / sqrt 2)), ...) is one table, and costs nothing behind a product. */
+#include "backend.h"
+
+#include <math.h>
+
+enum { AHEAD = 48 /* nodes without a member, after which no more is looked for */ };
+
+static bool is_scalar(const struct graph *g, int value)
+{
+    return value_is_constant(&g->values[value]) && shape_count(&g->values[value].shape) == 1 && g->values[value].element == ELEMENT_F32;
+}
+
+static bool is_elementwise(enum core_op op)
+{
+    switch (op) {
+    case CORE_ADD:
+    case CORE_SUB:
+    case CORE_MUL:
+    case CORE_DIV:
+    case CORE_MAX:
+    case CORE_MIN:
+    case CORE_CLIP:
+    case CORE_NEG:
+    case CORE_CEIL:
+        return true;
+    default:
+        return machine_function(op) != WEFT_FUNCTION_none;
+    }
+}
+
+/* A value of the region, and how many of the nodes that read it are in it too. */
+struct region { int values[CHAIN_MAX + 1], read[CHAIN_MAX + 1], count; };
+
+static int find(const struct region *r, int value)
+{
+    for (int i = 0; i < r->count; i++)
+        if (r->values[i] == value)
+            return i;
+    return -1;
+}
+
+static bool same_count(const struct graph *g, int a, int b)
+{
+    return shape_count(&g->values[a].shape) == shape_count(&g->values[b].shape);
+}
+
+/* Does the node compute with values of the region and scalars alone, one number for each? */
+static bool belongs(const struct graph *g, const struct region *r, const struct node *n)
+{
+    if (n->dead || !is_elementwise(n->op) || n->output_count != 1 || !same_count(g, n->outputs[0], r->values[0]))
+        return false;
+    bool reads = false;
+    for (unsigned k = 0; k < n->input_count; k++) {
+        reads |= find(r, n->inputs[k]) >= 0;
+        if (find(r, n->inputs[k]) < 0 && !is_scalar(g, n->inputs[k]))
+            return false;
+    }
+    return reads;
+}
+
+static void add(struct region *r, const struct node *n)
+{
+    for (unsigned k = 0; k < n->input_count; k++) {
+        int at = find(r, n->inputs[k]);
+        if (at >= 0 && (k == 0 || n->inputs[k] != n->inputs[0]))
+            r->read[at]++;
+    }
+    r->values[r->count] = n->outputs[0];
+    r->read[r->count++] = 0;
+}
+
+/* Nobody outside reads anything of the region but its last value (and its first, where that stays). */
+static bool is_closed(const struct backend *b, const struct region *r, bool keep_first)
+{
+    for (int i = keep_first ? 1 : 0; i + 1 < r->count; i++)
+        if (r->read[i] != b->uses[r->values[i]])
+            return false;
+    return true;
+}
+
+int chain_find(const struct backend *b, int value, bool keep_first, int nodes[CHAIN_MAX])
+{
+    const struct graph *g = b->graph;
+    struct region r = {.values = {value}, .count = 1};
+    int found = 0, count = 0, last = g->values[value].producer;
+    if (b->format != COMPILE_INT8 || !b->uses || g->values[value].element != ELEMENT_F32)
+        return 0;
+    for (int i = last + 1; i < g->node_count && count < CHAIN_MAX && i - last < AHEAD; i++) {
+        if (!belongs(g, &r, &g->nodes[i]))
+            continue;
+        add(&r, &g->nodes[i]);
+        nodes[count++] = last = i;
+        if (is_closed(b, &r, keep_first))
+            found = count;
+    }
+    return found;
+}
+
+/* --- their value ------------------------------------------------------------------------------------------------------ */
+
+static double combine(const struct node *n, double x, double y)
+{
+    switch (n->op) {
+    case CORE_ADD: return x + y;
+    case CORE_SUB: return x - y;
+    case CORE_MUL: return x * y;
+    case CORE_DIV: return x / y;
+    case CORE_MAX: return fmax(x, y);
+    case CORE_MIN: return fmin(x, y);
+    case CORE_LEAKY: return x < 0 ? n->at.alpha * x : x;
+    case CORE_CLIP: return x < n->at.alpha ? n->at.alpha : x > n->at.beta ? n->at.beta : x;
+    case CORE_RELU: return x > 0 ? x : 0;
+    case CORE_SIGMOID: return 1 / (1 + exp(-x));
+    case CORE_TANH: return tanh(x);
+    case CORE_EXP: return exp(x);
+    case CORE_LOG: return log(x);
+    case CORE_SQRT: return sqrt(x);
+    case CORE_RECIPROCAL: return 1 / x;
+    case CORE_NEG: return -x;
+    case CORE_ABS: return fabs(x);
+    case CORE_FLOOR: return floor(x);
+    case CORE_CEIL: return ceil(x);
+    case CORE_ERF: return erf(x);
+    default: return x;
+    }
+}
+
+double chain_value(const struct backend *b, int from, const int *nodes, int count, double x)
+{
+    const struct graph *g = b->graph;
+    struct region r = {.values = {from}, .count = 1};
+    double reals[CHAIN_MAX + 1] = {x};
+    for (int i = 0; i < count; i++) {
+        const struct node *n = &g->nodes[nodes[i]];
+        double operand[2] = {0, 0};
+        for (unsigned k = 0; k < n->input_count && k < 2; k++) {
+            int at = find(&r, n->inputs[k]);
+            if (at >= 0)
+                operand[k] = reals[at];
+            else
+                value_at(b->graph, n->inputs[k], 0, &operand[k]);
+        }
+        reals[r.count] = combine(n, operand[0], operand[1]);
+        r.values[r.count++] = n->outputs[0];
+    }
+    return reals[r.count - 1];
+}
