@@ -3,6 +3,7 @@
  *   refuse.c    what has no form on the machine, all at once
  *   fuse.c      graph -> layers: what one pass of the machine does at once
  *   quantise.c  a scale and a zero point for every value
+ *   steps.c     layers that take several instructions, one layer each
  *   layout.c    an order of bytes for every value, and layers that change it
  *   buffers.c   halos, buffers and their lifetimes
  *   mapping.c   matrix layers: pixels and groups packed, tiles cut, the cheapest chosen
@@ -18,7 +19,7 @@
 #include "network.h"
 #include "weft_compiler.h"
 
-enum layer_kind { LAYER_MATRIX, LAYER_POOL, LAYER_BINARY, LAYER_UNARY, LAYER_SOFTMAX, LAYER_LRN, LAYER_MOVE, LAYER_ALIAS, LAYER_LOOKUP /* gone after lookup.c */ };
+enum layer_kind { LAYER_MATRIX, LAYER_POOL, LAYER_BINARY, LAYER_UNARY, LAYER_SOFTMAX, LAYER_LRN, LAYER_REDUCE, LAYER_STEPS /* becomes several others (steps.c) */, LAYER_MOVE, LAYER_ALIAS, LAYER_LOOKUP /* gone after lookup.c */ };
 
 /* Bytes of one value in the unified buffer: n images of h lines of w pixels of c lanes, with a halo around each image.
  * Spatial values (ONNX: N C spatial...) stand channels last; plain ones in C order, their last dimension the lanes. */
@@ -37,6 +38,10 @@ struct buffer {
     uint64_t bytes, ub;                /* ub: set by allocate */
     int first, last;                   /* layers during which it lives, inclusive */
 };
+
+/* One instruction of the vector unit as a layer of its own: y = function(mul_a a op mul_b b) x mul_out, of what the operands stand for; a result in
+ * integers of the network is rounded, `add` is added, and it is clamped. COPY has one operand. */
+struct vector_step { bool used; enum weft_opcode op; enum weft_function function; float mul_a, mul_b, mul_out; int32_t add, low, high; };
 
 /* Strides over n, h, w, c of a value seen with the extents of another (0: broadcast). */
 struct strides4 { int64_t n, h, w, c; };
@@ -62,6 +67,7 @@ struct mapping {
 };
 
 enum { CHAIN_MAX = 12 /* nodes that one table stands for */ };
+enum { REDUCE_RUNS = 2 };
 enum { WEIGHT_TERMS = 3 }; /* 255 = 127 + 127 + 1 */
 
 struct matrix {
@@ -88,14 +94,16 @@ struct layer {
     char *name;
     int x, other, y;                   /* value ids; other: second operand, GRAPH_NONE if none */
     int inputs[NODE_INPUTS_MAX]; unsigned input_count; /* concat */
-    int residual;                      /* value id or GRAPH_NONE */
+    int residual;                      /* value id or GRAPH_NONE; third operand of LAYER_STEPS */
     int function;                      /* last node of the fused function, or GRAPH_NONE */
     int chain[CHAIN_MAX], chain_count; /* all its nodes, where it is a table; the first reads preact (a unary layer's: x) */
     int preact;                        /* value before the function (its range scales the table) */
     struct matrix *m;
     int temp[4];                       /* buffers, or -1 */
     uint64_t table_offset; bool table; /* 256 bytes among the constants */
-    uint64_t const_offset; struct strides4 const_strides; /* f32 operand of a binary layer */
+    uint64_t const_offset; int64_t const_strides[GRAPH_RANK_MAX]; /* f32 operand of a binary layer; strides over the result's dimensions */
+    uint32_t reduced;                  /* of a reduction: bit d for dimension d */
+    struct vector_step step;           /* binary and unary layers made by steps.c */
     uint64_t *input_offsets;           /* concatenation: where constant inputs lie among the constants; or NULL */
     uint64_t constants_first, constants_end; /* this layer's part of the constants */
     uint64_t macs, roofline, mapping;
@@ -167,6 +175,8 @@ uint64_t lookup_limit(const struct backend *b, int input);
 const struct lookup *lookup_of(const struct backend *b, int value); /* NULL: the value is computed */
 enum weft_status backend_lookups(struct backend *b);
 enum weft_status backend_tables(struct backend *b);
+/* steps.c: what takes the machine several instructions becomes as many layers */
+enum weft_status backend_steps(struct backend *b);
 /* planes.c: in front of each product at fp32 accuracy, layers that split its operand into bf16 planes */
 enum weft_status backend_planes(struct backend *b);
 int planes_pairs(const struct backend *b, const struct layer *layer); /* products of planes that make one product: 1, 3 or 6 */
@@ -215,6 +225,9 @@ void emit_pool(struct backend *b, struct layer *layer, int64_t lines_ready /* of
 void emit_binary(struct backend *b, struct layer *layer);
 void emit_unary(struct backend *b, struct layer *layer);
 void emit_softmax(struct backend *b, struct layer *layer);
+void softmax_temporaries(uint64_t bytes[2], const struct backend *b, const struct layer *layer);
+void emit_reduce(struct backend *b, struct layer *layer); /* of at most REDUCE_RUNS runs of dimensions */
+unsigned reduce_runs(const struct shape *shape, uint32_t mask);
 void emit_lrn(struct backend *b, struct layer *layer);
 void emit_move(struct backend *b, struct layer *layer);
 void emit_halo(struct backend *b, int value);

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { TEMP_BYTES = 131072 }; /* a softmax or LRN works in pieces about this large */
+enum { TEMP_BYTES = 131072 }; /* an LRN works in pieces about this large */
 
 int backend_add_buffer(struct backend *b, uint64_t bytes, int first, int last)
 {
@@ -131,10 +131,10 @@ static void add_temps(struct backend *b, struct layer *l, int index)
 {
     const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
     if (l->kind == LAYER_SOFTMAX) {
-        int64_t rows = x->n * x->h * x->w, piece = most(1, TEMP_BYTES / (4 * x->c));
-        piece = piece < rows ? piece : rows;
-        l->temp[0] = backend_add_buffer(b, (uint64_t)(piece * x->c * 4), index, index);
-        l->temp[1] = backend_add_buffer(b, (uint64_t)(piece * 4), index, index);
+        uint64_t bytes[2];
+        softmax_temporaries(bytes, b, l);
+        l->temp[0] = backend_add_buffer(b, bytes[0], index, index);
+        l->temp[1] = backend_add_buffer(b, bytes[1], index, index);
     } else if (l->kind == LAYER_LRN) {
         int64_t line = x->w * (x->c + b->graph->nodes[l->node].at.size) * 4, piece = most(1, TEMP_BYTES / line);
         piece = piece < x->h ? piece : x->h;

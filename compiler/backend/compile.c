@@ -99,6 +99,8 @@ static enum weft_status run_stages(struct backend *b)
     if (!status)
         status = backend_lookups(b);
     if (!status)
+        status = backend_steps(b);
+    if (!status)
         status = check_formats(b);
     if (!status)
         status = backend_layout(b);

@@ -1,4 +1,4 @@
-/* emit_float.c: softmax and local response normalisation, in fp32 in the buffer, piece by piece. */
+/* emit_float.c: local response normalisation, in fp32 in the buffer, piece by piece. */
 #include "emit_vector.h"
 
 /* Rows of a temporary, used again every `piece` rows. */
@@ -22,44 +22,6 @@ static void float_result(struct backend *b, float scale)
 {
     emit_set_float(b, REG_mul_out, scale, 0);
     emit_set(b, REG_clamp_low, (uint32_t)INT32_MIN, (uint32_t)INT32_MAX);
-}
-
-static void softmax_piece(struct backend *b, const struct layer *l, int64_t first, int64_t rows, int64_t piece)
-{
-    const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
-    struct weft_pattern source = vector_pixels(place_origin(b, l->x), x), target = vector_pixels(place_origin(b, l->y), y);
-    struct weft_pattern e = ring(b->buffers[l->temp[0]].ub, piece, x->c * 4), one = ring(b->buffers[l->temp[1]].ub, piece, 4), each = broadcast(one);
-    const enum weft_format f32 = WEFT_FORMAT_f32;
-    emit_set_float(b, REG_mul_a, backend_scale(b, l->x), backend_zero(b, l->x));
-    emit_set_float(b, REG_mul_b, 1, 0);
-    float_result(b, 1);
-    emit_pattern(b, D, &one);
-    emit_pattern(b, A, &source);
-    struct weft_instr *i = vector_op(b, WEFT_OP_REDUCE, first, rows, 0, x->c, x->format, f32);
-    i->b = i->fmt_b = 0;
-    i->reduce = WEFT_REDUCTION_max;
-    emit_pattern(b, D, &e);
-    emit_pattern(b, B, &each);
-    i = vector_op(b, WEFT_OP_SUB, first, rows, 0, x->c, x->format, f32);
-    i->fmt_b = f32;
-    i->func = WEFT_FUNCTION_exp;
-    emit_set_float(b, REG_mul_a, 1, 0);
-    emit_pattern(b, D, &one);
-    emit_pattern(b, A, &e);
-    i = vector_op(b, WEFT_OP_REDUCE, first, rows, 0, x->c, f32, f32);
-    i->b = i->fmt_b = 0;
-    i->reduce = WEFT_REDUCTION_sum;
-    emit_pattern(b, D, &target);
-    vector_result(b, l->y, 1 / backend_scale(b, l->y));
-    vector_op(b, WEFT_OP_DIV, first, rows, 0, x->c, f32, y->format)->fmt_b = f32;
-}
-
-void emit_softmax(struct backend *b, struct layer *l)
-{
-    const struct geometry *x = &b->places[l->x].g;
-    int64_t rows = x->n * x->h * x->w, piece = (int64_t)b->buffers[l->temp[1]].bytes / 4;
-    for (int64_t first = 0; first < rows; first += piece)
-        softmax_piece(b, l, first, rows - first < piece ? rows - first : piece, piece);
 }
 
 /* y = x (k + alpha / size x sum of squares over `size` channels) ^ -beta, as exp(-beta log(...)). */

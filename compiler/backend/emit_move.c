@@ -1,142 +1,35 @@
-/* emit_move.c: bytes from one order to another: transpose, slice, pad, concatenate, expand, reshape. Six dimensions fit one
- * instruction: three row loops and three levels of lanes. */
-#include "backend.h"
+/* emit_move.c: bytes from one order to another: transpose, slice, gather, pad, concatenate, expand, reshape, and integers cut to fewer bytes. */
+#include "emit_vector.h"
 
 #include <string.h>
 
-enum { D = 3, A = 4, LANES_MAX = 65535 };
-
-struct axis { int64_t count, source, target; };
-
-/* Drops axes of one element and joins neighbours that are evenly spaced on both sides. Outermost first. */
-static unsigned simplify(struct axis *axes, unsigned rank)
-{
-    unsigned n = 0;
-    for (unsigned d = 0; d < rank; d++) {
-        if (axes[d].count == 1)
-            continue;
-        if (n && axes[n - 1].source == axes[d].source * axes[d].count && axes[n - 1].target == axes[d].target * axes[d].count) {
-            axes[n - 1].count *= axes[d].count;
-            axes[n - 1].source = axes[d].source;
-            axes[n - 1].target = axes[d].target;
-        } else {
-            axes[n++] = axes[d];
-        }
-    }
-    return n;
-}
-
-static void lanes_of(struct weft_pattern *p, const struct axis *inner, unsigned count, bool target, int64_t element)
-{
-    int64_t stride[3];
-    for (unsigned i = 0; i < count; i++)
-        stride[i] = target ? inner[i].target : inner[i].source;
-    p->run_length = 1; /* levels of single elements, unless the innermost is contiguous */
-    if (count && stride[count - 1] == element)
-        p->run_length = (uint32_t)inner[count - 1].count;
-    bool runs = p->run_length != 1;
-    unsigned left = runs ? count - 1 : count;
-    if (left == 0)
-        return;
-    p->run_stride = (uint32_t)stride[left - 1];
-    p->block_runs = (uint32_t)inner[left - 1].count;
-    p->block_stride = left > 1 ? (uint32_t)stride[left - 2] : 0;
-}
-
-static void rows_of(struct weft_pattern *p, const struct axis *outer, unsigned count, bool target)
-{
-    uint32_t *loops[3][2] = {{&p->count0, &p->stride0}, {&p->count1, &p->stride1}, {&p->count2, &p->stride2}};
-    p->count0 = p->count1 = p->count2 = 1;
-    for (unsigned i = 0; i < count; i++) { /* the last axis is the innermost loop */
-        *loops[i][0] = (uint32_t)outer[count - 1 - i].count;
-        *loops[i][1] = (uint32_t)(target ? outer[count - 1 - i].target : outer[count - 1 - i].source);
-    }
-}
-
-static void copy(struct backend *b, const struct axis *axes, unsigned rows, unsigned rank, uint64_t source, enum weft_format from, uint64_t target,
-                 enum weft_format to, bool raw)
-{
-    struct weft_pattern d = pattern_blank(target), a = pattern_blank(source);
-    int64_t lanes = 1, count = 1;
-    for (unsigned i = 0; i < rank; i++)
-        *(i < rows ? &count : &lanes) *= axes[i].count;
-    rows_of(&d, axes, rows, true);
-    rows_of(&a, axes, rows, false);
-    lanes_of(&d, axes + rows, rank - rows, true, weft_format_bytes(to));
-    lanes_of(&a, axes + rows, rank - rows, false, weft_format_bytes(from));
-    emit_pattern(b, D, &d);
-    emit_pattern(b, A, &a);
-    for (int64_t lane = 0; lane < lanes; lane += LANES_MAX) {
-        struct weft_instr *i = emit(b, WEFT_OP_COPY);
-        i->d = D;
-        i->a = A;
-        i->rows = (uint32_t)count;
-        i->first_lane = (uint32_t)lane;
-        i->lanes = (uint32_t)(lanes - lane < LANES_MAX ? lanes - lane : LANES_MAX);
-        i->fmt_a = (uint8_t)from;
-        i->fmt = (uint8_t)to;
-        i->raw = raw;
-    }
-}
-
-/* How many inner axes can be lanes: at most three, two where neither side has contiguous elements, so that both patterns hold. */
-static unsigned lane_axes(const struct axis *axes, unsigned rank, int64_t from, int64_t to)
-{
-    if (rank == 0)
-        return 0;
-    const struct axis *last = &axes[rank - 1];
-    bool both = last->source == from && last->target == to;
-    unsigned most = both ? 3 : 2;
-    return rank < most ? rank : most;
-}
-
-/* Copies `rank` dimensions (outermost first) between two orders; strides in bytes. v.a, v.out and v.clamp are set by the caller
- * unless raw. */
+/* Copies `rank` dimensions between two orders; strides in bytes. v.a, v.out and v.clamp are set by the caller unless raw. */
 void emit_nd(struct backend *b, unsigned rank, const int64_t *dims, uint64_t source, const int64_t *source_strides, enum weft_format from, uint64_t target,
              const int64_t *target_strides, enum weft_format to, bool raw)
 {
-    struct axis axes[GRAPH_RANK_MAX];
-    for (unsigned d = 0; d < rank; d++)
-        axes[d] = (struct axis){dims[d], source_strides[d], target_strides[d]};
-    unsigned n = simplify(axes, rank), lanes = lane_axes(axes, n, weft_format_bytes(from), weft_format_bytes(to));
-    while (lanes > 1) { /* a first_lane field holds 24 bits */
-        int64_t count = 1;
-        for (unsigned i = n - lanes; i < n; i++)
-            count *= axes[i].count;
-        if (count <= LANES_MAX)
-            break;
-        lanes--;
-    }
-    unsigned outer = n - lanes > 3 ? n - lanes - 3 : 0; /* beyond three loops: unrolled */
-    int64_t steps = 1, at[GRAPH_RANK_MAX] = {0};
-    for (unsigned i = 0; i < outer; i++)
-        steps *= axes[i].count;
-    for (int64_t s = 0; s < steps; s++) {
-        int64_t rest = s, so = 0, to_offset = 0;
-        for (unsigned i = outer; i-- > 0;) {
-            at[i] = rest % axes[i].count;
-            rest /= axes[i].count;
-            so += at[i] * axes[i].source;
-            to_offset += at[i] * axes[i].target;
-        }
-        copy(b, axes + outer, n - lanes - outer, n - outer, source + (uint64_t)so, from, target + (uint64_t)to_offset, to, raw);
-    }
+    struct vector_box box = {.rank = rank};
+    struct vector_view d = {.at = target, .format = to, .mul = 1}, a = {.at = source, .format = from, .mul = 1};
+    memcpy(box.dims, dims, rank * sizeof *dims);
+    memcpy(a.strides, source_strides, rank * sizeof *source_strides);
+    memcpy(d.strides, target_strides, rank * sizeof *target_strides);
+    vector_nd(b, &(struct vector_call){.op = WEFT_OP_COPY, .func = raw ? RAW : WEFT_FUNCTION_none}, &box, &d, &a, NULL);
 }
 
 static void move(struct backend *b, int x, int y, const int64_t *dims, unsigned rank, int64_t source_offset, const int64_t *source_strides,
                  int64_t target_offset, const int64_t *target_strides)
 {
-    enum weft_format from = b->places[x].g.format, to = b->places[y].g.format;
+    struct vector_box box = {.rank = rank};
+    struct vector_view a = {.at = place_origin(b, x) + (uint64_t)source_offset, .format = b->places[x].g.format, .zero = backend_zero(b, x)};
+    struct vector_view d = {.at = place_origin(b, y) + (uint64_t)target_offset, .format = b->places[y].g.format};
+    memcpy(box.dims, dims, rank * sizeof *dims);
+    memcpy(a.strides, source_strides, rank * sizeof *source_strides);
+    memcpy(d.strides, target_strides, rank * sizeof *target_strides);
     bool same_scale = backend_scale(b, x) == backend_scale(b, y) && backend_zero(b, x) == backend_zero(b, y);
-    bool raw = from == to && (same_scale || !backend_value_is_real(b, y)); /* the network's own integers stay what they are */
-    if (!raw) {
-        bool integer = weft_format_is_integer(to);
-        emit_set_float(b, REG_mul_a, backend_scale(b, x) / backend_scale(b, y), backend_zero(b, x));
-        emit_set_float(b, REG_mul_out, 1, backend_zero(b, y));
-        emit_set(b, REG_clamp_low, (uint32_t)(integer ? weft_format_low(to) : INT32_MIN), (uint32_t)(integer ? weft_format_high(to) : INT32_MAX));
-    }
-    emit_nd(b, rank, dims, place_origin(b, x) + (uint64_t)source_offset, source_strides, from, place_origin(b, y) + (uint64_t)target_offset,
-            target_strides, to, raw);
+    bool raw = a.format == d.format && (same_scale || !backend_value_is_real(b, y)); /* the network's own integers stay what they are */
+    a.mul = backend_scale(b, x) / backend_scale(b, y);
+    if (!raw)
+        vector_result(b, y, 1);
+    vector_nd(b, &(struct vector_call){.op = WEFT_OP_COPY, .func = raw ? RAW : WEFT_FUNCTION_none}, &box, &d, &a, NULL);
 }
 
 /* A constant operand of a concatenation: its codes lie among the constants, in C order. */
@@ -168,30 +61,26 @@ static void concat(struct backend *b, const struct layer *l)
     }
 }
 
-/* Fills a value's whole buffer with the code of one real number, ahead of a padded copy. */
+/* The bits of a real number, or of one of the network's integers, in the place of y. */
+static uint32_t bits_of(const struct backend *b, int y, float real)
+{
+    enum weft_format f = b->places[y].g.format;
+    uint32_t bits = 0;
+    if (!weft_format_is_integer(f))
+        weft_store_float(&bits, f, real / backend_scale(b, y));
+    else if (backend_value_is_real(b, y))
+        bits = (uint32_t)weft_requantise(real / backend_scale(b, y), backend_zero(b, y), weft_format_low(f), weft_format_high(f));
+    else
+        bits = (uint32_t)weft_requantise(real, 0, weft_format_low(f), weft_format_high(f));
+    return bits;
+}
+
+/* Fills a value's whole buffer with the code of one number, ahead of a padded copy. */
 static void fill_all(struct backend *b, int y, float real)
 {
     const struct geometry *g = &b->places[y].g;
-    struct weft_pattern p = pattern_blank(place_origin(b, y) - (uint64_t)g->origin);
-    float scaled = real / backend_scale(b, y);
-    uint32_t bits;
-    if (!backend_value_is_real(b, y))
-        bits = (uint32_t)(int32_t)real; /* the network's own integers */
-    else if (weft_format_is_integer(g->format))
-        bits = (uint32_t)weft_requantise(scaled, backend_zero(b, y), weft_format_low(g->format), weft_format_high(g->format));
-    else
-        memcpy(&bits, &scaled, sizeof bits);
-    uint64_t elements = g->bytes / (uint64_t)g->element;
-    for (uint64_t done = 0; done < elements; done += LANES_MAX) {
-        p.base = (uint32_t)(place_origin(b, y) - (uint64_t)g->origin + done * (uint64_t)g->element);
-        emit_pattern(b, D, &p);
-        struct weft_instr *i = emit(b, WEFT_OP_FILL);
-        i->d = D;
-        i->rows = 1;
-        i->lanes = (uint32_t)(elements - done < LANES_MAX ? elements - done : LANES_MAX);
-        i->fmt = (uint8_t)g->format;
-        i->value = bits;
-    }
+    struct weft_pattern one = pattern_blank(0);
+    vector_fill(b, place_origin(b, y) - (uint64_t)g->origin, &one, 1, g->bytes, g->format, (int32_t)bits_of(b, y, real));
 }
 
 static void pad(struct backend *b, const struct layer *l, const int64_t *from, const int64_t *to)
@@ -206,6 +95,9 @@ static void pad(struct backend *b, const struct layer *l, const int64_t *from, c
         target += before > 0 ? before * to[d] : 0;
     }
     fill_all(b, l->y, at->alpha);
+    for (unsigned d = 0; d < x->rank; d++)
+        if (dims[d] <= 0)
+            return; /* all is padding */
     move(b, l->x, l->y, dims, x->rank, source, from, target, to);
 }
 
@@ -241,6 +133,52 @@ static void slice(struct backend *b, const struct layer *l, const int64_t *from,
     move(b, l->x, l->y, y->dims, y->rank, source, strides, 0, to);
 }
 
+static int64_t index_at(struct backend *b, int indices, int64_t i, int64_t length)
+{
+    double index = 0; /* absent: a program for timing only */
+    value_at(b->graph, indices, i, &index);
+    index += index < 0 ? (double)length : 0;
+    return index >= 0 && index < (double)length ? (int64_t)index : 0; /* the passes have refused the others */
+}
+
+/* Indices one behind the other are copied at once, as far as they are evenly spaced. Dimensions of the indices take the place of the axis; the
+ * last of them is walked here, the others are steps of the outer loop. */
+static void gather(struct backend *b, const struct layer *l, const int64_t *from, const int64_t *to)
+{
+    const struct node *n = &b->graph->nodes[l->node];
+    const struct shape *x = &b->graph->values[l->x].shape, *indices = &b->graph->values[n->inputs[1]].shape;
+    unsigned axis = (unsigned)(n->at.axis < 0 ? n->at.axis + x->rank : n->at.axis), last = indices->rank ? indices->rank - 1 : 0;
+    int64_t run = indices->rank ? indices->dims[last] : 1, dims[GRAPH_RANK_MAX], source[GRAPH_RANK_MAX], target[GRAPH_RANK_MAX];
+    for (unsigned d = 0; d < x->rank; d++) {
+        dims[d] = x->dims[d];
+        source[d] = from[d];
+        target[d] = d < axis ? to[d] : d > axis ? to[d + indices->rank - 1] : indices->rank ? to[axis + last] : 0;
+    }
+    for (int64_t i = 0, count = shape_count(indices), taken; i < count; i += taken) {
+        int64_t first = index_at(b, n->inputs[1], i, x->dims[axis]), at = 0, rest = i / run, step = 0;
+        for (unsigned d = last; d-- > 0; rest /= indices->dims[d])
+            at += rest % indices->dims[d] * to[axis + d];
+        at += indices->rank ? i % run * to[axis + last] : 0;
+        for (taken = 1; i % run + taken < run; taken++) {
+            int64_t next = index_at(b, n->inputs[1], i + taken, x->dims[axis]) - first;
+            step = taken == 1 ? next : step;
+            if (next != step * taken || step < 0)
+                break;
+        }
+        dims[axis] = taken;
+        source[axis] = taken > 1 ? step * from[axis] : 0;
+        move(b, l->x, l->y, dims, x->rank, first * from[axis], source, at, target);
+    }
+}
+
+/* An integer in fewer bytes keeps its low ones. */
+static void narrow(struct backend *b, const struct layer *l, const int64_t *from, const int64_t *to)
+{
+    const struct shape *y = &b->graph->values[l->y].shape;
+    enum weft_format f = b->places[l->y].g.format;
+    emit_nd(b, y->rank, y->dims, place_origin(b, l->x), from, f, place_origin(b, l->y), to, f, true);
+}
+
 void emit_move(struct backend *b, struct layer *l)
 {
     const struct shape *x = &b->graph->values[l->x].shape, *y = &b->graph->values[l->y].shape;
@@ -256,6 +194,12 @@ void emit_move(struct backend *b, struct layer *l)
         return;
     case CORE_SLICE:
         slice(b, l, from, to);
+        return;
+    case CORE_GATHER:
+        gather(b, l, from, to);
+        return;
+    case CORE_CAST:
+        narrow(b, l, from, to);
         return;
     case CORE_RESHAPE:
         if (b->places[l->y].permuted[0])

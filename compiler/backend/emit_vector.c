@@ -219,41 +219,34 @@ void vector_over_lanes(struct backend *b, enum weft_opcode op, int64_t first, in
 
 /* --- elementwise ------------------------------------------------------------------------------------------------- */
 
-/* An operand's strides along the result's extents; its dimensions are aligned to the result's from the right. */
-static struct strides4 operand_strides(const struct backend *b, int value, int y)
+struct vector_box vector_box_of(const struct shape *shape)
 {
-    const struct shape *from = &b->graph->values[value].shape, *to = &b->graph->values[y].shape;
-    int64_t own[GRAPH_RANK_MAX] = {0}, at[GRAPH_RANK_MAX] = {0};
+    struct vector_box box = {.rank = shape->rank};
+    memcpy(box.dims, shape->dims, sizeof box.dims);
+    return box;
+}
+
+struct vector_view vector_view_of(const struct backend *b, const struct layer *l, int value, const struct shape *y)
+{
+    const struct shape *from = &b->graph->values[value].shape;
+    struct vector_view view = {.mul = 1};
+    if (value_is_constant(&b->graph->values[value])) {
+        view.at = emit_constant_address(b, l->const_offset);
+        view.format = WEFT_FORMAT_f32;
+        memcpy(view.strides, l->const_strides, sizeof view.strides);
+        return view;
+    }
+    int64_t own[GRAPH_RANK_MAX] = {0};
     place_strides(&b->places[value], from, own);
     for (unsigned d = 0; d < from->rank; d++)
-        at[d + to->rank - from->rank] = from->dims[d] == 1 ? 0 : own[d];
-    unsigned r = to->rank;
-    if (b->places[y].g.spatial)
-        return (struct strides4){at[0], r > 3 ? at[r - 2] : 0, r > 2 ? at[r - 1] : 0, at[1]};
-    if (r == 2)
-        return (struct strides4){at[0], 0, 0, at[1]};
-    return (struct strides4){r > 3 ? at[r - 4] : 0, r > 2 ? at[r - 3] : 0, r > 1 ? at[r - 2] : 0, r ? at[r - 1] : 0};
-}
-
-static struct weft_pattern operand(const struct backend *b, const struct layer *l, int value, enum weft_format *format)
-{
-    const struct geometry *y = &b->places[l->y].g;
-    if (value_is_constant(&b->graph->values[value])) {
-        *format = WEFT_FORMAT_f32;
-        return vector_lines(emit_constant_address(b, l->const_offset), y, l->const_strides, 4);
+        view.strides[d + y->rank - from->rank] = from->dims[d] == 1 && y->dims[d + y->rank - from->rank] != 1 ? 0 : own[d];
+    view.at = place_origin(b, value);
+    view.format = b->places[value].g.format;
+    if (backend_value_is_real(b, value)) {
+        view.mul = backend_scale(b, value);
+        view.zero = backend_zero(b, value);
     }
-    *format = b->places[value].g.format;
-    return vector_lines(place_origin(b, value), y, operand_strides(b, value, l->y), b->places[value].g.element);
-}
-
-static float operand_scale(const struct backend *b, int value)
-{
-    return value_is_constant(&b->graph->values[value]) ? 1 : backend_scale(b, value);
-}
-
-static int32_t operand_zero_point(const struct backend *b, int value)
-{
-    return value_is_constant(&b->graph->values[value]) ? 0 : backend_zero(b, value);
+    return view;
 }
 
 static enum weft_opcode binary_opcode(enum core_op op)
@@ -268,47 +261,96 @@ static enum weft_opcode binary_opcode(enum core_op op)
     }
 }
 
+/* v.out and v.clamp of a step: reals leave as the result stores them, integers of the network as they are. */
+static void step_result(struct backend *b, const struct layer *l)
+{
+    enum weft_format f = backend_format(b, l->y);
+    bool real = backend_value_is_real(b, l->y), integer = weft_format_is_integer(f);
+    int32_t low = integer ? weft_format_low(f) : INT32_MIN, high = integer ? weft_format_high(f) : INT32_MAX;
+    if (!real && l->step.low > low)
+        low = l->step.low;
+    if (!real && l->step.high < high)
+        high = l->step.high;
+    emit_set_float(b, REG_mul_out, l->step.mul_out / (real ? backend_scale(b, l->y) : 1), real ? backend_zero(b, l->y) : l->step.add);
+    emit_set(b, REG_clamp_low, (uint32_t)low, (uint32_t)high);
+}
+
+static void emit_step(struct backend *b, const struct layer *l)
+{
+    const struct shape *shape = &b->graph->values[l->y].shape;
+    struct vector_box box = vector_box_of(shape);
+    struct vector_view d = vector_view_of(b, l, l->y, shape), a = vector_view_of(b, l, l->x, shape), c = {0};
+    a.mul *= l->step.mul_a;
+    if (l->other != GRAPH_NONE) {
+        c = vector_view_of(b, l, l->other, shape);
+        c.mul *= l->step.mul_b;
+    }
+    step_result(b, l);
+    vector_nd(b, &(struct vector_call){.op = l->step.op, .func = (int)l->step.function}, &box, &d, &a, l->other == GRAPH_NONE ? NULL : &c);
+}
+
 void emit_binary(struct backend *b, struct layer *l)
 {
-    const struct geometry *y = &b->places[l->y].g;
-    enum weft_format fa, fb;
-    struct weft_pattern a = operand(b, l, l->x, &fa), c = operand(b, l, l->other, &fb), d = vector_lines(place_origin(b, l->y), y, vector_strides(y), y->element);
-    float sa = operand_scale(b, l->x), sb = operand_scale(b, l->other), sy = layer_domain(b, l);
+    if (l->step.used) {
+        emit_step(b, l);
+        return;
+    }
+    const struct shape *shape = &b->graph->values[l->y].shape;
+    struct vector_box box = vector_box_of(shape);
+    struct vector_view d = vector_view_of(b, l, l->y, shape), a = vector_view_of(b, l, l->x, shape), c = vector_view_of(b, l, l->other, shape);
+    float sa = a.mul, sb = c.mul, sy = layer_domain(b, l);
     bool product = l->op == CORE_MUL || l->op == CORE_DIV;
-    emit_pattern(b, D, &d);
-    emit_pattern(b, A, &a);
-    emit_pattern(b, B, &c);
-    emit_set_float(b, REG_mul_a, product ? (l->op == CORE_MUL ? sa * sb / sy : sa / sb / sy) : sa / sy, operand_zero_point(b, l->x));
-    emit_set_float(b, REG_mul_b, product ? 1 : sb / sy, operand_zero_point(b, l->other));
+    a.mul = product ? (l->op == CORE_MUL ? sa * sb / sy : sa / sb / sy) : sa / sy;
+    c.mul = product ? 1 : sb / sy;
     emit_result(b, l, 1);
-    vector_over_lanes(b, binary_opcode(l->op), 0, y->n * y->h, y->w * y->c, fa, fb, y->format, layer_function(b, l));
+    vector_nd(b, &(struct vector_call){.op = binary_opcode(l->op), .func = (int)layer_function(b, l)}, &box, &d, &a, &c);
+}
+
+/* A layer of one operand: its result's strides, its operand's, and how they meet. */
+struct unary { struct vector_box box; struct vector_view d, a; };
+
+static struct unary unary_of(const struct backend *b, const struct layer *l)
+{
+    const struct shape *shape = &b->graph->values[l->y].shape;
+    return (struct unary){vector_box_of(shape), vector_view_of(b, l, l->y, shape), vector_view_of(b, l, l->x, shape)};
+}
+
+static void apply(struct backend *b, const struct unary *u, enum weft_opcode op, const struct vector_view *other, int func)
+{
+    vector_nd(b, &(struct vector_call){.op = op, .func = func}, &u->box, &u->d, &u->a, other);
 }
 
 /* One copy of all of x into y. */
 static void copy_all(struct backend *b, const struct layer *l, float mul_a, float mul_out, int func)
 {
-    const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
-    emit_set_float(b, REG_mul_a, mul_a, backend_zero(b, l->x));
+    struct unary u = unary_of(b, l);
+    u.a.mul = mul_a;
+    u.a.zero = backend_zero(b, l->x);
     vector_result(b, l->y, mul_out);
-    vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, func);
+    apply(b, &u, WEFT_OP_COPY, NULL, func);
 }
 
 /* Floats have no clamp: the larger of x and the lower bound, then the smaller of that and the upper bound. */
 static void clip_floats(struct backend *b, const struct layer *l)
 {
-    const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
-    struct weft_pattern from = vector_lines(place_origin(b, l->y), y, vector_strides(y), y->element);
-    struct weft_pattern bound = vector_lines(emit_constant_address(b, l->const_offset), y, (struct strides4){0}, 4);
-    emit_pattern(b, B, &bound);
-    emit_set_float(b, REG_mul_a, backend_scale(b, l->x), backend_zero(b, l->x));
-    emit_set_float(b, REG_mul_b, 1, 0);
+    struct unary u = unary_of(b, l);
+    struct vector_view bound = {.at = emit_constant_address(b, l->const_offset), .format = WEFT_FORMAT_f32, .mul = 1};
     vector_result(b, l->y, 1);
-    vector_over_lanes(b, WEFT_OP_MAX, 0, y->n * y->h, y->w * y->c, x->format, WEFT_FORMAT_f32, y->format, WEFT_FUNCTION_none);
-    bound.base += 4;
-    emit_pattern(b, A, &from);
-    emit_pattern(b, B, &bound);
-    emit_set_float(b, REG_mul_a, 1, 0);
-    vector_over_lanes(b, WEFT_OP_MIN, 0, y->n * y->h, y->w * y->c, y->format, WEFT_FORMAT_f32, y->format, WEFT_FUNCTION_none);
+    apply(b, &u, WEFT_OP_MAX, &bound, WEFT_FUNCTION_none);
+    bound.at += 4;
+    u.a = u.d;
+    u.a.mul = 1;
+    apply(b, &u, WEFT_OP_MIN, &bound, WEFT_FUNCTION_none);
+}
+
+static void clip_integers(struct backend *b, const struct layer *l, float to)
+{
+    struct unary u = unary_of(b, l);
+    int32_t low, high;
+    clip_codes(b, l, l->node, &low, &high);
+    emit_set_float(b, REG_mul_out, to, backend_zero(b, l->y));
+    emit_set(b, REG_clamp_low, (uint32_t)low, (uint32_t)high);
+    apply(b, &u, WEFT_OP_COPY, NULL, WEFT_FUNCTION_none);
 }
 
 static void emit_function(struct backend *b, const struct layer *l)
@@ -321,13 +363,7 @@ static void emit_function(struct backend *b, const struct layer *l)
     } else if (l->op == CORE_NEG) {
         copy_all(b, l, -from, to, WEFT_FUNCTION_none);
     } else if (l->op == CORE_CLIP) {
-        int32_t low, high;
-        clip_codes(b, l, l->node, &low, &high);
-        emit_set_float(b, REG_mul_a, from, backend_zero(b, l->x));
-        emit_set_float(b, REG_mul_out, to, backend_zero(b, l->y));
-        emit_set(b, REG_clamp_low, (uint32_t)low, (uint32_t)high);
-        const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
-        vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, WEFT_FUNCTION_none);
+        clip_integers(b, l, to);
     } else {
         if (l->op == CORE_LEAKY)
             emit_set_float(b, REG_alpha, b->graph->nodes[l->node].at.alpha, 0);
@@ -337,29 +373,31 @@ static void emit_function(struct backend *b, const struct layer *l)
 
 static void emit_conversion(struct backend *b, const struct layer *l)
 {
-    const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
+    enum weft_format from = b->places[l->x].g.format, to = b->places[l->y].g.format;
     struct quantisation q;
-    if (l->op == CORE_DEQUANTIZE && x->format != y->format && quantise_parameters(b, l, &q)) {
-        emit_set_float(b, REG_mul_a, q.scale / backend_scale(b, l->y), q.zero);
+    if (l->op == CORE_DEQUANTIZE && from != to && quantise_parameters(b, l, &q)) {
+        struct unary u = unary_of(b, l);
+        u.a.mul = q.scale / backend_scale(b, l->y);
+        u.a.zero = q.zero;
         vector_result(b, l->y, 1);
-        vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, WEFT_FUNCTION_none);
+        apply(b, &u, WEFT_OP_COPY, NULL, WEFT_FUNCTION_none);
         return;
     }
-    bool same = x->format == y->format && backend_scale(b, l->x) == backend_scale(b, l->y) && backend_zero(b, l->x) == backend_zero(b, l->y);
-    bool bytes = same || (l->op == CORE_DEQUANTIZE && x->format == y->format); /* the bytes stay; what they stand for is the result's */
+    bool same = from == to && backend_scale(b, l->x) == backend_scale(b, l->y) && backend_zero(b, l->x) == backend_zero(b, l->y);
+    bool bytes = same || (l->op == CORE_DEQUANTIZE && from == to); /* the bytes stay; what they stand for is the result's */
     copy_all(b, l, backend_scale(b, l->x) / backend_scale(b, l->y), 1, bytes ? RAW : WEFT_FUNCTION_none);
 }
 
 void emit_unary(struct backend *b, struct layer *l)
 {
-    const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
-    struct weft_pattern d = vector_lines(place_origin(b, l->y), y, vector_strides(y), y->element), a = vector_lines(place_origin(b, l->x), y, vector_strides(x), x->element);
-    emit_pattern(b, D, &d);
-    emit_pattern(b, A, &a);
-    if (l->table) {
-        emit_set_float(b, REG_mul_a, 1, 0);
+    if (l->step.used) {
+        emit_step(b, l);
+    } else if (l->table) {
+        struct unary u = unary_of(b, l);
+        u.a.mul = 1;
+        u.a.zero = 0;
         emit_result(b, l, 1);
-        vector_over_lanes(b, WEFT_OP_COPY, 0, y->n * y->h, y->w * y->c, x->format, 0, y->format, WEFT_FUNCTION_table);
+        apply(b, &u, WEFT_OP_COPY, NULL, WEFT_FUNCTION_table);
     } else if (l->op == CORE_QUANTIZE || l->op == CORE_DEQUANTIZE || l->node == GRAPH_NONE) {
         emit_conversion(b, l);
     } else {

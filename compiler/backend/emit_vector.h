@@ -23,4 +23,20 @@ struct weft_instr *vector_op(struct backend *b, enum weft_opcode op, int64_t fir
 void vector_over_lanes(struct backend *b, enum weft_opcode op, int64_t first, int64_t rows, int64_t lanes, enum weft_format from, enum weft_format from_b,
                        enum weft_format to, int func);
 
+/* --- any rank (vector_nd.c) ---------------------------------------------------------------------------------------------- */
+
+/* Element (i0, i1, ...) of a box lies at `at` + sum of i_d x strides[d] bytes; it enters as (x - zero) x mul. */
+struct vector_view { uint64_t at; enum weft_format format; float mul; int32_t zero; int64_t strides[GRAPH_RANK_MAX]; };
+struct vector_box { unsigned rank; int64_t dims[GRAPH_RANK_MAX]; };
+struct vector_call { enum weft_opcode op; int func /* or RAW */; enum weft_reduction reduce /* of a pool */; };
+/* d = a op c over the box (c NULL: no second operand), in as few and as long instructions as patterns allow. The caller has set v.out, v.clamp,
+ * v.alpha and v.table, and the windows of a pool. */
+void vector_nd(struct backend *b, const struct vector_call *call, const struct vector_box *box, const struct vector_view *d, const struct vector_view *a,
+               const struct vector_view *c);
+double vector_nd_cycles(const struct backend *b, const struct vector_box *box, const struct vector_view *d, const struct vector_view *a); /* of one window */
+/* A value as an operand or the result of something of y's shape: dimensions aligned from the right, broadcast ones with stride 0. Reals enter
+ * as what they stand for, the network's own integers as they are. Constants lie where params.c put them for the layer. */
+struct vector_view vector_view_of(const struct backend *b, const struct layer *layer, int value, const struct shape *y);
+struct vector_box vector_box_of(const struct shape *shape);
+
 #endif

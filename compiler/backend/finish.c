@@ -149,11 +149,15 @@ void emit_layer(struct backend *b, struct layer *l)
     case LAYER_LRN:
         emit_lrn(b, l);
         break;
+    case LAYER_REDUCE:
+        emit_reduce(b, l);
+        break;
     case LAYER_MOVE:
         emit_move(b, l);
         break;
     case LAYER_ALIAS:
     case LAYER_LOOKUP:
+    case LAYER_STEPS: /* taken apart long ago */
         break;
     }
 }

@@ -354,10 +354,59 @@ static enum weft_status fuse_concat(struct backend *b, int node)
     return WEFT_OK;
 }
 
+/* What steps.c takes apart: up to three operands. */
+static enum weft_status fuse_steps(struct backend *b, int node)
+{
+    struct layer *layer = add_layer(b, LAYER_STEPS, node);
+    const struct node *n = &b->graph->nodes[node];
+    if (!layer)
+        return WEFT_NO_MEMORY;
+    layer->residual = n->input_count > 2 ? n->inputs[2] : GRAPH_NONE;
+    return WEFT_OK;
+}
+
+static enum weft_status fuse_reduce(struct backend *b, int node)
+{
+    const struct node *n = &b->graph->nodes[node];
+    uint32_t mask = 0;
+    for (unsigned i = 0; i < n->at.axis_count; i++)
+        mask |= 1u << n->at.axes[i];
+    bool whole = reduce_runs(&b->graph->values[n->inputs[0]].shape, mask) <= REDUCE_RUNS;
+    struct layer *layer = add_layer(b, whole ? LAYER_REDUCE : LAYER_STEPS, node);
+    if (!layer)
+        return WEFT_NO_MEMORY;
+    layer->reduced = mask;
+    layer->other = GRAPH_NONE;
+    return WEFT_OK;
+}
+
+/* One scale and zero point, both constant: the bytes' own meaning. */
+static enum weft_status fuse_conversion(struct backend *b, int node, bool *taken)
+{
+    const struct node *n = &b->graph->nodes[node];
+    bool constant = is_constant(b, n->inputs[1]) && (n->input_count < 3 || n->inputs[2] == GRAPH_NONE || is_constant(b, n->inputs[2]));
+    if (constant && shape_count(&b->graph->values[n->inputs[1]].shape) == 1)
+        return fuse_simple(b, node, LAYER_UNARY, taken, false);
+    return fuse_steps(b, node);
+}
+
+static enum weft_status fuse_gather(struct backend *b, int node, bool *taken)
+{
+    const struct node *n = &b->graph->nodes[node];
+    if (lookup_is(b, node))
+        return fuse_simple(b, node, LAYER_LOOKUP, taken, false);
+    if (!is_constant(b, n->inputs[1]))
+        return refuse(b, node, "on the machine, its indices must be constants; or its data a constant table, its axis 0, and its indices an input of the network");
+    enum weft_status status = fuse_simple(b, node, LAYER_MOVE, taken, false);
+    if (!status)
+        b->layers[b->layer_count - 1].other = GRAPH_NONE; /* the indices are in the instructions */
+    return status;
+}
+
 static enum weft_status fuse_unary(struct backend *b, int node, bool *taken)
 {
     if (!backend_value_is_real(b, b->graph->nodes[node].inputs[0]))
-        return refuse(b, node, "functions of integer values are only computed at compile time, on constants");
+        return fuse_steps(b, node);
     if (fuse_table(b, node, taken))
         return b->out_of_memory ? WEFT_NO_MEMORY : WEFT_OK;
     enum weft_status status = fuse_simple(b, node, LAYER_UNARY, taken, false);
@@ -373,12 +422,8 @@ static enum weft_status fuse_binary(struct backend *b, int node, bool *taken)
     if (b->format == COMPILE_INT8 && fuse_table(b, node, taken))
         return b->out_of_memory ? WEFT_NO_MEMORY : WEFT_OK;
     const struct node *n = &b->graph->nodes[node];
-    if (b->graph->values[n->outputs[0]].element != ELEMENT_F32)
-        return refuse(b, node, "arithmetic on integer values is only done at compile time, on constants");
-    const struct shape *y = &b->graph->values[n->outputs[0]].shape;
-    for (unsigned k = 0; k < 2; k++)
-        if (y->rank > 4 && !is_constant(b, n->inputs[k]) && !same_shape(&b->graph->values[n->inputs[k]].shape, y))
-            return refuse(b, node, "broadcasting in more than four dimensions is not supported");
+    if (!backend_value_is_real(b, n->outputs[0]))
+        return fuse_steps(b, node);
     return fuse_simple(b, node, LAYER_BINARY, taken, true);
 }
 
@@ -424,20 +469,24 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
         return fuse_unary(b, node, taken);
     case CORE_QUANTIZE:
     case CORE_DEQUANTIZE:
-        return fuse_simple(b, node, LAYER_UNARY, taken, false);
+        return fuse_conversion(b, node, taken);
+    case CORE_CAST:
+    case CORE_POW:
+    case CORE_WHERE:
+    case CORE_COMPARE_EQUAL:
+        return fuse_steps(b, node);
+    case CORE_REDUCE_MEAN:
+    case CORE_REDUCE_SUM:
+    case CORE_REDUCE_MAX:
+        return fuse_reduce(b, node);
     case CORE_SOFTMAX:
     case CORE_LRN:
         if (!backend_value_is_real(b, n->inputs[0]))
             return refuse(b, node, "its input holds integers; a float type is needed");
         return fuse_simple(b, node, n->op == CORE_LRN ? LAYER_LRN : LAYER_SOFTMAX, taken, false);
     case CORE_GATHER:
-        return lookup_is(b, node) ? fuse_simple(b, node, LAYER_LOOKUP, taken, false)
-                                  : refuse(b, node, "on the machine, its data must be a constant table, its axis 0, and its indices an input of the network");
+        return fuse_gather(b, node, taken);
     case CORE_SLICE:
-        for (unsigned d = 0; d < b->graph->values[n->outputs[0]].shape.rank; d++)
-            if (n->at.steps[d] < 0)
-                return refuse(b, node, "a slice with a negative step runs backwards; the machine only goes forward");
-        return fuse_simple(b, node, LAYER_MOVE, taken, false);
     case CORE_RESHAPE:
     case CORE_TRANSPOSE:
     case CORE_PAD:

@@ -80,14 +80,21 @@ bool layer_is_conv(const struct backend *b, const struct layer *l)
     return op == CORE_CONV || op == CORE_QCONV || op == CORE_CONV_INTEGER;
 }
 
+/* Two of three dimensions are two runs in any order, whatever lies between; other reductions count their runs in C order. */
+static bool reduces_anywhere(const struct backend *b, const struct layer *l)
+{
+    uint32_t inner = 2 | 4 | 8;
+    return b->graph->values[l->x].shape.rank <= 4 && !(l->reduced & ~inner) && l->reduced != inner;
+}
+
 static enum wish wish_of(const struct backend *b, const struct layer *l)
 {
     if (l->kind == LAYER_MATRIX)
         return layer_is_conv(b, l) ? WISH_SPATIAL : WISH_PLAIN;
     if (l->kind == LAYER_POOL || l->kind == LAYER_LRN)
         return WISH_SPATIAL;
-    if (l->kind == LAYER_SOFTMAX)
-        return b->graph->nodes[l->node].at.axis == b->graph->values[l->x].shape.rank - 1 ? WISH_PLAIN : WISH_SPATIAL;
+    if (l->kind == LAYER_REDUCE && !reduces_anywhere(b, l))
+        return WISH_PLAIN;
     return WISH_ANY;
 }
 
@@ -243,8 +250,8 @@ static void copy_for_pool(struct backend *b, struct sequence *s, struct layer *l
 static void arrange(struct backend *b, struct sequence *s, struct layer layer)
 {
     place(b, layer.y, output_is_spatial(b, &layer));
-    bool any = layer.kind == LAYER_MOVE; /* moves read any order */
-    if (!any) {
+    bool wishes = wish_of(b, &layer) != WISH_ANY; /* the vector unit reads any order */
+    if (wishes || layer.kind == LAYER_MATRIX) {
         bool spatial = operand_order(b, &layer);
         fix_operand(b, s, &layer.x, spatial);
         fix_operand(b, s, &layer.other, spatial);

@@ -122,7 +122,7 @@ static void make_table(const struct backend *b, const struct layer *l, int from,
 /* Functions of 8-bit numbers are tables, but for those that are clamps or work on any scale. */
 static bool needs_table(const struct backend *b, const struct layer *l)
 {
-    bool unary = l->kind == LAYER_UNARY && l->op != CORE_QUANTIZE && l->op != CORE_DEQUANTIZE;
+    bool unary = l->kind == LAYER_UNARY && !l->step.used && l->op != CORE_QUANTIZE && l->op != CORE_DEQUANTIZE;
     int node = unary ? l->node : l->function, from = unary ? l->x : l->preact;
     if (node == GRAPH_NONE || weft_format_bytes(backend_format(b, l->y)) != 1 || weft_format_bytes(backend_format(b, from)) != 1)
         return false;
@@ -130,13 +130,17 @@ static bool needs_table(const struct backend *b, const struct layer *l)
     return unary || l->chain_count > 1 || (op != CORE_RELU && op != CORE_LEAKY && op != CORE_CLIP);
 }
 
-/* Index in C order of the constant's element at (n, h, w, c) of the result. */
-static int64_t element_index(const struct shape *shape, const int64_t *at)
+/* Dimensions of the result from the outermost in memory to the innermost. */
+static void memory_order(unsigned order[GRAPH_RANK_MAX], const struct place *y, const struct shape *shape)
 {
-    int64_t index = 0;
-    for (unsigned d = 0; d < shape->rank; d++)
-        index = index * shape->dims[d] + (shape->dims[d] > 1 ? at[d] : 0);
-    return index;
+    int64_t strides[GRAPH_RANK_MAX];
+    place_strides(y, shape, strides);
+    for (unsigned i = 0; i < shape->rank; i++) {
+        unsigned at = i;
+        for (; at > 0 && strides[order[at - 1]] < strides[i]; at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
 }
 
 /* A constant operand of a binary layer, in the order of the result's bytes, broadcast dimensions kept at 1. */
@@ -144,41 +148,28 @@ static enum weft_status binary_constant(struct backend *b, struct layer *l, int 
 {
     const struct value *v = &b->graph->values[value];
     const struct shape *y = &b->graph->values[l->y].shape;
-    bool spatial = b->places[l->y].g.spatial;
-    if (y->rank > 4 || v->shape.rank > y->rank)
-        return weft_error(b->diag, "%s: layer %s: a constant operand of %u dimensions against a result of %u; at most 4 are supported",
-                          b->graph->name, l->name, v->shape.rank, y->rank);
-    int64_t dims[4], stride[4], order[4]; /* dims of the constant aligned to the result; memory order, outermost first */
-    unsigned r = y->rank;
-    for (unsigned d = 0; d < r; d++)
-        dims[d] = d + v->shape.rank < r ? 1 : v->shape.dims[d + v->shape.rank - r];
-    for (unsigned d = 0; d < r; d++)
-        order[d] = !spatial ? d : d == 0 ? 0 : d + 1 < r ? d + 1 : 1;
-    int64_t count = 1;
-    for (unsigned d = r; d-- > 0;) {
-        stride[order[d]] = dims[order[d]] > 1 ? count * 4 : 0;
-        count *= dims[order[d]];
-    }
+    unsigned order[GRAPH_RANK_MAX], behind = y->rank - v->shape.rank;
+    int64_t own[GRAPH_RANK_MAX] = {0}, count = 1, stride = 1;
+    memory_order(order, &b->places[l->y], y);
+    for (unsigned d = v->shape.rank; d-- > 0; stride *= v->shape.dims[d])
+        own[behind + d] = v->shape.dims[d] > 1 ? stride : 0;
+    for (unsigned i = y->rank; i-- > 0; count *= own[order[i]] ? y->dims[order[i]] : 1)
+        l->const_strides[order[i]] = own[order[i]] ? count * 4 : 0;
     float *out = calloc((size_t)count + 1, sizeof *out);
     if (!out)
         return WEFT_NO_MEMORY;
     for (int64_t i = 0; i < count && !b->options->timing_only; i++) {
-        int64_t at[4] = {0}, rest = i;
+        int64_t index = 0, rest = i;
         double real = 0;
-        for (unsigned d = r; d-- > 0;) {
-            at[order[d]] = rest % dims[order[d]];
-            rest /= dims[order[d]];
-        }
-        value_at(b->graph, value, element_index(&v->shape, at + (r - v->shape.rank)), &real);
+        for (unsigned d = y->rank; d-- > 0;)
+            if (own[order[d]]) {
+                index += rest % y->dims[order[d]] * own[order[d]];
+                rest /= y->dims[order[d]];
+            }
+        value_at(b->graph, value, index, &real);
         out[i] = (float)real;
     }
-    l->const_offset = backend_constant(b, out, (uint64_t)(count > 0 ? count : 1) * 4, 64);
-    l->const_strides = (struct strides4){0};
-    int64_t *roles[4] = {&l->const_strides.n, &l->const_strides.h, &l->const_strides.w, &l->const_strides.c};
-    for (unsigned d = 0; d < r; d++) {
-        unsigned role = spatial ? (d == 0 ? 0 : d == 1 ? 3 : r - d == 1 ? 2 : 1) : r == 2 ? (d == 0 ? 0 : 3) : 3 - (r - 1 - d);
-        *roles[role] = stride[d];
-    }
+    l->const_offset = backend_constant(b, out, (uint64_t)count * 4, 64);
     free(out);
     return WEFT_OK;
 }

@@ -44,10 +44,13 @@ enum weft_format backend_format(const struct backend *b, int value)
         return WEFT_FORMAT_s8;
     case ELEMENT_S16:
         return WEFT_FORMAT_s16;
-    case ELEMENT_S32:
-        return WEFT_FORMAT_s32;
-    default:
+    case ELEMENT_F32:
+    case ELEMENT_F64:
+    case ELEMENT_F16:
+    case ELEMENT_BF16:
         return WEFT_FORMAT_f32;
+    default: /* the widest there is; the host checks that what it brings fits */
+        return WEFT_FORMAT_s32;
     }
 }
 
@@ -144,6 +147,8 @@ static bool is_fine(const struct layer *layer)
     case LAYER_UNARY:
         return layer->chain_count <= 1 && layer->op != CORE_QUANTIZE && layer->op != CORE_DEQUANTIZE;
     case LAYER_SOFTMAX:
+    case LAYER_STEPS:
+    case LAYER_REDUCE:
         return true;
     default:
         return false;

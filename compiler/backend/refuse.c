@@ -4,8 +4,6 @@
 
 #include <stdio.h>
 
-enum { RANK_MAX = 4, LANES_MAX = 65535 };
-
 static enum weft_status refuse(const struct backend *b, const struct node *n, const char *why)
 {
     return weft_error(b->diag, "%s: node %s (%s): %s", b->graph->name, n->name, n->onnx_type ? n->onnx_type : core_op_name(n->op), why);
@@ -16,64 +14,17 @@ static enum weft_status check_inputs(const struct backend *b)
     enum weft_status status = WEFT_OK;
     for (unsigned i = 0; i < b->graph->input_count; i++) {
         const struct value *v = &b->graph->values[b->graph->inputs[i]];
-        enum element e = v->element;
-        if (graph_uses(b->graph, b->graph->inputs[i]) && e != ELEMENT_F32 && e != ELEMENT_U8 && e != ELEMENT_S8 && e != ELEMENT_S32 &&
-            !lookup_limit(b, b->graph->inputs[i]))
-            status = weft_error(b->diag, "%s: input '%s' has type %s; the machine takes float32, uint8, int8 and int32", b->graph->name,
-                                v->name, element_name(e));
+        if (graph_uses(b->graph, b->graph->inputs[i]) && !shape_count(&v->shape))
+            status = weft_error(b->diag, "%s: input '%s' has no elements; the machine has nothing to run on", b->graph->name, v->name);
     }
     return status;
-}
-
-static bool is_constant(const struct backend *b, int value)
-{
-    return value == GRAPH_NONE || value_is_constant(&b->graph->values[value]);
-}
-
-static enum weft_status check_scale(const struct backend *b, const struct node *n)
-{
-    if (is_constant(b, n->inputs[1]) && is_constant(b, n->inputs[2]) && shape_count(&b->graph->values[n->inputs[1]].shape) == 1)
-        return WEFT_OK;
-    return refuse(b, n, "scale and zero point of what is computed must be constants, one for the whole tensor");
-}
-
-static enum weft_status check_softmax(const struct backend *b, const struct node *n)
-{
-    const struct shape *x = &b->graph->values[n->inputs[0]].shape;
-    if (n->at.axis != 1 && n->at.axis != (int64_t)x->rank - 1)
-        return refuse(b, n, "the axis is neither 1 (channels) nor the last");
-    return x->dims[n->at.axis] <= LANES_MAX ? WEFT_OK : refuse(b, n, "the axis has more than 65535 elements");
-}
-
-/* Constants lie behind patterns of four dimensions. */
-static enum weft_status check_operands(const struct backend *b, const struct node *n)
-{
-    const struct shape *y = &b->graph->values[n->outputs[0]].shape;
-    if (y->rank <= RANK_MAX || (!is_constant(b, n->inputs[0]) && !is_constant(b, n->inputs[1])))
-        return WEFT_OK;
-    return refuse(b, n, "the result has more than four dimensions that run differently over its constant operand");
 }
 
 static enum weft_status check_node(const struct backend *b, const struct node *n)
 {
     if (!shape_count(&b->graph->values[n->outputs[0]].shape))
         return refuse(b, n, "its result has no elements");
-    switch (n->op) {
-    case CORE_QUANTIZE:
-    case CORE_DEQUANTIZE:
-        return check_scale(b, n);
-    case CORE_SOFTMAX:
-        return check_softmax(b, n);
-    case CORE_ADD:
-    case CORE_SUB:
-    case CORE_MUL:
-    case CORE_DIV:
-    case CORE_MAX:
-    case CORE_MIN:
-        return check_operands(b, n);
-    default:
-        return WEFT_OK;
-    }
+    return WEFT_OK;
 }
 
 enum weft_status backend_check(const struct backend *b)
