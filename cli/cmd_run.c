@@ -1,10 +1,11 @@
 /* cmd_run.c: weft run PROGRAM|NETWORK: its options. The work is run.c's. */
+#include "generate.h"
 #include "run.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_ENGINE = 0x200, KEY_TIMING, KEY_REPORT, KEY_TRACE, KEY_WAVE, KEY_FROM, KEY_TO, KEY_CHECK, KEY_CHECK_AT, KEY_BASELINE, KEY_TECHNOLOGY, KEY_WHAT_IF };
+enum { KEY_ENGINE = 0x200, KEY_TIMING, KEY_REPORT, KEY_TRACE, KEY_WAVE, KEY_FROM, KEY_TO, KEY_CHECK, KEY_CHECK_AT, KEY_BASELINE, KEY_TECHNOLOGY, KEY_WHAT_IF, KEY_STEPS, KEY_DECODE };
 
 static const struct argp_child children[] = {
     {&cli_machine_argp, 0, NULL, 1}, {&cli_network_argp, 0, NULL, 2}, {&cli_common_argp, 0, NULL, 9}, {0}};
@@ -64,6 +65,10 @@ static void agree(const struct run_options *options, struct argp_state *state)
         argp_error(state, "--check looks into the buffer between two instructions, and the systemc engine runs a program whole: use fast or reference");
     if (options->check_at && !options->check)
         argp_error(state, "--check-at is the bar that --check holds values to: give --check too");
+    if (options->decode && !options->steps)
+        argp_error(state, "--decode names the network of one step: give --steps too");
+    if (options->steps && (options->check || options->trace || options->wave || options->out || options->what_if || options->html || options->baseline))
+        argp_error(state, "--steps runs many programs: --check, --trace, --wave, -o, --what-if, --baseline and --report html are for one");
     if (options->from_cycle >= options->to_cycle)
         argp_error(state, "--from-cycle must lie before --to-cycle");
     if (options->wave && options->engine != WEFT_ENGINE_SYSTEMC)
@@ -137,6 +142,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_FROM:
         options->from_cycle = cli_number(state, "--from-cycle", text, 0, UINT64_MAX);
         return 0;
+    case KEY_STEPS:
+        options->steps = cli_number(state, "--steps", text, 1, 65536);
+        return 0;
+    case KEY_DECODE:
+        options->decode = text;
+        return 0;
     case KEY_TO:
         options->to_cycle = cli_number(state, "--to-cycle", text, 0, UINT64_MAX);
         return 0;
@@ -169,6 +180,8 @@ static const struct argp_option options_table[] = {
      "what an operation and a bit cost, for energy and area: a file of technologies/ or your own (the one that lists the machine)", 0},
     {"what-if", KEY_WHAT_IF, "NETWORK", OPTION_ARG_OPTIONAL,
      "how much faster with twice the DRAM bandwidth, clock, array side, accumulators, link, buffer, each alone; a PROGRAM needs =NETWORK", 0},
+    {"steps", KEY_STEPS, "N", 0, "of a language model: read the prompt, then write N tokens, one program each; keys and values stay in device memory", 0},
+    {"decode", KEY_DECODE, "NETWORK", 0, "with --steps: the network of one step, with past keys and values as inputs (NETWORK-decode)", 0},
     {"trace", KEY_TRACE, "FILE.json.gz", 0, "write a timeline for ui.perfetto.dev (one microsecond there is one cycle)", 0},
     {"wave", KEY_WAVE, "FILE.vcd.gz", 0, "with --engine systemc: write a waveform for GTKWave (one nanosecond there is one cycle)", 0},
     {"from-cycle", KEY_FROM, "N", 0, "first cycle of the timeline (0)", 0},
@@ -197,7 +210,7 @@ int cmd_run(int argc, char **argv)
     struct run_options options = {.to_cycle = UINT64_MAX};
     struct weft_diag diag = cli_diag();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    int status = cli_status(run_all(&options, &diag), &diag);
+    int status = cli_status(options.steps ? generate_all(&options, &diag) : run_all(&options, &diag), &diag);
     cli_options_free(&options.common);
     return status;
 }

@@ -77,7 +77,7 @@ static void add_dim(struct cli_options *options, char *text, struct argp_state *
     if (!dims)
         argp_failure(state, CLI_FAILED, ENOMEM, "--dim");
     *equals = 0;
-    dims[options->compile.dim_count++] = (struct weft_dim){text, (int64_t)cli_number(state, "--dim", equals + 1, 1, INT32_MAX)};
+    dims[options->compile.dim_count++] = (struct weft_dim){.name = text, .value = (int64_t)cli_number(state, "--dim", equals + 1, 1, INT32_MAX)};
     options->compile.dims = options->dims = dims;
 }
 

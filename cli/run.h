@@ -14,7 +14,8 @@ struct run_options {
     const char *inputs[RUN_INPUTS_MAX];
     size_t input_count;
     const char *out, *trace, *wave, *baseline, *check_network, *technology;
-    const char *what_if_network;
+    const char *what_if_network, *decode;
+    size_t steps; /* of a language model behind its prompt; 0: an ordinary run */
     bool check, timing, what_if;
     enum weft_engine engine;
     uint64_t from_cycle, to_cycle;

@@ -106,6 +106,19 @@ bool weft_network_takes(const struct weft_network *network, const struct weft_pr
     return taken == program->input_count;
 }
 
+bool weft_network_port(const struct weft_network *network, bool output, size_t index, struct weft_array *out)
+{
+    const struct graph *graph = network->graph;
+    if (index >= (output ? graph->output_count : graph->input_count))
+        return false;
+    const struct value *value = &graph->values[(output ? graph->outputs : graph->inputs)[index]];
+    *out = (struct weft_array){.name = value->name, .rank = value->shape.rank};
+    for (unsigned d = 0; d < out->rank; d++)
+        out->dims[d] = (uint64_t)value->shape.dims[d];
+    snprintf(out->element, sizeof out->element, "%s", element_name(value->element));
+    return true;
+}
+
 struct weft_network_summary weft_network_summary(const struct weft_network *network)
 {
     const struct graph *graph = network->graph;

@@ -11,7 +11,11 @@
 #include <stdio.h>
 #include "weft_isa.h"
 
-struct weft_dim { const char *name; int64_t value; };
+struct weft_dim { const char *name; int64_t value; bool optional; /* no error where the network has no such dimension */ };
+
+/* State that stays in device memory between programs (a language model's keys and values): the program reads the input from there and
+ * writes the output to the same place, what lies behind the input's length along `axis` only. */
+struct weft_resident { const char *input, *output; unsigned axis; uint64_t capacity /* elements along the axis, at most */; };
 
 struct weft_compile_options {
     const char *format;               /* "int8"; NULL means int8 */
@@ -25,6 +29,7 @@ struct weft_compile_options {
     const char *range;                /* "minmax" (NULL), "percentile" or "mse": how calibration chooses ranges */
     bool timing_only;                 /* no weights, no calibration: the program runs with --timing only */
     const char *dump_after; FILE *dump; /* pass after which the graph is printed as ONNX text */
+    const struct weft_resident *residents; size_t resident_count; uint64_t resident_base; /* their first DRAM byte, behind the weights */
     void (*progress)(void *user, const char *what, double done /* 0 to 1 */); void *progress_user; /* may be NULL */
 };
 
@@ -35,6 +40,9 @@ enum weft_status weft_network_load(struct weft_network **out, const char *path, 
 void weft_network_free(struct weft_network *network);
 
 bool weft_network_takes(const struct weft_network *network, const struct weft_program *program); /* its inputs have the program's names and shapes */
+
+/* Name and shape of an input or output, as an array without bytes (borrowed name); false: there are no more. */
+bool weft_network_port(const struct weft_network *network, bool output, size_t index, struct weft_array *out);
 
 struct weft_network_summary { uint64_t macs, weights /* elements */, nodes; };
 struct weft_network_summary weft_network_summary(const struct weft_network *network);

@@ -151,6 +151,21 @@ enum weft_status weft_report_html(char **out, const struct weft_report_input *in
 /* The page of a store of sweeps: Pareto front, heat map, table. `json` is {"name", "columns": [{"name", "kind": "name" | "field" | "metric", "unit",
  * "more"}], "rows": [[...]]}; among the columns are point, network, batch, machine and reason. */
 enum weft_status weft_report_results_page(char **out, const char *title, const char *json);
+/* --- a language model that writes -------------------------------------------------------------------------------------- */
+
+struct weft_phase { struct weft_counters run; uint64_t roofline_cycles, mapping_cycles; };
+struct weft_generation {
+    const struct weft_machine *machine;
+    const char *name, *format, *inputs; /* inputs: NULL: timing only */
+    uint64_t batch, prompt, capacity, state_bytes; /* sequences side by side; tokens; tokens; bytes of keys and values */
+    struct weft_phase prefill, *steps;
+    size_t step_count;
+    const int64_t *tokens; /* of the first sequence, step_count + 1 of them; NULL: timing only */
+};
+void weft_report_generation_text(FILE *out, const struct weft_generation *generation);
+/* Caller frees *out with free. */
+enum weft_status weft_report_generation_json(char **out, const struct weft_generation *generation);
+
 /* Reads inferences_per_second from a report written by weft_report_json; path is borrowed. */
 enum weft_status weft_baseline_load(struct weft_baseline *out, const char *path, struct weft_diag *diag);
 

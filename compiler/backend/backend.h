@@ -142,7 +142,7 @@ struct backend {
     int *takes; size_t take_count, take_room; /* tile ids in the order in which products take them */
     uint8_t *weights; uint64_t weights_bytes, weights_room;
     uint8_t *constants; uint64_t constants_bytes, constants_room; int constants_buffer;
-    struct host_read { uint64_t host, ub, bytes; int layer, value; } *reads; size_t read_count, read_room, reads_done; /* in order */
+    struct host_read { uint64_t host, ub, bytes; int layer, value; bool dram; /* `host` is a DRAM address */ } *reads; size_t read_count, read_room, reads_done; /* in order */
     int64_t repeats;                   /* the graph holds one part of the batch; the program runs it this many times */
     uint64_t too_big;                  /* bytes of unified buffer that were needed and not there, or 0 */
     int current;                       /* layer being emitted */
@@ -169,6 +169,14 @@ enum weft_format backend_format(const struct backend *b, int value);
 /* chain.c: elementwise nodes from `value` to one result, which a table of 8 bits can hold; how many, 0: none */
 int chain_find(const struct backend *b, int value, bool keep_first /* others may read `value` too */, int nodes[CHAIN_MAX]);
 double chain_value(const struct backend *b, int from, const int *nodes, int count, double x);
+/* resident.c: state in device memory */
+const struct weft_resident *resident_input(const struct backend *b, int value); /* NULL: the value is none */
+const struct weft_resident *resident_output(const struct backend *b, int value);
+uint64_t resident_bytes(const struct backend *b);
+uint64_t resident_address(const struct backend *b, const struct weft_resident *resident);
+void resident_reads(struct backend *b, const struct weft_resident *resident, int value);
+void resident_writes(struct backend *b, const struct weft_resident *resident, int value);
+enum weft_status backend_residents(const struct backend *b);
 /* lookup.c: embeddings, which the host looks up */
 bool lookup_is(const struct backend *b, int node);
 uint64_t lookup_limit(const struct backend *b, int input);
@@ -232,6 +240,7 @@ void emit_lrn(struct backend *b, struct layer *layer);
 void emit_move(struct backend *b, struct layer *layer);
 void emit_halo(struct backend *b, int value);
 void emit_halo_before(struct backend *b, int value); /* only what lies before the first element */
+void finish_add_read(struct backend *b, const struct host_read *read);
 /* finish.c: the host reads that bytes of `value` below UB address `end` need; GRAPH_NONE: nothing */
 void emit_reads_for(struct backend *b, int value, uint64_t end);
 void emit_result(struct backend *b, const struct layer *layer, float scale); /* v.out, v.clamp, v.alpha, v.table */

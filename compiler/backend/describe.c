@@ -53,7 +53,7 @@ static enum weft_status describe_tensors(struct weft_tensor **out, size_t *count
     if (!*out)
         return WEFT_NO_MEMORY;
     for (unsigned i = 0; i < n; i++)
-        if (b->places[values[i]].placed) {
+        if (b->places[values[i]].placed && !resident_input(b, values[i]) && !resident_output(b, values[i])) {
             struct weft_tensor *t = &(*out)[(*count)++];
             describe_tensor(t, b, values[i], host[i]);
             if (lookup_of(b, values[i]))

@@ -9,9 +9,9 @@ enum { READ_AHEAD = 6, INPUT_PIECES = 8, SMALL_INPUT = 4096 /* bytes */, LAYERS_
 
 /* --- reads from the host, in order ------------------------------------------------------------------------------- */
 
-static void add_read(struct backend *b, uint64_t host, uint64_t ub, uint64_t bytes, int layer, int value)
+void finish_add_read(struct backend *b, const struct host_read *read)
 {
-    if (!bytes)
+    if (!read->bytes)
         return;
     if (b->read_count == b->read_room) {
         size_t room = b->read_room ? 2 * b->read_room : 64;
@@ -23,16 +23,21 @@ static void add_read(struct backend *b, uint64_t host, uint64_t ub, uint64_t byt
         b->reads = grown;
         b->read_room = room;
     }
-    b->reads[b->read_count++] = (struct host_read){host, ub, bytes, layer, value};
+    b->reads[b->read_count++] = *read;
+}
+
+static void add_read(struct backend *b, uint64_t host, uint64_t ub, uint64_t bytes, int layer, int value)
+{
+    finish_add_read(b, &(struct host_read){.host = host, .ub = ub, .bytes = bytes, .layer = layer, .value = value});
 }
 
 static void emit_reads(struct backend *b, size_t end)
 {
     for (; b->reads_done < end && b->reads_done < b->read_count; b->reads_done++) {
         const struct host_read *r = &b->reads[b->reads_done];
-        struct weft_instr *i = emit(b, WEFT_OP_READ_HOST);
+        struct weft_instr *i = emit(b, r->dram ? WEFT_OP_READ_DRAM : WEFT_OP_READ_HOST);
         i->ub = (uint32_t)r->ub;
-        i->host = r->host;
+        *(r->dram ? &i->dram : &i->host) = r->host;
         i->bytes = (uint32_t)r->bytes;
     }
 }
@@ -79,6 +84,10 @@ static uint64_t span(const struct geometry *g)
 /* The first image comes in small pieces, so that work begins early; the others in larger ones, so that few wait in the queue. */
 static void plan_input(struct backend *b, int value, uint64_t host)
 {
+    if (resident_input(b, value)) {
+        resident_reads(b, resident_input(b, value), value);
+        return;
+    }
     const struct geometry *g = &b->places[value].g;
     uint64_t ub = place_origin(b, value), all = span(g), image = (uint64_t)g->image;
     bool small = all < SMALL_INPUT;
@@ -177,7 +186,9 @@ static void write_output(struct backend *b, int value, uint64_t host)
 static void write_outputs(struct backend *b, int value, const uint64_t *host, int64_t part)
 {
     for (unsigned i = 0; i < b->graph->output_count; i++)
-        if (b->graph->outputs[i] == value)
+        if (b->graph->outputs[i] == value && resident_output(b, value))
+            resident_writes(b, resident_output(b, value), value);
+        else if (b->graph->outputs[i] == value)
             write_output(b, value, host_of(b, value, host[i], part));
 }
 
@@ -303,12 +314,13 @@ static uint64_t lay_out_host(const struct backend *b, uint64_t *input_host, uint
     uint64_t at = align64(b->constants_bytes);
     for (unsigned i = 0; i < b->graph->input_count; i++) {
         input_host[i] = at;
-        if (b->places[b->graph->inputs[i]].placed)
+        if (b->places[b->graph->inputs[i]].placed && !resident_input(b, b->graph->inputs[i]))
             at = align64(host_of(b, b->graph->inputs[i], at, b->repeats - 1) + span(&b->places[b->graph->inputs[i]].g));
     }
     for (unsigned i = 0; i < b->graph->output_count; i++) {
         output_host[i] = at;
-        at = align64(host_of(b, b->graph->outputs[i], at, b->repeats - 1) + span(&b->places[b->graph->outputs[i]].g));
+        if (!resident_output(b, b->graph->outputs[i]))
+            at = align64(host_of(b, b->graph->outputs[i], at, b->repeats - 1) + span(&b->places[b->graph->outputs[i]].g));
     }
     return at;
 }
@@ -319,7 +331,7 @@ static void hand_over(struct weft_program *p, struct backend *b)
     p->weights = p->weights_bytes ? b->weights : NULL;
     if (p->weights)
         b->weights = NULL;
-    p->dram_bytes = b->weights_bytes;
+    p->dram_bytes = b->options->resident_count ? b->options->resident_base + resident_bytes(b) : b->weights_bytes;
     p->data = b->constants;
     p->data_bytes = b->constants_bytes;
     p->data_host = 0;
@@ -335,7 +347,7 @@ static enum weft_status check_outputs(const struct backend *b)
     if (b->weights_bytes > b->machine->dram_bytes)
         return weft_error(b->diag, "%s: its weight tiles take %llu bytes; machine %s has %llu bytes of DRAM", b->graph->name,
                           (unsigned long long)b->weights_bytes, b->machine->name, (unsigned long long)b->machine->dram_bytes);
-    return WEFT_OK;
+    return backend_residents(b);
 }
 
 enum weft_status backend_finish(struct weft_program **out, struct backend *b)

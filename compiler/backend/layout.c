@@ -275,7 +275,7 @@ enum weft_status backend_layout(struct backend *b)
         return WEFT_NO_MEMORY;
     for (unsigned i = 0; i < b->graph->input_count; i++) {
         int v = b->graph->inputs[i];
-        place(b, v, !lookup_of(b, v) && b->graph->values[v].shape.rank > 2 && readers_want_spatial(b, v, b->graph->values[v].shape.rank == 4));
+        place(b, v, !lookup_of(b, v) && !resident_input(b, v) && b->graph->values[v].shape.rank > 2 && readers_want_spatial(b, v, b->graph->values[v].shape.rank == 4));
     }
     struct sequence s = {0};
     for (int i = 0; i < b->layer_count; i++)

@@ -236,7 +236,7 @@ static bool names_dimension(const Onnx__GraphProto *graph, const char *name)
 static void check_dims(struct lower *l)
 {
     for (size_t i = 0; i < l->options->dim_count; i++)
-        if (!names_dimension(l->model->proto->graph, l->options->dims[i].name))
+        if (!l->options->dims[i].optional && !names_dimension(l->model->proto->graph, l->options->dims[i].name))
             FAIL("%s: no input has an open dimension named %s", l->path, l->options->dims[i].name);
 }
 

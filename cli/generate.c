@@ -1,0 +1,359 @@
+/* generate.c: weft run PREFILL --steps N: a language model reads a prompt and then writes, one program a step. The keys and values of the tokens
+ * before stay in device memory: the next step's memory begins with what this one's held. */
+#include "generate.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inputs.h"
+
+enum { RESIDENTS_MAX = 512, NAME = 128, DIMS_MAX = 16, GROWING = 3 };
+
+struct generate {
+    struct run_options *options;
+    struct weft_diag *diag;
+    struct cli_progress progress;
+    struct weft_machine machine;
+    char *prefill_path, *decode_path;
+    struct weft_resident residents[RESIDENTS_MAX];
+    char names[RESIDENTS_MAX][2][NAME]; /* input, output */
+    size_t count;
+    uint64_t base, bytes; /* the state in device memory */
+    uint8_t *state;       /* NULL: timing only */
+    int64_t *tokens;
+    uint64_t prompt;
+    char said[128];
+};
+
+/* --- networks --------------------------------------------------------------------------------------------------------- */
+
+/* "gpt2.onnxtxt" has its steps in "gpt2-decode.onnxtxt"; a name of `weft models` likewise. */
+static enum weft_status find_decode(struct generate *g)
+{
+    char name[4096];
+    const char *subject = g->options->subject, *dot = strrchr(subject, '.'), *slash = strrchr(subject, '/');
+    if (g->options->decode)
+        return cli_network_path(&g->decode_path, g->options->decode, g->diag);
+    int stem = dot && dot > (slash ? slash : subject) ? (int)(dot - subject) : (int)strlen(subject);
+    snprintf(name, sizeof name, "%.*s-decode%s", stem, subject, subject + stem);
+    return cli_network_path(&g->decode_path, name, g->diag);
+}
+
+static enum weft_status load(struct weft_network **out, struct generate *g, const char *path, const struct weft_arrays *bindings, uint64_t past)
+{
+    struct weft_compile_options options = g->options->common.compile;
+    struct weft_dim dims[DIMS_MAX];
+    size_t count = 0;
+    bool decode = path == g->decode_path;
+    for (; count < options.dim_count && count < DIMS_MAX - GROWING; count++) {
+        dims[count] = options.dims[count];
+        dims[count].optional = decode;
+    }
+    /* the lengths that grow, under the names that exporters give them */
+    static const struct { const char *name; int64_t more; } growing[GROWING] = {{"past", 0}, {"past_sequence_length", 0}, {"past_sequence_length + 1", 1}};
+    for (size_t i = 0; decode && i < GROWING; i++)
+        dims[count++] = (struct weft_dim){growing[i].name, (int64_t)past + growing[i].more, true};
+    options.dims = dims;
+    options.dim_count = count;
+    options.bindings = bindings;
+    return weft_network_load(out, path, &options, g->diag);
+}
+
+/* past_key_values.0.key is what present.0.key was a step before; past_0 what present_0 was. */
+static bool pair(char names[2][NAME], const char *input)
+{
+    static const char *const prefixes[] = {"past_key_values", "past"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (!strncmp(input, prefixes[i], strlen(prefixes[i]))) {
+            snprintf(names[0], NAME, "%s", input);
+            snprintf(names[1], NAME, "present%s", input + strlen(prefixes[i]));
+            return true;
+        }
+    return false;
+}
+
+static enum weft_status find_state(struct generate *g, const struct weft_network *decode)
+{
+    struct weft_array port;
+    for (size_t i = 0; weft_network_port(decode, false, i, &port); i++) {
+        if (g->count == RESIDENTS_MAX || port.rank < 3 || !pair(g->names[g->count], port.name))
+            continue;
+        g->residents[g->count] = (struct weft_resident){g->names[g->count][0], g->names[g->count][1], port.rank - 2, g->prompt + g->options->steps};
+        g->count++;
+    }
+    if (!g->count)
+        return weft_error(g->diag, "%s: no input is named past_key_values... or past...; --steps needs the keys and values of the tokens before as inputs, "
+                          "and those with the new one as outputs named present...", g->decode_path);
+    return WEFT_OK;
+}
+
+/* How long the prompt is, by what the prefill network leaves behind. */
+static enum weft_status find_prompt(struct generate *g, const struct weft_network *prefill)
+{
+    struct weft_array port;
+    for (size_t i = 0; weft_network_port(prefill, true, i, &port); i++)
+        if (!strncmp(port.name, "present", 7) && port.rank >= 3) {
+            g->prompt = port.dims[port.rank - 2];
+            return WEFT_OK;
+        }
+    return weft_error(g->diag, "%s: no output is named present...; --steps needs the keys and values of the prompt as outputs", g->prefill_path);
+}
+
+/* --- one program ------------------------------------------------------------------------------------------------------ */
+
+static enum weft_status compile(struct weft_program **out, struct generate *g, struct weft_network *network, bool timing, bool resident)
+{
+    struct weft_compile_options options = g->options->common.compile;
+    options.timing_only = timing;
+    options.residents = resident ? g->residents : NULL;
+    options.resident_count = resident ? g->count : 0;
+    options.resident_base = g->base;
+    return weft_compile(out, network, &g->machine, &options, g->diag);
+}
+
+/* The state lies behind the weights of either program. */
+static enum weft_status reserve(struct generate *g, struct weft_network *network)
+{
+    struct weft_program *program;
+    enum weft_status status = compile(&program, g, network, true, false);
+    if (status)
+        return status;
+    if (program->dram_bytes > g->base)
+        g->base = (program->dram_bytes + 4095) / 4096 * 4096;
+    weft_program_free(program);
+    return WEFT_OK;
+}
+
+static void keep_state(struct generate *g, const struct weft_sim *sim)
+{
+    uint64_t bytes;
+    const uint8_t *dram = weft_sim_memory(sim, WEFT_SPACE_DRAM, &bytes);
+    if (dram && bytes >= g->base + g->bytes)
+        memcpy(g->state, dram + g->base, g->bytes);
+}
+
+static int64_t argmax(const float *values, uint64_t count)
+{
+    uint64_t best = 0;
+    for (uint64_t i = 1; i < count; i++)
+        best = values[i] > values[best] ? i : best;
+    return (int64_t)best;
+}
+
+/* The most likely next token, by the last row of the first output. */
+static enum weft_status next_token(struct generate *g, const struct weft_program *program, const struct weft_sim *sim, size_t at)
+{
+    uint64_t bytes;
+    struct weft_array logits;
+    const uint8_t *host = weft_sim_memory(sim, WEFT_SPACE_HOST, &bytes);
+    if (!program->output_count)
+        return weft_error(g->diag, "%s: no output is left to choose a token by", cli_base_name(g->options->subject));
+    enum weft_status status = weft_tensor_unpack(&logits, &program->outputs[0], host, bytes, g->diag);
+    if (status)
+        return status;
+    uint64_t width = logits.rank ? logits.dims[logits.rank - 1] : 1, batch = logits.rank > 1 ? logits.dims[0] : 1;
+    if (strcmp(logits.element, "float32"))
+        status = weft_error(g->diag, "output '%s' has type %s; the next token is the largest of float32 logits", logits.name, logits.element);
+    else
+        g->tokens[at] = argmax((const float *)logits.bytes + logits.size / 4 / batch - width, width);
+    free(logits.name);
+    free(logits.bytes);
+    return status;
+}
+
+static enum weft_status run(struct generate *g, const struct weft_program *program, const struct weft_arrays *inputs, struct weft_phase *phase, size_t at)
+{
+    struct weft_sim *sim = NULL;
+    struct weft_sim_options options = {.engine = g->options->engine, .timing_only = g->options->timing};
+    enum weft_status status = weft_sim_create(&sim, program, &options, g->diag);
+    if (!status && !g->options->timing) {
+        weft_sim_write(sim, WEFT_SPACE_DRAM, g->base, g->state, g->bytes);
+        status = inputs_write(sim, program, inputs, false, g->diag);
+    }
+    if (!status)
+        status = weft_sim_run(sim, g->diag);
+    if (!status) {
+        *phase = (struct weft_phase){*weft_sim_counters(sim), program->roofline_cycles, program->mapping_cycles};
+        if (!g->options->timing) {
+            keep_state(g, sim);
+            status = next_token(g, program, sim, at);
+        }
+    }
+    weft_sim_free(sim);
+    return status;
+}
+
+/* --- the prompt, and the steps ---------------------------------------------------------------------------------------- */
+
+static enum weft_status prefill(struct generate *g, struct weft_network *network, struct weft_arrays *given, struct weft_phase *phase)
+{
+    struct weft_program *program;
+    struct weft_arrays made = {0};
+    enum weft_status status = compile(&program, g, network, g->options->timing, true);
+    if (status)
+        return status;
+    g->bytes = program->dram_bytes - g->base;
+    if (!g->options->timing && !(g->state = calloc(1, g->bytes + 1)))
+        status = WEFT_NO_MEMORY;
+    if (!status && !g->options->timing && !given->count)
+        status = inputs_make(&made, program, g->options->common.compile.seed, g->said, sizeof g->said, g->diag);
+    else if (!status && !g->options->timing)
+        status = inputs_match(given, program, false, g->diag);
+    if (!status)
+        status = run(g, program, given->count ? given : &made, phase, 0);
+    weft_arrays_free(&made);
+    weft_program_free(program);
+    return status;
+}
+
+static uint64_t element_bytes_of(const char *element)
+{
+    return !strcmp(element, "int64") || !strcmp(element, "uint64") ? 8 : !strcmp(element, "int32") || !strcmp(element, "float32") ? 4 : 1;
+}
+
+/* What a step is given beside its state: the token, where it stands, and a mask that hides nothing. */
+static enum weft_status fill(struct generate *g, struct weft_array *out, const struct weft_tensor *input, uint64_t past, int64_t token)
+{
+    uint64_t count = weft_tensor_count(input), wide = element_bytes_of(input->element);
+    int64_t value = strstr(input->name, "position") ? (int64_t)past : strstr(input->name, "mask") ? 1 : token;
+    *out = (struct weft_array){.name = strdup(input->name), .rank = input->rank, .size = count * wide, .bytes = calloc(count + 1, wide)};
+    memcpy(out->dims, input->dims, sizeof out->dims);
+    snprintf(out->element, sizeof out->element, "%s", input->element);
+    if (!out->name || !out->bytes)
+        return WEFT_NO_MEMORY;
+    float one = 1;
+    bool real = !strcmp(input->element, "float32");
+    if (real && !strstr(input->name, "mask"))
+        return weft_error(g->diag, "%s: input '%s' is float32; a step knows its token, its position and its mask", g->decode_path, input->name);
+    for (uint64_t i = 0; i < count; i++)
+        memcpy((uint8_t *)out->bytes + i * wide, real ? (const void *)&one : (const void *)&value, wide);
+    return WEFT_OK;
+}
+
+static enum weft_status step_inputs(struct generate *g, struct weft_arrays *out, const struct weft_program *program, uint64_t past, int64_t token)
+{
+    enum weft_status status = WEFT_OK;
+    *out = (struct weft_arrays){calloc(program->input_count + 1, sizeof *out->items), 0};
+    if (!out->items)
+        return WEFT_NO_MEMORY;
+    for (size_t i = 0; i < program->input_count && !status; i++)
+        status = fill(g, &out->items[out->count++], &program->inputs[i], past, token);
+    return status;
+}
+
+static enum weft_status step(struct generate *g, size_t number, struct weft_phase *phase)
+{
+    uint64_t past = g->prompt + number;
+    struct weft_network *network = NULL;
+    struct weft_program *program = NULL;
+    struct weft_arrays inputs = {0};
+    enum weft_status status = load(&network, g, g->decode_path, NULL, past);
+    if (!status)
+        status = compile(&program, g, network, g->options->timing, true);
+    if (!status && !g->options->timing)
+        status = step_inputs(g, &inputs, program, past, g->tokens[number]);
+    if (!status)
+        status = run(g, program, &inputs, phase, number + 1);
+    weft_arrays_free(&inputs);
+    weft_program_free(program);
+    weft_network_free(network);
+    return status;
+}
+
+static enum weft_status all_steps(struct generate *g, struct weft_phase *phases)
+{
+    enum weft_status status = WEFT_OK;
+    for (size_t i = 0; i < g->options->steps && !status; i++) {
+        cli_progress_show(&g->progress, "writing", (double)i / (double)g->options->steps);
+        status = step(g, i, &phases[i]);
+    }
+    cli_progress_end(&g->progress);
+    return status;
+}
+
+/* --- in order --------------------------------------------------------------------------------------------------------- */
+
+static enum weft_status print(struct generate *g, const struct weft_generation *generation)
+{
+    const struct run_options *o = g->options;
+    char *json = NULL;
+    enum weft_status status = WEFT_OK;
+    if (o->text || (!o->json && !o->common.quiet))
+        weft_report_generation_text(stdout, generation);
+    if (o->json)
+        status = weft_report_generation_json(&json, generation);
+    if (json && o->json_path)
+        status = weft_file_write(o->json_path, json, strlen(json), g->diag);
+    else if (json)
+        puts(json);
+    free(json);
+    return status;
+}
+
+/* The networks are read, the state is found and has its place. */
+static enum weft_status prepare(struct generate *g, struct weft_network **first, const struct weft_arrays *given)
+{
+    struct weft_network *decode = NULL;
+    enum weft_status status = cli_network_path(&g->prefill_path, g->options->subject, g->diag);
+    if (!status)
+        status = find_decode(g);
+    if (!status)
+        status = load(first, g, g->prefill_path, given->count ? given : NULL, 0);
+    if (!status)
+        status = find_prompt(g, *first);
+    if (!status)
+        status = load(&decode, g, g->decode_path, NULL, g->prompt);
+    if (!status)
+        status = find_state(g, decode);
+    if (!status)
+        status = reserve(g, *first);
+    if (!status)
+        status = reserve(g, decode);
+    weft_network_free(decode);
+    return status;
+}
+
+enum weft_status generate_all(struct run_options *options, struct weft_diag *diag)
+{
+    struct generate *g = calloc(1, sizeof *g);
+    struct weft_phase *phases = calloc(options->steps + 1, sizeof *phases);
+    struct weft_network *first = NULL;
+    struct weft_arrays given = {0};
+    enum weft_status status = g && phases && (g->tokens = calloc(options->steps + 1, sizeof *g->tokens)) ? WEFT_OK : WEFT_NO_MEMORY;
+    if (!status) {
+        g->options = options;
+        g->diag = diag;
+        cli_progress_start(&g->progress, &options->common);
+        status = cli_machine(&g->machine, &options->common, diag);
+    }
+    if (!status)
+        status = inputs_load(&given, options->inputs, options->input_count, diag);
+    if (!status && options->input_count)
+        snprintf(g->said, sizeof g->said, "%s%s", options->inputs[0], options->input_count > 1 ? " and more" : "");
+    if (!status)
+        status = prepare(g, &first, &given);
+    if (!status)
+        status = prefill(g, first, &given, &phases[0]);
+    if (!status)
+        status = all_steps(g, phases + 1);
+    if (!status) {
+        struct weft_array port = {.rank = 0};
+        weft_network_port(first, false, 0, &port);
+        const char *format = options->common.compile.format;
+        status = print(g, &(struct weft_generation){&g->machine, cli_base_name(options->subject), format ? format : "int8", options->timing ? NULL : g->said,
+                                                    port.rank ? port.dims[0] : 1, g->prompt, g->prompt + options->steps, g->bytes, phases[0], phases + 1,
+                                                    options->steps, options->timing ? NULL : g->tokens});
+    }
+    weft_network_free(first);
+    weft_arrays_free(&given);
+    free(phases);
+    if (g) {
+        free(g->prefill_path);
+        free(g->decode_path);
+        free(g->state);
+        free(g->tokens);
+    }
+    free(g);
+    return status;
+}
