@@ -1,5 +1,6 @@
 /* backend.h: from graph to program. Private to compiler/.
  *
+ *   outputs.c   outputs that nothing computes
  *   refuse.c    what has no form on the machine, all at once
  *   fuse.c      graph -> layers: what one pass of the machine does at once
  *   quantise.c  a scale and a zero point for every value
@@ -155,6 +156,8 @@ struct backend {
 enum weft_status backend_refusals(struct graph *graph, struct weft_diag *diag); /* names all that has no form on the machine; changes nothing */
 enum weft_status backend_check(const struct backend *b);                        /* the part of it that fuse.c does not find by itself */
 enum weft_status backend_refuse_sizes(const struct backend *b); /* layers whose result is larger than the unified buffer */
+/* outputs.c: in front of fuse.c */
+enum weft_status backend_outputs(struct backend *b);
 /* fuse.c */
 enum weft_status backend_fuse(struct backend *b);
 /* quantise.c */

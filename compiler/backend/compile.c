@@ -89,7 +89,9 @@ static enum weft_status check_formats(const struct backend *b)
 
 static enum weft_status run_stages(struct backend *b)
 {
-    enum weft_status status = backend_fuse(b);
+    enum weft_status status = backend_outputs(b);
+    if (!status)
+        status = backend_fuse(b);
     progress(b, "calibrating", 0.1);
     if (!status)
         status = backend_calibrate(b);

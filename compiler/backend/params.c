@@ -174,6 +174,13 @@ static enum weft_status binary_constant(struct backend *b, struct layer *l, int 
     return WEFT_OK;
 }
 
+static enum weft_status constant_beyond(struct backend *b, const struct layer *l, int value, double x, uint8_t *codes)
+{
+    free(codes);
+    return weft_error(b->diag, "%s: layer %s: constant '%s' holds %.0f; the machine's widest integer is int32", b->graph->name, l->name,
+                      b->graph->values[value].name, x);
+}
+
 /* The codes of a concatenation's constant operand, in the format of the result. */
 static enum weft_status concat_constant(struct backend *b, struct layer *l, unsigned input)
 {
@@ -191,8 +198,10 @@ static enum weft_status concat_constant(struct backend *b, struct layer *l, unsi
             weft_store_float(codes + i * bytes, f, (float)x);
         else if (backend_value_is_real(b, l->y))
             weft_store_integer(codes + i * bytes, f, weft_requantise((float)x / backend_scale(b, l->y), backend_zero(b, l->y), weft_format_low(f), weft_format_high(f)));
-        else
+        else if (x >= weft_format_low(f) && x <= weft_format_high(f))
             weft_store_integer(codes + i * bytes, f, (int32_t)x);
+        else
+            return constant_beyond(b, l, value, x, codes);
     }
     l->input_offsets[input] = backend_constant(b, codes, (uint64_t)count * bytes, 64);
     free(codes);

@@ -248,7 +248,9 @@ static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
             y->q = b->graph->values[layer->x].q;
         return WEFT_OK;
     }
-    if (keeps_scale(layer) && !layer->input_count && backend_value_is_real(b, layer->x))
+    if (layer->input_count == 1 && value_is_constant(&b->graph->values[layer->inputs[0]]))
+        y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1}; /* outputs.c */
+    else if (keeps_scale(layer) && !layer->input_count && backend_value_is_real(b, layer->x))
         y->q = b->graph->values[layer->x].q;
     else if (!b->planes && ((can_make_float(b, layer) && read_only_as_float(b, layer->y)) || stays_fine(b, layer)))
         y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1};

@@ -81,8 +81,7 @@ static void three_dimensions(void **state)
     struct caught c = try_text(HEAD "m (float[1, 2, 4, 4, 4] x) => (float[1, 2, 2, 2, 2] y) { w = RandomNormal <shape = [2, 2, 1, 1, 1]> ()\n"
                                "k = Conv (x, w) y = MaxPool <kernel_shape = [2, 2, 2], strides = [2, 2, 2]> (k) }", 0, false);
     says(&c, "k (Conv)");
-    says(&c, "y (MaxPool)");
-    assert_int_equal(c.count, 2);
+    assert_int_equal(c.count, 1);
 }
 
 static const struct { const char *text, *message; } hostile[] = {

@@ -137,6 +137,33 @@ static bool pool_type(struct lower *l, const struct onnx_op *op)
                         op->core == CORE_MAXPOOL ? "floating point, uint8 or int8" : "floating point");
 }
 
+/* Windows of three dimensions are windows of two and then of one: of maxima, and of means that all count alike. */
+static int pool_volumes(struct lower *l, enum core_op op, int value, const struct attributes *at, const struct shape *out)
+{
+    enum element element = l->graph->values[value].element;
+    struct shape x = l->graph->values[value].shape; /* a copy: new values move the others */
+    struct attributes across = {.spatial = 2, .groups = 1, .count_include_pad = at->count_include_pad}, through = across;
+    for (unsigned i = 0; i < 2; i++) {
+        across.kernel[i] = at->kernel[i + 1];
+        across.stride[i] = at->stride[i + 1];
+        across.dilation[i] = at->dilation[i + 1];
+        across.pad_begin[i] = at->pad_begin[i + 1];
+        across.pad_end[i] = at->pad_end[i + 1];
+        through.kernel[i] = i ? 1 : at->kernel[0];
+        through.stride[i] = i ? 1 : at->stride[0];
+        through.dilation[i] = i ? 1 : at->dilation[0];
+        through.pad_begin[i] = i ? 0 : at->pad_begin[0];
+        through.pad_end[i] = i ? 0 : at->pad_end[0];
+    }
+    struct shape planes = {4, {x.dims[0], x.dims[1] * x.dims[2], x.dims[3], x.dims[4]}}, pooled = {4, {planes.dims[0], planes.dims[1], out->dims[3], out->dims[4]}};
+    struct shape lines = {4, {x.dims[0], x.dims[1], x.dims[2], out->dims[3] * out->dims[4]}}, whole = {4, {x.dims[0], x.dims[1], out->dims[2], lines.dims[3]}};
+    value = lower_reshape(l, value, &planes);
+    value = lower_emit(l, op, &value, 1, &across, element, &pooled);
+    value = lower_reshape(l, value, &lines);
+    value = lower_emit(l, op, &value, 1, &through, element, &whole);
+    return lower_reshape(l, value, out);
+}
+
 bool lower_pool(struct lower *l, const struct onnx_op *op)
 {
     struct attributes at = {0};
@@ -160,6 +187,8 @@ bool lower_pool(struct lower *l, const struct onnx_op *op)
     int input = extra && at.count_include_pad ? pad_for_average(l, &at, &x) : l->in[0];
     for (unsigned i = 0; i < at.spatial; i++)
         at.pad_end[i] += w.extra[i];
+    if (at.spatial == 3 && input >= 0 && shape_count(&out))
+        return lower_done(l, pool_volumes(l, (enum core_op)op->core, input, &at, &out));
     return lower_done(l, lower_emit(l, (enum core_op)op->core, &input, 1, &at, lower_value(l, 0)->element, &out));
 }
 
@@ -174,6 +203,10 @@ bool lower_global_pool(struct lower *l, const struct onnx_op *op)
     for (unsigned i = 0; i < at.spatial; i++) {
         at.kernel[i] = x.dims[2 + i];
         at.stride[i] = at.dilation[i] = out.dims[2 + i] = 1;
+    }
+    if (at.spatial == 3) {
+        struct attributes all = {.axes = {2, 3, 4}, .axis_count = 3, .keep_dims = true};
+        return lower_done(l, lower_emit(l, op->core == CORE_MAXPOOL ? CORE_REDUCE_MAX : CORE_REDUCE_MEAN, l->in, 1, &all, lower_value(l, 0)->element, &out));
     }
     return lower_done(l, lower_emit(l, (enum core_op)op->core, l->in, 1, &at, lower_value(l, 0)->element, &out));
 }

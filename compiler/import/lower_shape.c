@@ -365,6 +365,8 @@ bool lower_split(struct lower *l, const struct onnx_op *op)
 
 bool lower_gather(struct lower *l, const struct onnx_op *op)
 {
+    if (!value_is_constant(lower_value(l, 0)) && !lower_parameter(l, 1)) /* what is computed is gathered at places that are known */
+        return false;
     struct shape x = lower_shape(l, 0), indices = lower_shape(l, 1), out = {0};
     int64_t axis = lower_int(l, "axis", 0);
     enum element type = lower_value(l, 1)->element;
