@@ -203,6 +203,34 @@ static float erf_float(float f)
     return (float)(0x1.20dd750429b6dp0 * exp_double(-x2) * sum);
 }
 
+/* --- half precision, in arrays only: the machine has no such format --- */
+
+float weft_half_to_float(uint16_t half)
+{
+    int exponent = half >> 10 & 31;
+    double mantissa = half & 1023;
+    double size = exponent == 31 ? (mantissa != 0 ? NAN : INFINITY)
+                  : exponent     ? ldexp(mantissa + 1024, exponent - 25)
+                                 : ldexp(mantissa, -24);
+    return (float)(half & 0x8000 ? -size : size);
+}
+
+uint16_t weft_half_from_double(double value)
+{
+    uint16_t sign = signbit(value) ? 0x8000 : 0;
+    double size = fabs(value);
+    if (isnan(value))
+        return sign | 0x7e00;
+    if (size >= 65520)
+        return sign | 0x7c00; /* rounds to infinity */
+    int exponent;
+    frexp(size, &exponent);
+    if (exponent < -13 || size == 0)
+        exponent = -13;                                   /* subnormals share the spacing of the least normal numbers */
+    double units = nearbyint(ldexp(size, 11 - exponent)); /* 1024 to 2048, or less for a subnormal */
+    return sign | (uint16_t)((exponent + 13) * 1024 + (int)units);
+}
+
 float weft_apply(enum weft_function function, float x, float alpha)
 {
     if (x != x)

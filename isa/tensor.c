@@ -11,9 +11,11 @@ struct element_type {
     const char *name;
     unsigned bytes;
     enum kind kind;
+    const char *array; /* what NumPy has for it, if that is something else */
 };
 static const struct element_type element_types[] = {
-    {"float32", 4, KIND_FLOAT}, {"float64", 8, KIND_FLOAT},   {"int8", 1, KIND_SIGNED},  {"uint8", 1, KIND_UNSIGNED},
+    {"float32", 4, KIND_FLOAT}, {"float64", 8, KIND_FLOAT},   {"float16", 2, KIND_FLOAT}, {"bfloat16", 2, KIND_FLOAT, "uint16"},
+    {"int8", 1, KIND_SIGNED},  {"uint8", 1, KIND_UNSIGNED},
     {"int16", 2, KIND_SIGNED},  {"uint16", 2, KIND_UNSIGNED}, {"int32", 4, KIND_SIGNED}, {"uint32", 4, KIND_UNSIGNED},
     {"int64", 8, KIND_SIGNED},  {"uint64", 8, KIND_UNSIGNED}, {"bool", 1, KIND_BOOL},
 };
@@ -85,7 +87,7 @@ static enum weft_status check_array(const struct weft_tensor *tensor, const stru
     print_shape(have, sizeof have, array->rank, array->dims);
     print_shape(want, sizeof want, tensor->rank, tensor->dims);
     bool same = array->rank == tensor->rank && !memcmp(array->dims, tensor->dims, tensor->rank * sizeof *tensor->dims);
-    if (!same || strcmp(array->element, tensor->element))
+    if (!same || strcmp(array->element, type->array ? type->array : type->name))
         return weft_error(diag, "input '%s': %s %s given, %s %s expected", tensor->name, array->element, have, tensor->element, want);
     if (array->size != weft_tensor_count(tensor) * type->bytes)
         return weft_error(diag, "input '%s': %llu bytes given, %llu expected", tensor->name, (unsigned long long)array->size,
@@ -129,13 +131,16 @@ static void walk_next(struct walk *walk, const struct weft_tensor *tensor, unsig
     }
 }
 
-static double load_float(const uint8_t *from, unsigned bytes)
+static double load_float(const uint8_t *from, const struct element_type *type)
 {
     float single;
     double value;
-    if (bytes == 8)
+    uint16_t half;
+    if (type->bytes == 8)
         return memcpy(&value, from, 8), value;
-    return memcpy(&single, from, 4), single;
+    if (type->bytes == 4)
+        return memcpy(&single, from, 4), single;
+    return type->array ? weft_load_float(from, WEFT_FORMAT_bf16) : (memcpy(&half, from, 2), weft_half_to_float(half));
 }
 
 static int64_t load_whole(const uint8_t *from, const struct element_type *type)
@@ -155,7 +160,7 @@ static bool pack_one(uint8_t *to, const struct weft_tensor *tensor, const uint8_
 {
     bool real = type->kind == KIND_FLOAT;
     int64_t whole = real ? 0 : load_whole(from, type);
-    double value = real ? load_float(from, type->bytes) : (double)whole;
+    double value = real ? load_float(from, type) : (double)whole;
     if (!weft_format_is_integer(tensor->format)) {
         weft_store_float(to, tensor->format, (float)value);
         return true;
@@ -224,10 +229,14 @@ enum weft_status weft_tensor_pack(uint8_t *memory, uint64_t bytes, const struct 
     return WEFT_OK;
 }
 
-static void store_real(uint8_t *to, double value, unsigned bytes)
+static void store_real(uint8_t *to, float value, const struct element_type *type)
 {
-    float single = (float)value;
-    memcpy(to, bytes == 8 ? (void *)&value : (void *)&single, bytes);
+    double wide = value;
+    uint16_t half = weft_half_from_double(value);
+    if (type->array)
+        weft_store_float(to, WEFT_FORMAT_bf16, value);
+    else
+        memcpy(to, type->bytes == 8 ? (void *)&wide : type->bytes == 4 ? (void *)&value : (void *)&half, type->bytes);
 }
 
 static void unpack_one(uint8_t *to, const struct element_type *type, const struct weft_tensor *tensor, const uint8_t *from)
@@ -245,7 +254,7 @@ static void unpack_one(uint8_t *to, const struct element_type *type, const struc
         whole = real != real ? 0 : (int64_t)rintf(fminf(fmaxf(real, -9e18f), 9e18f));
     }
     if (type->kind == KIND_FLOAT)
-        store_real(to, real, type->bytes);
+        store_real(to, real, type);
     else if (type->kind == KIND_BOOL)
         *to = whole != 0;
     else
@@ -300,7 +309,8 @@ enum weft_status weft_tensor_unpack(struct weft_array *out, const struct weft_te
     uint64_t count = weft_tensor_count(tensor);
     *out = (struct weft_array){.rank = tensor->rank, .size = count * type->bytes};
     memcpy(out->dims, tensor->dims, sizeof out->dims);
-    memcpy(out->element, type->name, strlen(type->name) + 1);
+    const char *element = type->array ? type->array : type->name;
+    memcpy(out->element, element, strlen(element) + 1);
     out->name = strdup(tensor->name ? tensor->name : "");
     out->bytes = malloc(out->size ? out->size : 1);
     if (!out->name || !out->bytes) {

@@ -141,6 +141,28 @@ static void reads_rows_that_lie_apart(void **state)
     }
 }
 
+/* 1.5, -2 and 1 + 2^-9 as binary16 and bfloat16, whose bits IEEE and its upper half say: in, and out again rounded to what they hold. */
+static void carries_short_floats(void **state)
+{
+    (void)state;
+    static const struct { const char *element, *array; uint16_t bits[3]; float last; } kinds[] = {
+        {"float16", "float16", {0x3e00, 0xc000, 0x3c02}, 1 + 0x1p-9f}, {"bfloat16", "uint16", {0x3fc0, 0xc000, 0x3f80}, 1}};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        float memory[3] = {1.5f, -2, 1 + 0x1p-9f};
+        struct weft_tensor tensor = {.name = "x", .format = WEFT_FORMAT_f32, .rank = 1, .dims = {3}, .strides = {4}, .bytes = 12};
+        strcpy(tensor.element, kinds[k].element);
+        struct weft_array out;
+        assert_int_equal(weft_tensor_unpack(&out, &tensor, (uint8_t *)memory, sizeof memory, NULL), WEFT_OK);
+        assert_string_equal(out.element, kinds[k].array);
+        assert_memory_equal(out.bytes, kinds[k].bits, sizeof kinds[k].bits);
+        memset(memory, 0, sizeof memory);
+        assert_int_equal(weft_tensor_pack((uint8_t *)memory, sizeof memory, &tensor, &out, NULL), WEFT_OK);
+        assert_true(memory[0] == 1.5f && memory[1] == -2 && memory[2] == kinds[k].last);
+        free(out.name);
+        free(out.bytes);
+    }
+}
+
 static void says_what_was_expected(void **state)
 {
     (void)state;
@@ -184,7 +206,7 @@ int main(void)
         cmocka_unit_test(quantises_into_strided_memory),
         cmocka_unit_test(looks_up_rows_by_index), cmocka_unit_test(integers_pass_unchanged_or_are_refused),
         cmocka_unit_test(reads_rows_that_lie_apart),
-        cmocka_unit_test(says_what_was_expected),
+        cmocka_unit_test(carries_short_floats), cmocka_unit_test(says_what_was_expected),
         cmocka_unit_test(hostile_tensors_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

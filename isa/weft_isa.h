@@ -59,6 +59,9 @@ float weft_load_float(const void *bytes, enum weft_format format);     /* bf16 f
 void weft_store_integer(void *bytes, enum weft_format format, int32_t value);
 void weft_store_float(void *bytes, enum weft_format format, float value); /* bf16: nearest even */
 
+float weft_half_to_float(uint16_t half); /* IEEE binary16, which arrays may hold */
+uint16_t weft_half_from_double(double value); /* nearest even */
+
 float weft_apply(enum weft_function function, float x, float alpha); /* all but `table` */
 
 /* The integer nearest to f (ties to even), plus zero, saturated to s32 and then to low..high. NaN gives zero point. */

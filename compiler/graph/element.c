@@ -4,32 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-float half_to_float(uint16_t half)
-{
-    int exponent = half >> 10 & 31;
-    double mantissa = half & 1023;
-    double size = exponent == 31 ? (mantissa != 0 ? NAN : INFINITY)
-                  : exponent     ? ldexp(mantissa + 1024, exponent - 25)
-                                 : ldexp(mantissa, -24);
-    return (float)(half & 0x8000 ? -size : size);
-}
-
-uint16_t half_from_double(double value)
-{
-    uint16_t sign = signbit(value) ? 0x8000 : 0;
-    double size = fabs(value);
-    if (isnan(value))
-        return sign | 0x7e00;
-    if (size >= 65520)
-        return sign | 0x7c00; /* rounds to infinity */
-    int exponent;
-    frexp(size, &exponent);
-    if (exponent < -13 || size == 0)
-        exponent = -13;                                   /* subnormals share the spacing of the least normal numbers */
-    double units = nearbyint(ldexp(size, 11 - exponent)); /* 1024 to 2048, or less for a subnormal */
-    return sign | (uint16_t)((exponent + 13) * 1024 + (int)units);
-}
-
 static uint16_t bf16_from_double(double value)
 {
     float single = (float)value;
@@ -57,7 +31,7 @@ double element_load(const void *bytes, enum element element, int64_t index)
     case ELEMENT_F16: {
         uint16_t x;
         memcpy(&x, at, sizeof x);
-        return half_to_float(x);
+        return weft_half_to_float(x);
     }
     case ELEMENT_BF16:
         return weft_load_float(at, WEFT_FORMAT_bf16);
@@ -102,7 +76,7 @@ void element_store(void *bytes, enum element element, int64_t index, double valu
         memcpy(at, &value, sizeof value);
         return;
     case ELEMENT_F16: {
-        uint16_t x = half_from_double(value);
+        uint16_t x = weft_half_from_double(value);
         memcpy(at, &x, sizeof x);
         return;
     }

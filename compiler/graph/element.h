@@ -9,7 +9,5 @@ double element_load(const void *bytes, enum element element, int64_t index);
 /* Floats round to nearest even; integers truncate towards zero and saturate; NaN becomes 0. */
 void element_store(void *bytes, enum element element, int64_t index, double value);
 bool element_is_float(enum element element);
-float half_to_float(uint16_t half);
-uint16_t half_from_double(double value); /* nearest even, in one rounding */
 
 #endif

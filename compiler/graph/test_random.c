@@ -87,15 +87,15 @@ static void rules_make_bytes(void **state)
 /* Halves and back, all 65536 of them; the values of a few from IEEE 754's table. */
 static void halves(void **state)
 {
-    assert_true(half_to_float(0x3c00) == 1 && half_to_float(0x7bff) == 65504 && half_to_float(0x0001) == 0x1p-24f &&
-                half_to_float(0xc000) == -2);
-    assert_int_equal(half_from_double(65519.9), 0x7bff);
-    assert_int_equal(half_from_double(65520), 0x7c00);
-    assert_int_equal(half_from_double(1 + 0x1p-11), 0x3c00);           /* a tie goes to even */
-    assert_int_equal(half_from_double(1 + 0x1p-11 + 0x1p-40), 0x3c01); /* and is rounded once */
+    assert_true(weft_half_to_float(0x3c00) == 1 && weft_half_to_float(0x7bff) == 65504 && weft_half_to_float(0x0001) == 0x1p-24f &&
+                weft_half_to_float(0xc000) == -2);
+    assert_int_equal(weft_half_from_double(65519.9), 0x7bff);
+    assert_int_equal(weft_half_from_double(65520), 0x7c00);
+    assert_int_equal(weft_half_from_double(1 + 0x1p-11), 0x3c00);           /* a tie goes to even */
+    assert_int_equal(weft_half_from_double(1 + 0x1p-11 + 0x1p-40), 0x3c01); /* and is rounded once */
     for (unsigned half = 0; half < 65536; half++)
         if ((half & 0x7fff) <= 0x7c00)
-            assert_int_equal(half_from_double(half_to_float((uint16_t)half)), half);
+            assert_int_equal(weft_half_from_double(weft_half_to_float((uint16_t)half)), half);
 }
 
 int main(void)
