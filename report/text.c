@@ -210,6 +210,24 @@ static const char *multiple(char out[NUMBER], double ratio)
     return out;
 }
 
+/* Depthwise convolutions apart: a few products, and often most of the time. */
+static void print_depthwise(FILE *out, const struct weft_report_input *in)
+{
+    uint64_t cycles = 0, macs = 0, all = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < in->program->layer_count; i++) {
+        const struct weft_layer *l = &in->program->layers[i];
+        bool depthwise = l->op && !strcmp(l->op, "Depthwise");
+        count += depthwise;
+        cycles += depthwise ? in->layers[i].cycles : 0;
+        macs += depthwise ? l->macs : 0;
+        all += l->macs;
+    }
+    if (count)
+        fprintf(out, "  depthwise convolutions: %zu layers, %.1f%% of the cycles, %.1f%% of the products\n", count, percent(cycles, in->run->cycles),
+                percent(macs, all));
+}
+
 static void print_layers(FILE *out, const struct weft_report_input *in)
 {
     size_t count = in->program->layer_count;
@@ -228,6 +246,7 @@ static void print_layers(FILE *out, const struct weft_report_input *in)
                 l->wait ? ")" : "");
     }
     free(costs);
+    print_depthwise(out, in);
 }
 
 /* Issued where the run is more than a tenth over its mapping bound: which classes, and which layers lose most cycles. */

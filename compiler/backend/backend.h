@@ -20,7 +20,7 @@
 #include "network.h"
 #include "weft_compiler.h"
 
-enum layer_kind { LAYER_MATRIX, LAYER_POOL, LAYER_BINARY, LAYER_UNARY, LAYER_SOFTMAX, LAYER_LRN, LAYER_REDUCE, LAYER_STEPS /* becomes several others (steps.c) */, LAYER_MOVE, LAYER_ALIAS, LAYER_LOOKUP /* gone after lookup.c */ };
+enum layer_kind { LAYER_MATRIX, LAYER_DEPTHWISE /* on the vector unit */, LAYER_POOL, LAYER_BINARY, LAYER_UNARY, LAYER_SOFTMAX, LAYER_LRN, LAYER_REDUCE, LAYER_STEPS /* becomes several others (steps.c) */, LAYER_MOVE, LAYER_ALIAS, LAYER_LOOKUP /* gone after lookup.c */ };
 
 /* Bytes of one value in the unified buffer: n images of h lines of w pixels of c lanes, with a halo around each image.
  * Spatial values (ONNX: N C spatial...) stand channels last; plain ones in C order, their last dimension the lanes. */
@@ -188,6 +188,12 @@ enum weft_status backend_lookups(struct backend *b);
 enum weft_status backend_tables(struct backend *b);
 /* steps.c: what takes the machine several instructions becomes as many layers */
 enum weft_status backend_steps(struct backend *b);
+/* depthwise.c: convolutions of one channel a group, on the array or on the vector unit */
+bool depthwise_is(const struct layer *layer);
+void backend_depthwise(struct backend *b);
+enum weft_status depthwise_params(struct backend *b, struct layer *layer);
+void depthwise_temps(struct backend *b, struct layer *layer, int index);
+void emit_depthwise(struct backend *b, struct layer *layer);
 /* planes.c: in front of each product at fp32 accuracy, layers that split its operand into bf16 planes */
 enum weft_status backend_planes(struct backend *b);
 int planes_pairs(const struct backend *b, const struct layer *layer); /* products of planes that make one product: 1, 3 or 6 */
@@ -205,6 +211,7 @@ void place_strides(const struct place *p, const struct shape *shape, int64_t str
 uint64_t place_origin(const struct backend *b, int value); /* UB address of element 0 */
 /* mapping.c */
 enum weft_status backend_map(struct backend *b);
+uint64_t mapping_price(struct backend *b, struct layer *layer); /* cycles of the best mapping, before buffers have halos */
 bool mapping_tile_is_empty(const struct matrix *m, int64_t kt, int64_t nt, const struct weft_machine *machine); /* whatever the weights are */
 void mapping_drop_tiles(const struct backend *b, struct layer *layer, int64_t zero_tiles); /* prices what is left */
 /* tiles.c */

@@ -113,7 +113,7 @@ static enum weft_status widen(struct backend *b)
     for (int i = 0; i < b->layer_count; i++) {
         struct layer *l = &b->layers[i];
         struct geometry *x = &b->places[l->x].g;
-        if (l->kind == LAYER_MATRIX && layer_is_conv(b, l)) {
+        if ((l->kind == LAYER_MATRIX && layer_is_conv(b, l)) || l->kind == LAYER_DEPTHWISE) {
             enum weft_status status = widen_matrix(b, l, l->x);
             for (unsigned k = 1; k < l->input_count && !status; k++)
                 status = widen_matrix(b, l, l->inputs[k]);
@@ -130,7 +130,9 @@ static enum weft_status widen(struct backend *b)
 static void add_temps(struct backend *b, struct layer *l, int index)
 {
     const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
-    if (l->kind == LAYER_SOFTMAX) {
+    if (l->kind == LAYER_DEPTHWISE) {
+        depthwise_temps(b, l, index);
+    } else if (l->kind == LAYER_SOFTMAX) {
         uint64_t bytes[2];
         softmax_temporaries(bytes, b, l);
         l->temp[0] = backend_add_buffer(b, bytes[0], index, index);
@@ -175,7 +177,7 @@ static bool is_graph_output(const struct backend *b, int value)
 /* Only layers that take any distance between pixels may read or write a view. */
 static bool takes_views(const struct layer *l)
 {
-    return l->kind == LAYER_MATRIX || l->kind == LAYER_BINARY || l->kind == LAYER_UNARY;
+    return l->kind == LAYER_MATRIX || l->kind == LAYER_DEPTHWISE || l->kind == LAYER_BINARY || l->kind == LAYER_UNARY;
 }
 
 static bool may_be_view(const struct backend *b, const struct layer *concat, int value)

@@ -98,17 +98,23 @@ static enum weft_status describe_layer(struct weft_layer *out, const struct back
     char x[96], y[96], text[256];
     print_shape(x, sizeof x, &b->graph->values[l->input_count ? l->inputs[0] : l->x].shape);
     print_shape(y, sizeof y, &b->graph->values[l->y].shape);
-    if (l->kind == LAYER_MATRIX && (l->m->kh > 1 || l->m->kw > 1))
+    if (l->m && (l->m->kh > 1 || l->m->kw > 1))
         snprintf(text, sizeof text, "%s -> %s, %lldx%lld", x, y, (long long)l->m->kh, (long long)l->m->kw);
     else
         snprintf(text, sizeof text, "%s -> %s", x, y);
     const char *type = l->node == GRAPH_NONE ? (l->op == CORE_OPS ? "Relayout" : "Split") : b->graph->nodes[l->node].onnx_type;
     out->name = copy_text(l->name && l->name[0] ? l->name : b->graph->values[l->y].name);
+    if (depthwise_is(l))
+        type = "Depthwise"; /* told apart: they use the array so differently */
     out->op = copy_text(type ? type : core_op_name(l->op));
     out->shape = copy_text(text);
     out->macs = l->macs;
     out->roofline_cycles = l->roofline;
     out->mapping_cycles = l->mapping;
+    if (l->kind == LAYER_DEPTHWISE) {
+        snprintf(text, sizeof text, "vector unit; %lld multiplications and additions a result, cheaper than on the array", (long long)(l->m->kh * l->m->kw));
+        out->wait = copy_text(text);
+    }
     if (l->kind == LAYER_MATRIX) {
         describe_mapping(text, sizeof text, l);
         out->wait = copy_text(text);

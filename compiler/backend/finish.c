@@ -143,6 +143,9 @@ void emit_layer(struct backend *b, struct layer *l)
     case LAYER_MATRIX:
         emit_matrix(b, l);
         break;
+    case LAYER_DEPTHWISE:
+        emit_depthwise(b, l);
+        break;
     case LAYER_POOL:
         emit_pool(b, l, INT64_MAX);
         break;

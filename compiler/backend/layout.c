@@ -286,6 +286,7 @@ enum weft_status backend_layout(struct backend *b)
     b->layer_room = s.room;
     if (b->out_of_memory)
         return WEFT_NO_MEMORY;
+    backend_depthwise(b);
     enum weft_status status = backend_planes(b);
     if (!status)
         status = backend_buffers(b);

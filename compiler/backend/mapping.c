@@ -238,6 +238,14 @@ static void map_layer(struct backend *b, struct layer *l)
     note_bound(b, l);
 }
 
+uint64_t mapping_price(struct backend *b, struct layer *l)
+{
+    map_layer(b, l);
+    const struct mapping *map = &l->m->map;
+    uint64_t most = map->product_cycles > map->fetch_cycles ? map->product_cycles : map->fetch_cycles;
+    return most > map->vector_cycles ? most : map->vector_cycles;
+}
+
 static uint64_t largest(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
