@@ -32,39 +32,6 @@ bool lower_same_type(struct lower *l, int a, int b)
     return x == y || lower_refuse(l, "inputs are %s and %s; they must be one type", element_name(x), element_name(y));
 }
 
-/* The dimensions in which both operands run alike, one behind the other, become one: the machine walks four at most. False where
- * more than four are left. */
-static bool merge_dimensions(const struct shape *a, const struct shape *b, const struct shape *out, struct shape merged[3])
-{
-    int kind = -1;
-    for (unsigned i = 0; i < 3; i++)
-        merged[i] = (struct shape){0};
-    for (unsigned d = 0; d < out->rank; d++) {
-        int64_t x = d + a->rank < out->rank ? 1 : a->dims[d + a->rank - out->rank], y = d + b->rank < out->rank ? 1 : b->dims[d + b->rank - out->rank];
-        int now = x == y ? 0 : x == 1 ? 1 : 2;
-        const int64_t dims[3] = {x, y, out->dims[d]};
-        if (out->dims[d] == 1 && d + 1 < out->rank)
-            continue;
-        if (now != kind && merged[0].rank == 4)
-            return false;
-        for (unsigned i = 0; i < 3; i++)
-            if (now == kind)
-                merged[i].dims[merged[i].rank - 1] *= dims[i];
-            else
-                merged[i].dims[merged[i].rank++] = dims[i];
-        kind = now;
-    }
-    return true;
-}
-
-static int emit_merged(struct lower *l, enum core_op op, int a, int b, enum element element, const struct shape *out)
-{
-    struct shape merged[3];
-    bool fits = merge_dimensions(&l->graph->values[a].shape, &l->graph->values[b].shape, out, merged);
-    int operands[] = {fits ? lower_reshape(l, a, &merged[0]) : a, fits ? lower_reshape(l, b, &merged[1]) : b};
-    return lower_reshape(l, lower_emit(l, op, operands, 2, NULL, element, fits ? &merged[2] : out), out);
-}
-
 int lower_broadcast(struct lower *l, enum core_op op, int a, int b)
 {
     if (a == LOWER_POISON || b == LOWER_POISON)
@@ -80,8 +47,6 @@ int lower_broadcast(struct lower *l, enum core_op op, int a, int b)
                      shape_text(&x->shape, xs), shape_text(&y->shape, ys));
         return LOWER_POISON;
     }
-    if (out.rank > 4 && !(value_is_constant(x) && value_is_constant(y)))
-        return emit_merged(l, op, a, b, element, &out);
     return lower_emit(l, op, (int[]){a, b}, 2, NULL, element, &out);
 }
 
@@ -201,25 +166,6 @@ static int softmax_flat(struct lower *l, int64_t axis, const struct shape *shape
     return lower_reshape(l, value, shape);
 }
 
-/* The machine runs over the channels or the last dimension; another one is brought to the end and back. */
-static int softmax_axis(struct lower *l, unsigned axis, const struct shape *shape)
-{
-    enum element element = lower_value(l, 0)->element;
-    unsigned last = shape->rank - 1;
-    bool turns = axis != last && axis != 1 && !value_is_constant(lower_value(l, 0));
-    struct attributes turn = {0}, at = {.axis = turns ? last : axis};
-    struct shape turned = *shape;
-    if (!turns)
-        return lower_emit(l, CORE_SOFTMAX, l->in, 1, &at, element, shape);
-    for (unsigned d = 0; d <= last; d++)
-        turn.perm[d] = d == axis ? last : d == last ? axis : d;
-    turned.dims[last] = shape->dims[axis];
-    turned.dims[axis] = shape->dims[last];
-    int value = lower_emit(l, CORE_TRANSPOSE, l->in, 1, &turn, element, &turned);
-    value = lower_emit(l, CORE_SOFTMAX, &value, 1, &at, element, &turned);
-    return lower_emit(l, CORE_TRANSPOSE, &value, 1, &turn, element, shape); /* a swap undoes itself */
-}
-
 bool lower_softmax(struct lower *l, const struct onnx_op *op)
 {
     struct shape shape = lower_shape(l, 0);
@@ -231,7 +177,7 @@ bool lower_softmax(struct lower *l, const struct onnx_op *op)
         last &= shape.dims[i] == 1;
     if (l->opset < 13 && !last)
         return lower_done(l, softmax_flat(l, axis, &shape));
-    return lower_done(l, softmax_axis(l, (unsigned)axis, &shape));
+    return lower_done(l, lower_emit(l, CORE_SOFTMAX, l->in, 1, &(struct attributes){.axis = axis}, lower_value(l, 0)->element, &shape));
 }
 
 /* --- normalisation --------------------------------------------------------------------------------------------------------- */

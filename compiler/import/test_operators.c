@@ -16,7 +16,8 @@ static void print_page(FILE *file)
             "Functions of the\n"
             "model are inlined. Made from compiler/import/onnx_ops.def.\n\n"
             "What only constants lead to is computed at compile time, for every operator of the table. The last column says what the machine "
-            "computes; a\nnetwork that asks it for more is refused with every node that does. Values may be float32, uint8, int8 and int32. "
+            "computes; a\nnetwork that asks it for more is refused with every node that does. Values may be floats, which are kept in fp32 or quantised, and integers, kept in at "
+            "most 32 bits: an int64 beyond that is refused when it enters. "
             "One value has at most\n%lld elements, a constant that a node makes %lld; kernels, strides, dilations and pads go up to 1048576. "
             "Where values are computed, a\nnetwork's constants beyond its file take at most 16 GiB, and what it holds at once as floats 4 GiB.\n\n"
             "| operator | opsets | remarks | on the machine |\n|---|---|---|---|\n",
