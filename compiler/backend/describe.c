@@ -56,7 +56,7 @@ static enum weft_status describe_tensors(struct weft_tensor **out, size_t *count
         if (b->places[values[i]].placed && !resident_input(b, values[i]) && !resident_output(b, values[i])) {
             struct weft_tensor *t = &(*out)[(*count)++];
             describe_tensor(t, b, values[i], host[i]);
-            if (lookup_of(b, values[i]))
+            if (values == b->graph->inputs && lookup_of(b, values[i]))
                 describe_lookup(t, b, lookup_of(b, values[i]));
         }
     return WEFT_OK;
