@@ -2,7 +2,7 @@
  *
  *   outputs.c   outputs that nothing computes
  *   refuse.c    what has no form on the machine, all at once
- *   fuse.c      graph -> layers: what one pass of the machine does at once
+ *   fuse*.c     graph -> layers: what one pass of the machine does at once
  *   quantise.c  a scale and a zero point for every value
  *   steps.c     layers that take several instructions, one layer each
  *   layout.c    an order of bytes for every value, and layers that change it

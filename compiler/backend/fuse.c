@@ -1,12 +1,12 @@
 /* fuse.c: graph to layers. A layer is what one pass of the machine does at once: a product with its bias, residual and
  * function; a pool; an elementwise operation with its function. */
-#include "backend.h"
+#include "fuse.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct layer *add_layer(struct backend *b, enum layer_kind kind, int node)
+struct layer *fuse_add(struct backend *b, enum layer_kind kind, int node)
 {
     if (b->layer_count == b->layer_room) {
         int room = b->layer_room ? 2 * b->layer_room : 64;
@@ -187,7 +187,7 @@ static bool fuse_table(struct backend *b, int node, bool *taken)
     int nodes[CHAIN_MAX], x = only_operand(b, &b->graph->nodes[node]), count = x == GRAPH_NONE ? 0 : chain_find(b, x, true, nodes);
     if (count < 2 || nodes[0] != node)
         return false;
-    struct layer *layer = add_layer(b, LAYER_UNARY, nodes[count - 1]);
+    struct layer *layer = fuse_add(b, LAYER_UNARY, nodes[count - 1]);
     if (!layer)
         return true; /* out of memory: said by whoever looks */
     layer->x = x;
@@ -244,7 +244,7 @@ static void describe_gemm(struct backend *b, struct layer *layer, int weights, b
     m->co = m->ng = w->dims[w->rank - (transposed ? 2 : 1)];
 }
 
-static enum weft_status refuse(struct backend *b, int node, const char *why)
+enum weft_status fuse_refuse(struct backend *b, int node, const char *why)
 {
     const struct node *n = &b->graph->nodes[node];
     return weft_error(b->diag, "%s: node %s (%s): %s", b->graph->name, n->name, n->onnx_type ? n->onnx_type : core_op_name(n->op), why);
@@ -257,7 +257,7 @@ static enum weft_status need_constant(struct backend *b, int node, int value, co
     char why[300];
     snprintf(why, sizeof why, "%s '%.100s' is computed by the network or is an input; it must be a constant (an initialiser, or an input whose "
              "value is given at compile time)", what, b->graph->values[value].name);
-    return refuse(b, node, why);
+    return fuse_refuse(b, node, why);
 }
 
 static bool weights_are_2d(const struct shape *w)
@@ -270,12 +270,12 @@ static bool weights_are_2d(const struct shape *w)
 
 static enum weft_status fuse_conv(struct backend *b, int node, bool *taken)
 {
-    struct layer *layer = add_layer(b, LAYER_MATRIX, node);
+    struct layer *layer = fuse_add(b, LAYER_MATRIX, node);
     const struct node *n = &b->graph->nodes[node];
     if (!layer || !new_matrix(b, layer))
         return WEFT_NO_MEMORY;
     if (n->at.spatial > 2)
-        return refuse(b, node, "convolution in three dimensions is not supported; one and two are");
+        return fuse_refuse(b, node, "convolution in three dimensions is not supported; one and two are");
     bool qlinear = n->op == CORE_QCONV, integer = qlinear || n->op == CORE_CONV_INTEGER;
     int weights = n->inputs[qlinear ? 3 : 1];
     struct matrix *m = layer->m;
@@ -297,7 +297,7 @@ static enum weft_status fuse_conv(struct backend *b, int node, bool *taken)
 
 static enum weft_status fuse_gemm(struct backend *b, int node, bool *taken)
 {
-    struct layer *layer = add_layer(b, LAYER_MATRIX, node);
+    struct layer *layer = fuse_add(b, LAYER_MATRIX, node);
     const struct node *n = &b->graph->nodes[node];
     if (!layer || !new_matrix(b, layer))
         return WEFT_NO_MEMORY;
@@ -311,11 +311,11 @@ static enum weft_status fuse_gemm(struct backend *b, int node, bool *taken)
     if (status)
         return status;
     if (!weights_are_2d(&b->graph->values[weights].shape))
-        return refuse(b, node, "the second operand has more than two dimensions; products of stacks of matrices are not supported");
+        return fuse_refuse(b, node, "the second operand has more than two dimensions; products of stacks of matrices are not supported");
     if (b->graph->values[layer->x].shape.rank < 2)
-        return refuse(b, node, "the first operand is a vector; give it two dimensions");
+        return fuse_refuse(b, node, "the first operand is a vector; give it two dimensions");
     if (gemm && n->at.trans_a)
-        return refuse(b, node, "transA=1 is not supported; transpose the operand");
+        return fuse_refuse(b, node, "transA=1 is not supported; transpose the operand");
     describe_gemm(b, layer, weights, gemm && n->at.trans_b);
     m->weight_zero = qlinear ? n->inputs[5] : n->op == CORE_MATMUL_INTEGER && n->input_count > 3 ? n->inputs[3] : GRAPH_NONE;
     if (gemm) {
@@ -325,7 +325,7 @@ static enum weft_status fuse_gemm(struct backend *b, int node, bool *taken)
         if ((status = need_constant(b, node, c, "C")))
             return status;
         if (c != GRAPH_NONE && !per_channel(&b->graph->values[c].shape, &b->graph->values[layer->y].shape, 1))
-            return refuse(b, node, "C must have one number a column (or one in all)");
+            return fuse_refuse(b, node, "C must have one number a column (or one in all)");
         m->bias[0] = c;
     }
     if (!integer)
@@ -335,7 +335,7 @@ static enum weft_status fuse_gemm(struct backend *b, int node, bool *taken)
 
 static enum weft_status fuse_simple(struct backend *b, int node, enum layer_kind kind, bool *taken, bool with_function)
 {
-    struct layer *layer = add_layer(b, kind, node);
+    struct layer *layer = fuse_add(b, kind, node);
     if (!layer)
         return WEFT_NO_MEMORY;
     if (with_function)
@@ -345,62 +345,13 @@ static enum weft_status fuse_simple(struct backend *b, int node, enum layer_kind
 
 static enum weft_status fuse_concat(struct backend *b, int node)
 {
-    struct layer *layer = add_layer(b, LAYER_MOVE, node);
+    struct layer *layer = fuse_add(b, LAYER_MOVE, node);
     if (!layer)
         return WEFT_NO_MEMORY;
     const struct node *n = &b->graph->nodes[node];
     layer->input_count = n->input_count;
     memcpy(layer->inputs, n->inputs, n->input_count * sizeof layer->inputs[0]);
     return WEFT_OK;
-}
-
-/* What steps.c takes apart: up to three operands. */
-static enum weft_status fuse_steps(struct backend *b, int node)
-{
-    struct layer *layer = add_layer(b, LAYER_STEPS, node);
-    const struct node *n = &b->graph->nodes[node];
-    if (!layer)
-        return WEFT_NO_MEMORY;
-    layer->residual = n->input_count > 2 ? n->inputs[2] : GRAPH_NONE;
-    return WEFT_OK;
-}
-
-static enum weft_status fuse_reduce(struct backend *b, int node)
-{
-    const struct node *n = &b->graph->nodes[node];
-    uint32_t mask = 0;
-    for (unsigned i = 0; i < n->at.axis_count; i++)
-        mask |= 1u << n->at.axes[i];
-    bool whole = reduce_runs(&b->graph->values[n->inputs[0]].shape, mask) <= REDUCE_RUNS;
-    struct layer *layer = add_layer(b, whole ? LAYER_REDUCE : LAYER_STEPS, node);
-    if (!layer)
-        return WEFT_NO_MEMORY;
-    layer->reduced = mask;
-    layer->other = GRAPH_NONE;
-    return WEFT_OK;
-}
-
-/* One scale and zero point, both constant: the bytes' own meaning. */
-static enum weft_status fuse_conversion(struct backend *b, int node, bool *taken)
-{
-    const struct node *n = &b->graph->nodes[node];
-    bool constant = is_constant(b, n->inputs[1]) && (n->input_count < 3 || n->inputs[2] == GRAPH_NONE || is_constant(b, n->inputs[2]));
-    if (constant && shape_count(&b->graph->values[n->inputs[1]].shape) == 1)
-        return fuse_simple(b, node, LAYER_UNARY, taken, false);
-    return fuse_steps(b, node);
-}
-
-static enum weft_status fuse_gather(struct backend *b, int node, bool *taken)
-{
-    const struct node *n = &b->graph->nodes[node];
-    if (lookup_is(b, node))
-        return fuse_simple(b, node, LAYER_LOOKUP, taken, false);
-    if (!is_constant(b, n->inputs[1]))
-        return refuse(b, node, "on the machine, its indices must be constants; or its data a constant table, its axis 0, and its indices an input of the network");
-    enum weft_status status = fuse_simple(b, node, LAYER_MOVE, taken, false);
-    if (!status)
-        b->layers[b->layer_count - 1].other = GRAPH_NONE; /* the indices are in the instructions */
-    return status;
 }
 
 static enum weft_status fuse_unary(struct backend *b, int node, bool *taken)
@@ -443,7 +394,7 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
     case CORE_MAXPOOL:
     case CORE_AVERAGEPOOL:
         if (n->at.spatial > 2)
-            return refuse(b, node, "pooling in three dimensions is not supported; one and two are");
+            return fuse_refuse(b, node, "pooling in three dimensions is not supported; one and two are");
         return fuse_simple(b, node, LAYER_POOL, taken, false);
     case CORE_ADD:
     case CORE_SUB:
@@ -469,7 +420,7 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
         return fuse_unary(b, node, taken);
     case CORE_QUANTIZE:
     case CORE_DEQUANTIZE:
-        return fuse_conversion(b, node, taken);
+        return fuse_conversion(b, node);
     case CORE_CAST:
     case CORE_POW:
     case CORE_WHERE:
@@ -482,10 +433,10 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
     case CORE_SOFTMAX:
     case CORE_LRN:
         if (!backend_value_is_real(b, n->inputs[0]))
-            return refuse(b, node, "its input holds integers; a float type is needed");
+            return fuse_refuse(b, node, "its input holds integers; a float type is needed");
         return fuse_simple(b, node, n->op == CORE_LRN ? LAYER_LRN : LAYER_SOFTMAX, taken, false);
     case CORE_GATHER:
-        return fuse_gather(b, node, taken);
+        return fuse_gather(b, node);
     case CORE_SLICE:
     case CORE_RESHAPE:
     case CORE_TRANSPOSE:
@@ -495,7 +446,7 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
     case CORE_CONCAT:
         return fuse_concat(b, node);
     default:
-        return refuse(b, node, "this operator has no form on the machine; it is only computed at compile time, on constants");
+        return fuse_refuse(b, node, "this operator has no form on the machine; it is only computed at compile time, on constants");
     }
 }
 

@@ -208,14 +208,24 @@ static enum weft_status power(struct steps *s)
 
 /* --- reductions -------------------------------------------------------------------------------------------------------- */
 
-/* Several runs of dimensions: the last ones first, then what is left. */
+/* Of many numbers in few runs of dimensions, all but the last dimension first, along which the lanes lie; of several runs, the last ones. */
+static uint32_t first_stage(const struct shape *x, uint32_t reduced)
+{
+    uint32_t stage = 0;
+    unsigned last = x->rank - 1;
+    while (last > 0 && (!(reduced >> last & 1) || x->dims[last] == 1))
+        last--;
+    if (reduce_runs(x, reduced) <= REDUCE_RUNS)
+        return reduced & ~(1u << last);
+    for (unsigned d = x->rank; d-- > 0 && reduce_runs(x, stage | (reduced & 1u << d)) <= REDUCE_RUNS;)
+        stage |= reduced & 1u << d;
+    return stage;
+}
+
 static enum weft_status reduce(struct steps *s)
 {
     const struct shape *x = &s->b->graph->values[s->layer.x].shape;
-    uint32_t inner = 0;
-    for (unsigned d = x->rank; d-- > 0 && reduce_runs(x, inner | (s->layer.reduced & 1u << d)) <= REDUCE_RUNS;)
-        inner |= s->layer.reduced & 1u << d;
-    int value = steps_reduce(s, s->layer.x, inner);
+    int value = steps_reduce(s, s->layer.x, first_stage(x, s->layer.reduced));
     steps_reduce_last(s, value, s->layer.reduced); /* eight dimensions have four runs at most */
     return WEFT_OK;
 }

@@ -1,0 +1,70 @@
+/* fuse_vector.c: nodes that the vector unit does in steps or by rules of their own. */
+#include "fuse.h"
+
+enum { LONG = 65535, FEW = 64 /* results, below which a long reduction leaves most lanes idle */ };
+
+/* What steps.c takes apart: up to three operands. */
+enum weft_status fuse_steps(struct backend *b, int node)
+{
+    struct layer *layer = fuse_add(b, LAYER_STEPS, node);
+    const struct node *n = &b->graph->nodes[node];
+    if (!layer)
+        return WEFT_NO_MEMORY;
+    layer->residual = n->input_count > 2 ? n->inputs[2] : GRAPH_NONE;
+    return WEFT_OK;
+}
+
+/* More numbers a result than a row has lanes, few results, and more than one dimension to begin with. */
+static bool better_in_two(const struct shape *x, const struct shape *y, uint32_t mask)
+{
+    unsigned dims = 0;
+    for (unsigned d = 0; d < x->rank; d++)
+        dims += (mask >> d & 1) && x->dims[d] > 1;
+    int64_t results = shape_count(y);
+    return dims > 1 && results < FEW && shape_count(x) / (results ? results : 1) > LONG;
+}
+
+enum weft_status fuse_reduce(struct backend *b, int node)
+{
+    const struct node *n = &b->graph->nodes[node];
+    const struct shape *x = &b->graph->values[n->inputs[0]].shape, *y = &b->graph->values[n->outputs[0]].shape;
+    uint32_t mask = 0;
+    for (unsigned i = 0; i < n->at.axis_count; i++)
+        mask |= 1u << n->at.axes[i];
+    bool whole = reduce_runs(x, mask) <= REDUCE_RUNS && !better_in_two(x, y, mask);
+    struct layer *layer = fuse_add(b, whole ? LAYER_REDUCE : LAYER_STEPS, node);
+    if (!layer)
+        return WEFT_NO_MEMORY;
+    layer->reduced = mask;
+    layer->other = GRAPH_NONE;
+    return WEFT_OK;
+}
+
+static bool is_constant(const struct backend *b, int value)
+{
+    return value == GRAPH_NONE || value_is_constant(&b->graph->values[value]);
+}
+
+/* One scale and zero point, both constant: the bytes' own meaning. */
+enum weft_status fuse_conversion(struct backend *b, int node)
+{
+    const struct node *n = &b->graph->nodes[node];
+    bool constant = is_constant(b, n->inputs[1]) && (n->input_count < 3 || is_constant(b, n->inputs[2]));
+    if (!constant || shape_count(&b->graph->values[n->inputs[1]].shape) != 1)
+        return fuse_steps(b, node);
+    return fuse_add(b, LAYER_UNARY, node) ? WEFT_OK : WEFT_NO_MEMORY;
+}
+
+enum weft_status fuse_gather(struct backend *b, int node)
+{
+    const struct node *n = &b->graph->nodes[node];
+    if (lookup_is(b, node))
+        return fuse_add(b, LAYER_LOOKUP, node) ? WEFT_OK : WEFT_NO_MEMORY;
+    if (!is_constant(b, n->inputs[1]))
+        return fuse_refuse(b, node, "on the machine, its indices must be constants; or its data a constant table, its axis 0, and its indices an input of the network");
+    struct layer *layer = fuse_add(b, LAYER_MOVE, node);
+    if (!layer)
+        return WEFT_NO_MEMORY;
+    layer->other = GRAPH_NONE; /* the indices are in the instructions */
+    return WEFT_OK;
+}
