@@ -75,12 +75,26 @@ static uint32_t bits_of(const struct backend *b, int y, float real)
     return bits;
 }
 
-/* Fills a value's whole buffer with the code of one number, ahead of a padded copy. */
+/* Fills a value with the code of one number, ahead of a padded copy; its halo stays what it is. */
 static void fill_all(struct backend *b, int y, float real)
 {
     const struct geometry *g = &b->places[y].g;
-    struct weft_pattern one = pattern_blank(0);
-    vector_fill(b, place_origin(b, y) - (uint64_t)g->origin, &one, 1, g->bytes, g->format, (int32_t)bits_of(b, y, real));
+    struct weft_pattern lines = pattern_blank(0);
+    bool dense = g->line == g->w * g->pixel && g->image == g->h * g->line;
+    lines.count0 = dense ? 1 : (uint32_t)g->h;
+    lines.stride0 = (uint32_t)g->line;
+    lines.count1 = dense ? 1 : (uint32_t)g->n;
+    lines.stride1 = (uint32_t)g->image;
+    vector_fill(b, place_origin(b, y), &lines, dense ? 1 : (uint64_t)(g->h * g->n), dense ? g->bytes : (uint64_t)(g->w * g->pixel), g->format,
+                (int32_t)bits_of(b, y, real));
+}
+
+static bool grows(const struct attributes *at, unsigned rank)
+{
+    for (unsigned d = 0; d < rank; d++)
+        if (at->begins[d] > 0 || at->ends[d] > 0)
+            return true;
+    return false;
 }
 
 static void pad(struct backend *b, const struct layer *l, const int64_t *from, const int64_t *to)
@@ -94,7 +108,8 @@ static void pad(struct backend *b, const struct layer *l, const int64_t *from, c
         source += before < 0 ? -before * from[d] : 0;
         target += before > 0 ? before * to[d] : 0;
     }
-    fill_all(b, l->y, at->alpha);
+    if (grows(at, x->rank))
+        fill_all(b, l->y, at->alpha);
     for (unsigned d = 0; d < x->rank; d++)
         if (dims[d] <= 0)
             return; /* all is padding */
