@@ -98,9 +98,12 @@ static void by_lanes(struct backend *b, const struct vector_box *kept, const str
         set_lanes(&from, in, weft_format_bytes(x->format));
         emit_pattern(b, D, &to);
         emit_pattern(b, A, &from);
-        struct weft_instr *i = vector_op(b, WEFT_OP_REDUCE, 0, rows, 0, in->elements, x->format, d->format);
-        i->b = i->fmt_b = 0;
-        i->reduce = (uint8_t)how;
+        int64_t piece = vector_piece(rows, (int64_t)cycles_by_lanes(b, kept, x, in) / steps);
+        for (int64_t row = 0; row < rows; row += piece) {
+            struct weft_instr *i = vector_op(b, WEFT_OP_REDUCE, row, rows - row < piece ? rows - row : piece, 0, in->elements, x->format, d->format);
+            i->b = i->fmt_b = 0;
+            i->reduce = (uint8_t)how;
+        }
     }
 }
 

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDES = 3, LEVELS = 3, ROWS_MAX = 1 << 24, FIRST_LANE_MAX = 1 << 24, AXIS_MAX = 1 << 20, DISPATCH_CYCLES = 8 /* what an instruction costs beside its beats */ };
+enum { SIDES = 3, LEVELS = 3, ROWS_MAX = 1 << 24, FIRST_LANE_MAX = 1 << 24, AXIS_MAX = 1 << 20, DISPATCH_CYCLES = 8 /* what an instruction costs beside its beats */,
+       PIECES = 8, PIECE_CYCLES = 512 };
 
 struct axis { int64_t count, stride[SIDES]; };
 struct level { int64_t count, stride; };
@@ -184,6 +185,13 @@ static int64_t beats(const struct backend *b, const struct nest *n, int64_t lane
     return most;
 }
 
+/* As many lanes as one instruction takes in whole beats. */
+static int64_t lane_step(const struct backend *b, int64_t lanes)
+{
+    int64_t wide = (int64_t)b->machine->vector_lanes;
+    return lanes <= LANES_MAX || wide > LANES_MAX ? LANES_MAX : LANES_MAX / wide * wide;
+}
+
 /* Cycles with the axes from `lanes` on as lanes; *out: what is left for rows. */
 static double cost(struct split *out, const struct backend *b, const struct nest *n, unsigned lanes)
 {
@@ -192,9 +200,10 @@ static double cost(struct split *out, const struct backend *b, const struct nest
         rows--;
     *out = (struct split){rows, lanes};
     int64_t all = product(n, lanes, n->count);
-    double pieces = (double)ceil_div(all, LANES_MAX), beats_a_row = 0;
-    for (int64_t lane = 0; lane < all; lane += LANES_MAX)
-        beats_a_row += (double)beats(b, n, all - lane < LANES_MAX ? all - lane : LANES_MAX);
+    int64_t step = lane_step(b, all);
+    double pieces = (double)ceil_div(all, step), beats_a_row = 0;
+    for (int64_t lane = 0; lane < all; lane += step)
+        beats_a_row += (double)beats(b, n, all - lane < step ? all - lane : step);
     return (double)product(n, 0, rows) * ((double)product(n, rows, lanes) * beats_a_row + pieces * DISPATCH_CYCLES);
 }
 
@@ -212,6 +221,13 @@ static double choose(struct split *out, const struct backend *b, const struct ne
     return best;
 }
 
+int64_t vector_piece(int64_t rows, int64_t cycles)
+{
+    int64_t pieces = cycles / PIECE_CYCLES;
+    pieces = pieces < 1 ? 1 : pieces > PIECES ? PIECES : pieces;
+    return ceil_div(rows, pieces);
+}
+
 /* --- instructions -------------------------------------------------------------------------------------------------------- */
 
 static void issue(struct backend *b, const struct vector_call *call, const struct nest *n, struct split split, const uint64_t at[SIDES])
@@ -221,9 +237,11 @@ static void issue(struct backend *b, const struct vector_call *call, const struc
         struct weft_pattern p = pattern_for(n, s, split.rows, split.lanes, at[s]);
         emit_pattern(b, registers[s], &p);
     }
-    int64_t lanes = product(n, split.lanes, n->count), rows = product(n, split.rows, split.lanes);
-    for (int64_t lane = 0; lane < lanes; lane += LANES_MAX) {
-        struct weft_instr *i = vector_op(b, call->op, 0, rows, lane, lanes - lane < LANES_MAX ? lanes - lane : LANES_MAX, n->side[1]->format, n->side[0]->format);
+    int64_t lanes = product(n, split.lanes, n->count), rows = product(n, split.rows, split.lanes), step = lane_step(b, lanes);
+    int64_t piece = vector_piece(rows, rows * beats(b, n, lanes < step ? lanes : step));
+    for (int64_t lane = 0, row = 0; lane < lanes; row + piece < rows ? (row += piece) : (row = 0, lane += step)) {
+        struct weft_instr *i = vector_op(b, call->op, row, rows - row < piece ? rows - row : piece, lane, lanes - lane < step ? lanes - lane : step,
+                                         n->side[1]->format, n->side[0]->format);
         i->b = n->sides > 2 ? B : 0;
         i->fmt_b = n->sides > 2 ? (uint8_t)n->side[2]->format : 0;
         i->reduce = call->op == WEFT_OP_POOL ? (uint8_t)call->reduce : 0;
