@@ -277,6 +277,15 @@ static bool own_scale(struct backend *b, int value, struct quantisation *out)
     return found;
 }
 
+/* The network quantises it with several scales, or computed ones: it must see the reals. */
+static bool quantised_in_steps(const struct backend *b, int value)
+{
+    for (int i = 0; i < b->layer_count; i++)
+        if (b->layers[i].kind == LAYER_STEPS && b->layers[i].op == CORE_QUANTIZE && b->layers[i].x == value)
+            return true;
+    return false;
+}
+
 static bool is_input(const struct graph *graph, int value)
 {
     for (unsigned i = 0; i < graph->input_count; i++)
@@ -312,7 +321,7 @@ enum weft_status backend_quantise(struct backend *b)
     for (unsigned i = 0; i < b->graph->input_count; i++) {
         int v = b->graph->inputs[i];
         if (is_input(b->graph, v) && backend_value_is_real(b, v) && (b->planes || !own_scale(b, v, &b->graph->values[v].q)))
-            b->graph->values[v].q = format_for(b, v);
+            b->graph->values[v].q = quantised_in_steps(b, v) ? (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1} : format_for(b, v);
     }
     enum weft_status status = WEFT_OK;
     for (int i = 0; i < b->layer_count && !status; i++) {
