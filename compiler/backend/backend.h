@@ -20,7 +20,7 @@
 #include "network.h"
 #include "weft_compiler.h"
 
-enum layer_kind { LAYER_MATRIX, LAYER_DEPTHWISE /* on the vector unit */, LAYER_POOL, LAYER_BINARY, LAYER_UNARY, LAYER_SOFTMAX, LAYER_LRN, LAYER_REDUCE, LAYER_STEPS /* becomes several others (steps.c) */, LAYER_MOVE, LAYER_ALIAS, LAYER_LOOKUP /* gone after lookup.c */ };
+enum layer_kind { LAYER_MATRIX, LAYER_DEPTHWISE /* on the vector unit */, LAYER_PRODUCT /* of two computed values */, LAYER_POOL, LAYER_BINARY, LAYER_UNARY, LAYER_SOFTMAX, LAYER_LRN, LAYER_REDUCE, LAYER_STEPS /* becomes several others (steps.c) */, LAYER_MOVE, LAYER_ALIAS, LAYER_LOOKUP /* gone after lookup.c */ };
 
 /* Bytes of one value in the unified buffer: n images of h lines of w pixels of c lanes, with a halo around each image.
  * Spatial values (ONNX: N C spatial...) stand channels last; plain ones in C order, their last dimension the lanes. */
@@ -100,6 +100,7 @@ struct layer {
     int chain[CHAIN_MAX], chain_count; /* all its nodes, where it is a table; the first reads preact (a unary layer's: x) */
     int preact;                        /* value before the function (its range scales the table) */
     struct matrix *m;
+    struct product *product;
     int temp[4];                       /* buffers, or -1 */
     uint64_t table_offset; bool table; /* 256 bytes among the constants */
     uint64_t const_offset; int64_t const_strides[GRAPH_RANK_MAX]; /* f32 operand of a binary layer; strides over the result's dimensions */
@@ -188,6 +189,14 @@ enum weft_status backend_lookups(struct backend *b);
 enum weft_status backend_tables(struct backend *b);
 /* steps.c: what takes the machine several instructions becomes as many layers */
 enum weft_status backend_steps(struct backend *b);
+/* product.c: products of two computed values */
+bool product_is(const struct backend *b, int node);
+bool product_takes_transpose(const struct backend *b, int node); /* this Transpose is folded into the product that reads it */
+enum weft_status product_describe(struct backend *b, struct layer *layer);
+void product_take_result_transpose(struct backend *b, struct layer *layer, int node);
+void product_map(struct backend *b, struct layer *layer);
+int product_pairs(const struct backend *b);
+void emit_product(struct backend *b, struct layer *layer);
 /* depthwise.c: convolutions of one channel a group, on the array or on the vector unit */
 bool depthwise_is(const struct layer *layer);
 void backend_depthwise(struct backend *b);
@@ -229,7 +238,9 @@ struct weft_instr *emit(struct backend *b, enum weft_opcode op);
 void emit_set(struct backend *b, uint32_t reg, uint32_t value0, uint32_t value1);
 void emit_set_float(struct backend *b, uint32_t reg, float value0, int32_t value1);
 void emit_pattern(struct backend *b, unsigned p, const struct weft_pattern *pattern);
+enum { TAKE_PUSHED = -1 /* a tile that the program pushes by itself */ };
 void emit_take(struct backend *b, int tile);
+uint64_t emit_claim_rows(struct backend *b, int64_t rows); /* accumulator rows, in a ring */
 uint64_t emit_constant_address(const struct backend *b, uint64_t offset); /* in the unified buffer */
 struct weft_pattern pattern_blank(uint64_t base);
 enum { /* by the name of their first half */

@@ -16,6 +16,7 @@ static void free_layer(struct layer *l)
         free(l->m->tile_ids);
         free(l->m);
     }
+    free(l->product);
     free(l->input_offsets);
     free(l->name);
 }
@@ -76,10 +77,11 @@ static enum weft_status check_formats(const struct backend *b)
 {
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
-        if (l->kind != LAYER_MATRIX)
+        if (l->kind != LAYER_MATRIX && l->kind != LAYER_PRODUCT)
             continue;
-        bool real = b->planes && !l->m->integer;
-        enum weft_format f = real ? WEFT_FORMAT_bf16 : backend_format(b, l->x), w = real ? WEFT_FORMAT_bf16 : WEFT_FORMAT_s8;
+        bool real = b->planes && !(l->m && l->m->integer);
+        enum weft_format f = real ? WEFT_FORMAT_bf16 : backend_format(b, l->x);
+        enum weft_format w = real ? WEFT_FORMAT_bf16 : l->kind == LAYER_PRODUCT ? backend_format(b, l->other) : WEFT_FORMAT_s8;
         if (!weft_machine_has(b->machine, f) || !weft_machine_has(b->machine, w))
             return weft_error(b->diag, "%s: layer %s: machine %s does not multiply %s by %s (see `weft machines`, or --set formats=u8,s8,s16,bf16)",
                               b->graph->name, l->name, b->machine->name, weft_format_name(f), weft_format_name(w));

@@ -184,15 +184,6 @@ static void emit_column(struct backend *b, struct layer *l, const struct column 
     }
 }
 
-static uint64_t claim_rows(struct backend *b, int64_t rows)
-{
-    if (b->acc_next + (uint64_t)rows > b->machine->acc_rows)
-        b->acc_next = 0;
-    uint64_t at = b->acc_next;
-    b->acc_next += (uint64_t)rows;
-    return at;
-}
-
 void emit_matrix(struct backend *b, struct layer *l)
 {
     const struct mapping *map = &l->m->map;
@@ -205,7 +196,7 @@ void emit_matrix(struct backend *b, struct layer *l)
         for (int64_t first = 0; first < map->rows; first += map->chunk_rows) {
             int64_t rows = map->rows - first < map->chunk_rows ? map->rows - first : map->chunk_rows;
             for (int64_t nt = 0; nt < map->n_tiles; nt++)
-                emit_column(b, l, &(struct column){slice, nt, first, rows, claim_rows(b, rows)});
+                emit_column(b, l, &(struct column){slice, nt, first, rows, emit_claim_rows(b, rows)});
         }
     }
 }

@@ -104,3 +104,12 @@ uint64_t emit_constant_address(const struct backend *b, uint64_t offset)
 {
     return b->buffers[b->constants_buffer].ub + offset;
 }
+
+uint64_t emit_claim_rows(struct backend *b, int64_t rows)
+{
+    if (b->acc_next + (uint64_t)rows > b->machine->acc_rows)
+        b->acc_next = 0;
+    uint64_t at = b->acc_next;
+    b->acc_next += (uint64_t)rows;
+    return at;
+}

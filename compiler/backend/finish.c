@@ -143,6 +143,9 @@ void emit_layer(struct backend *b, struct layer *l)
     case LAYER_MATRIX:
         emit_matrix(b, l);
         break;
+    case LAYER_PRODUCT:
+        emit_product(b, l);
+        break;
     case LAYER_DEPTHWISE:
         emit_depthwise(b, l);
         break;
@@ -268,8 +271,6 @@ static void tag(struct words *w, int layer)
 
 static void fetch(struct words *w, const struct backend *b, size_t take)
 {
-    if (take >= b->take_count)
-        return;
     const struct tile *t = &b->tiles[b->takes[take]];
     struct weft_instr i;
     weft_instr_init(&i, WEFT_OP_READ_WEIGHTS);
@@ -281,21 +282,29 @@ static void fetch(struct words *w, const struct backend *b, size_t take)
     put(w, &i);
 }
 
-/* Fetch number i + depth follows the product that takes tile i: never more than `depth` wait in program order. */
+/* Fetches as far ahead as the FIFO allows, never more than `depth` in program order; a tile that the program pushes itself keeps those behind it
+ * waiting until it has been pushed. */
+static void fetch_ahead(struct words *w, const struct backend *b, size_t *fetched, size_t taken)
+{
+    for (; *fetched < b->take_count && *fetched < taken + b->machine->fifo_tiles && b->takes[*fetched] != TAKE_PUSHED; ++*fetched)
+        fetch(w, b, *fetched);
+}
+
 static enum weft_status write_words(struct weft_program *program, struct backend *b, size_t *done_at)
 {
     struct words w = {.program = program, .tagged = -1};
-    size_t depth = b->machine->fifo_tiles, taken = 0;
+    size_t taken = 0, fetched = 0;
     int layer = 0;
-    for (size_t i = 0; i < depth; i++)
-        fetch(&w, b, i);
+    fetch_ahead(&w, b, &fetched, taken);
     for (size_t i = 0; i < b->instr_count; i++) {
         for (; layer < b->layer_count && b->layers[layer].done_at <= i; layer++)
             done_at[layer] = program->instructions;
         tag(&w, b->instr_layer[i]);
         put(&w, &b->instr[i]);
-        if ((b->instr[i].op == WEFT_OP_CONVOLVE || b->instr[i].op == WEFT_OP_MATMUL) && b->instr[i].next)
-            fetch(&w, b, taken++ + depth);
+        bool product = b->instr[i].op == WEFT_OP_CONVOLVE || b->instr[i].op == WEFT_OP_MATMUL;
+        taken += product && b->instr[i].next;
+        fetched += b->instr[i].op == WEFT_OP_PUSH_WEIGHTS;
+        fetch_ahead(&w, b, &fetched, taken);
     }
     for (; layer < b->layer_count; layer++)
         done_at[layer] = program->instructions;

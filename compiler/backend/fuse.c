@@ -1,6 +1,7 @@
 /* fuse.c: graph to layers. A layer is what one pass of the machine does at once: a product with its bias, residual and
  * function; a pool; an elementwise operation with its function. */
 #include "fuse.h"
+#include "product.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -333,6 +334,52 @@ static enum weft_status fuse_gemm(struct backend *b, int node, bool *taken)
     return WEFT_OK;
 }
 
+/* A scalar that multiplies (or divides) the product of two computed values. */
+static bool fuse_factor(struct backend *b, struct layer *layer, const struct node *next)
+{
+    double factor;
+    int other = next->inputs[0] == layer->y ? next->inputs[1] : next->inputs[0];
+    bool divides = next->op == CORE_DIV && next->inputs[0] == layer->y;
+    if ((next->op != CORE_MUL && !divides) || layer->residual != GRAPH_NONE || !is_constant(b, other) || shape_count(&b->graph->values[other].shape) != 1 ||
+        !same_shape(&b->graph->values[next->outputs[0]].shape, &layer->product->shape) || !value_at(b->graph, other, 0, &factor) || factor == 0)
+        return false;
+    layer->product->factor = (float)(divides ? layer->product->factor / factor : layer->product->factor * factor);
+    return true;
+}
+
+/* A mask, or anything else that was there before, added with broadcasting. */
+static bool fuse_mask(struct backend *b, struct layer *layer, const struct node *next)
+{
+    int other = next->inputs[0] == layer->y ? next->inputs[1] : next->inputs[0];
+    if (next->op != CORE_ADD || layer->residual != GRAPH_NONE || next->inputs[0] == next->inputs[1] || !made_before(b->graph, other, layer->node) ||
+        !backend_value_is_real(b, other) || !same_shape(&b->graph->values[next->outputs[0]].shape, &layer->product->shape))
+        return false;
+    layer->residual = other;
+    return true;
+}
+
+static enum weft_status fuse_product(struct backend *b, int node, bool *taken)
+{
+    struct layer *layer = add_layer(b, LAYER_PRODUCT, node);
+    if (!layer || product_describe(b, layer))
+        return WEFT_NO_MEMORY;
+    int next;
+    while ((next = only_reader(b, layer->y)) != GRAPH_NONE) {
+        const struct node *n = &b->graph->nodes[next];
+        if (!fuse_factor(b, layer, n) && !fuse_mask(b, layer, n))
+            break;
+        taken[next] = true;
+        layer->y = n->outputs[0];
+    }
+    if (next != GRAPH_NONE && layer->residual == GRAPH_NONE && b->graph->nodes[next].op == CORE_TRANSPOSE && !product_takes_transpose(b, next)) {
+        taken[next] = true;
+        product_take_result_transpose(b, layer, next);
+    } else {
+        fuse_function(b, layer, taken);
+    }
+    return WEFT_OK;
+}
+
 static enum weft_status fuse_simple(struct backend *b, int node, enum layer_kind kind, bool *taken, bool with_function)
 {
     struct layer *layer = fuse_add(b, kind, node);
@@ -390,6 +437,8 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
     case CORE_MATMUL:
     case CORE_QMATMUL:
     case CORE_MATMUL_INTEGER:
+        if (product_is(b, node))
+            return fuse_product(b, node, taken);
         return fuse_gemm(b, node, taken);
     case CORE_MAXPOOL:
     case CORE_AVERAGEPOOL:
@@ -436,10 +485,17 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
             return fuse_refuse(b, node, "its input holds integers; a float type is needed");
         return fuse_simple(b, node, n->op == CORE_LRN ? LAYER_LRN : LAYER_SOFTMAX, taken, false);
     case CORE_GATHER:
+<<<<<<< HEAD
         return fuse_gather(b, node);
+=======
+        return fuse_gather(b, node, taken);
+    case CORE_TRANSPOSE:
+        if (product_takes_transpose(b, node))
+            return WEFT_OK; /* the product walks through the operand as it lies */
+        return fuse_simple(b, node, LAYER_MOVE, taken, false);
+>>>>>>> 7bbbd22 (Multiply what the network computes: activations as weights)
     case CORE_SLICE:
     case CORE_RESHAPE:
-    case CORE_TRANSPOSE:
     case CORE_PAD:
     case CORE_EXPAND:
         return fuse_simple(b, node, LAYER_MOVE, taken, false);

@@ -89,6 +89,8 @@ static bool reduces_anywhere(const struct backend *b, const struct layer *l)
 
 static enum wish wish_of(const struct backend *b, const struct layer *l)
 {
+    if (l->kind == LAYER_PRODUCT)
+        return WISH_PLAIN;
     if (l->kind == LAYER_MATRIX)
         return layer_is_conv(b, l) ? WISH_SPATIAL : WISH_PLAIN;
     if (l->kind == LAYER_POOL || l->kind == LAYER_LRN)

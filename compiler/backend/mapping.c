@@ -267,7 +267,9 @@ static void bound_matrix(struct backend *b, struct layer *l)
 enum weft_status backend_map(struct backend *b)
 {
     for (int i = 0; i < b->layer_count; i++)
-        if (b->layers[i].kind == LAYER_MATRIX) {
+        if (b->layers[i].kind == LAYER_PRODUCT)
+            product_map(b, &b->layers[i]);
+        else if (b->layers[i].kind == LAYER_MATRIX) {
             map_layer(b, &b->layers[i]);
             bound_matrix(b, &b->layers[i]);
         }

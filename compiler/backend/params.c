@@ -244,7 +244,9 @@ enum weft_status backend_params(struct backend *b, struct layer *l)
         make_table(b, l, l->kind == LAYER_UNARY ? l->x : l->preact, table);
         l->table_offset = backend_constant(b, table, sizeof table, 64);
     }
-    if (l->kind == LAYER_DEPTHWISE)
+    if (l->kind == LAYER_PRODUCT && l->residual != GRAPH_NONE && value_is_constant(&b->graph->values[l->residual]))
+        status = binary_constant(b, l, l->residual);
+    else if (l->kind == LAYER_DEPTHWISE)
         status = depthwise_params(b, l);
     else if (l->kind == LAYER_MATRIX)
         status = matrix_params(b, l);

@@ -87,6 +87,20 @@ static void give_planes(struct splitter *s, struct layer *l)
         l->inputs[p] = s->made[x][p];
 }
 
+/* Both operands of a product of computed values: the planes of the first, then of the second. */
+static void give_both_planes(struct splitter *s, struct layer *l)
+{
+    int operands[2] = {l->x, l->other};
+    for (int k = 0; k < 2; k++) {
+        if (s->made[operands[k]][0] == GRAPH_NONE)
+            split(s, operands[k], s->made[operands[k]]);
+        for (int p = 0; p < s->b->planes; p++)
+            l->inputs[l->input_count++] = s->made[operands[k]][p];
+    }
+    l->x = s->made[operands[0]][0];
+    l->other = s->made[operands[1]][0];
+}
+
 static bool wants_planes(const struct backend *b, const struct layer *l)
 {
     return l->kind == LAYER_MATRIX && !l->m->integer && b->places[l->x].g.format == WEFT_FORMAT_f32;
@@ -98,7 +112,7 @@ enum weft_status backend_planes(struct backend *b)
         return WEFT_OK;
     struct splitter s = {.b = b};
     s.made = malloc(((size_t)b->graph->value_count + 1) * sizeof *s.made);
-    s.layers = calloc((size_t)b->layer_count * (STEPS_MAX + 1) + 1, sizeof *s.layers);
+    s.layers = calloc((size_t)b->layer_count * (2 * STEPS_MAX + 1) + 1, sizeof *s.layers);
     if (!s.made || !s.layers) {
         free(s.made);
         free(s.layers);
@@ -109,12 +123,14 @@ enum weft_status backend_planes(struct backend *b)
         struct layer layer = b->layers[i];
         if (wants_planes(b, &layer))
             give_planes(&s, &layer);
+        else if (layer.kind == LAYER_PRODUCT)
+            give_both_planes(&s, &layer);
         append(&s, &layer);
     }
     free(s.made);
     free(b->layers);
     b->layers = s.layers;
-    b->layer_room = b->layer_count * (STEPS_MAX + 1) + 1;
+    b->layer_room = b->layer_count * (2 * STEPS_MAX + 1) + 1;
     b->layer_count = s.count;
     return b->out_of_memory ? WEFT_NO_MEMORY : WEFT_OK;
 }

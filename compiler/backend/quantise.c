@@ -98,7 +98,7 @@ static bool array_reads(const struct backend *b, int value)
         const struct layer *l = &b->layers[i];
         if (!layer_reads(l, value))
             continue;
-        if ((l->kind == LAYER_MATRIX && l->x == value) || ((keeps_scale(l) || l->input_count) && array_reads(b, l->y)))
+        if ((l->kind == LAYER_MATRIX && l->x == value) || (l->kind == LAYER_PRODUCT && (l->x == value || l->other == value)) || ((keeps_scale(l) || l->input_count) && array_reads(b, l->y)))
             return true;
     }
     return false;
@@ -109,9 +109,29 @@ static struct quantisation float_for(const struct backend *b, int value)
     return (struct quantisation){.known = true, .format = b->planes == 1 && array_reads(b, value) ? WEFT_FORMAT_bf16 : WEFT_FORMAT_f32, .scale = 1};
 }
 
+/* Does a product of two computed values read it? Its zero point must be 0 then: neither side has sums that could correct for it. */
+static bool product_reads(const struct backend *b, int value)
+{
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        if (layer_reads(l, value) && ((l->kind == LAYER_PRODUCT && l->residual != value) || ((keeps_scale(l) || l->input_count) && product_reads(b, l->y))))
+            return true;
+    }
+    return false;
+}
+
 static struct quantisation format_for(const struct backend *b, int value)
 {
-    return b->planes ? float_for(b, value) : from_range(b, b->low[value], b->high[value]);
+    float low = b->low[value], high = b->high[value];
+    if (b->planes)
+        return float_for(b, value);
+    if (low < 0 && product_reads(b, value)) {
+        high = fmaxf(high, -low);
+        struct quantisation q = from_range(b, -high * 128 / 127, high); /* s8: codes -127 to 127 about zero */
+        q.zero = 0;
+        return q;
+    }
+    return from_range(b, low, high);
 }
 
 static bool read_only_as_float(const struct backend *b, int value)
@@ -132,7 +152,7 @@ static bool can_make_float(const struct backend *b, const struct layer *layer)
         return false; /* a table of bytes */
     if (layer->kind == LAYER_SOFTMAX)
         return true;
-    if (layer->kind != LAYER_MATRIX && layer->kind != LAYER_BINARY)
+    if (layer->kind != LAYER_MATRIX && layer->kind != LAYER_PRODUCT && layer->kind != LAYER_BINARY)
         return false; /* a pool is charged for a wide result at every cell of its window */
     if (layer->kind == LAYER_MATRIX && layer->m->integer)
         return false;
@@ -201,7 +221,7 @@ static enum weft_status quantise_conversion(struct backend *b, const struct laye
     if (!quantise_parameters(b, l, &q))
         return weft_error(b->diag, "%s: node %s (%s): scale and zero point must be constants, one for the whole tensor", b->graph->name, n->name,
                           n->onnx_type);
-    bool wide = l->op == CORE_DEQUANTIZE && (q.format == WEFT_FORMAT_s32 || b->planes);
+    bool wide = l->op == CORE_DEQUANTIZE && (q.format == WEFT_FORMAT_s32 || b->planes || (q.zero && product_reads(b, l->y)));
     b->graph->values[l->y].q = wide ? format_for(b, l->y) : q;
     return WEFT_OK;
 }
