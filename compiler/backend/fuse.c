@@ -360,7 +360,7 @@ static bool fuse_mask(struct backend *b, struct layer *layer, const struct node 
 
 static enum weft_status fuse_product(struct backend *b, int node, bool *taken)
 {
-    struct layer *layer = add_layer(b, LAYER_PRODUCT, node);
+    struct layer *layer = fuse_add(b, LAYER_PRODUCT, node);
     if (!layer || product_describe(b, layer))
         return WEFT_NO_MEMORY;
     int next;
@@ -485,15 +485,11 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
             return fuse_refuse(b, node, "its input holds integers; a float type is needed");
         return fuse_simple(b, node, n->op == CORE_LRN ? LAYER_LRN : LAYER_SOFTMAX, taken, false);
     case CORE_GATHER:
-<<<<<<< HEAD
         return fuse_gather(b, node);
-=======
-        return fuse_gather(b, node, taken);
     case CORE_TRANSPOSE:
         if (product_takes_transpose(b, node))
             return WEFT_OK; /* the product walks through the operand as it lies */
         return fuse_simple(b, node, LAYER_MOVE, taken, false);
->>>>>>> 7bbbd22 (Multiply what the network computes: activations as weights)
     case CORE_SLICE:
     case CORE_RESHAPE:
     case CORE_PAD:

@@ -70,7 +70,9 @@ static void drop_indices(struct backend *b)
 {
     struct graph *g = b->graph;
     unsigned kept = 0;
-    graph_sweep(g); /* what stood between input and Gather */
+    for (int i = g->node_count; i-- > 0;) /* what stood between input and Gather; layers name nodes by number, so they stay where they are */
+        if (!g->nodes[i].dead && (g->nodes[i].op == CORE_RESHAPE || g->nodes[i].op == CORE_CAST) && !graph_uses(g, g->nodes[i].outputs[0]))
+            g->nodes[i].dead = true;
     for (unsigned i = 0; i < g->input_count; i++) {
         bool looked_up = false;
         for (int k = 0; k < b->lookup_count; k++)

@@ -1,0 +1,133 @@
+/* test_generate.c: what a model writes with its keys and values kept from step to step is what it writes when it reads everything anew
+ * each time; and the report's figures follow from the steps'. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "weft_isa.h"
+
+enum { PROMPT = 6, STEPS = 5 };
+#define MACHINE " -m edge --set formats=u8,s8,s16,bf16 "
+
+static char directory[] = "/tmp/weft-generate-XXXXXX";
+
+static int command(const char *format, ...)
+{
+    char text[2048];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    return system(text);
+}
+
+static void write_ids(int64_t *ids, uint64_t count)
+{
+    char path[128];
+    struct weft_array array = {.name = "input_ids", .element = "int64", .rank = 2, .dims = {1, count}, .bytes = ids, .size = 8 * count};
+    snprintf(path, sizeof path, "%s/ids.npz", directory);
+    assert_int_equal(weft_arrays_store(&(struct weft_arrays){&array, 1}, path, NULL), WEFT_OK);
+}
+
+/* The token that the whole sequence, read at once, goes on with. */
+static int64_t read_anew(int64_t *ids, uint64_t count, const char *format)
+{
+    char path[128];
+    struct weft_arrays out;
+    int64_t best = 0;
+    write_ids(ids, count);
+    assert_int_equal(command(WEFT_COMMAND " run " HERE "/lm.onnxtxt --dim seq=%d" MACHINE "--format %s -q -i %s/ids.npz -o %s/out.npz", (int)count, format,
+                             directory, directory), 0);
+    snprintf(path, sizeof path, "%s/out.npz", directory);
+    assert_int_equal(weft_arrays_load(&out, path, NULL), WEFT_OK);
+    for (size_t i = 0; i < out.count; i++)
+        if (!strcmp(out.items[i].name, "logits")) {
+            const float *row = (const float *)out.items[i].bytes + 50 * (count - 1);
+            for (int64_t k = 1; k < 50; k++)
+                best = row[k] > row[best] ? k : best;
+        }
+    weft_arrays_free(&out);
+    return best;
+}
+
+static json_t *write_on(const char *format, const char *more)
+{
+    char path[128];
+    int64_t ids[PROMPT] = {7, 31, 2, 44, 19, 7};
+    write_ids(ids, PROMPT);
+    assert_int_equal(command(WEFT_COMMAND " run " HERE "/lm.onnxtxt --dim seq=%d --steps %d" MACHINE "--format %s %s --report json=%s/report.json", PROMPT,
+                             STEPS, format, more, directory), 0);
+    snprintf(path, sizeof path, "%s/report.json", directory);
+    json_t *report = json_load_file(path, 0, NULL);
+    assert_non_null(report);
+    return report;
+}
+
+static void tokens_are_those_of_reading_anew(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {"bf16", "fp32"};
+    for (size_t f = 0; f < 2; f++) {
+        char more[128];
+        int64_t ids[PROMPT + STEPS + 1] = {7, 31, 2, 44, 19, 7};
+        snprintf(more, sizeof more, "-i %s/ids.npz", directory);
+        json_t *report = write_on(formats[f], more), *tokens = json_object_get(report, "tokens");
+        assert_int_equal(json_array_size(tokens), STEPS + 1);
+        for (uint64_t i = 0; i <= STEPS; i++) {
+            ids[PROMPT + i] = read_anew(ids, PROMPT + i, formats[f]);
+            assert_int_equal(json_integer_value(json_array_get(tokens, i)), ids[PROMPT + i]);
+        }
+        json_decref(report);
+    }
+}
+
+static void figures_follow_from_the_steps(void **state)
+{
+    (void)state;
+    json_t *report = write_on("bf16", "--timing"), *steps = json_object_get(report, "steps"), *step;
+    size_t i;
+    double seconds = 0;
+    assert_int_equal(json_array_size(steps), STEPS);
+    json_array_foreach(steps, i, step) {
+        json_t *cycles;
+        const char *class;
+        json_int_t sum = 0;
+        seconds += json_number_value(json_object_get(step, "seconds"));
+        json_object_foreach(json_object_get(step, "classes"), class, cycles)
+            sum += json_integer_value(cycles);
+        assert_int_equal(sum, json_integer_value(json_object_get(step, "cycles")));
+    }
+    double each = json_number_value(json_object_get(report, "time_per_output_token"));
+    assert_true(each > 0.999 * seconds / STEPS && each < 1.001 * seconds / STEPS);
+    assert_true(json_number_value(json_object_get(report, "tokens_per_second")) * each > 0.999);
+    /* two states of 1 x 2 heads x 11 tokens x 8 numbers of 2 bytes, each rounded up to 64 */
+    assert_int_equal(json_integer_value(json_object_get(report, "state_bytes")), 2 * 384);
+    json_decref(report);
+}
+
+static void refusals_name_what_is_missing(void **state)
+{
+    (void)state;
+    assert_int_not_equal(command(WEFT_COMMAND " run " HERE "/lm.onnxtxt --dim seq=4 --steps 2 -m tpu-v1 --set formats=u8,s8,bf16 --format bf16 --timing 2>%s/said", directory), 0);
+    assert_int_equal(command("grep -q 'dram.writable' %s/said", directory), 0);
+    assert_int_not_equal(command(WEFT_COMMAND " run " HERE "/lm.onnxtxt --dim seq=4 --steps 2" MACHINE "--format int8 --timing 2>%s/said", directory), 0);
+    assert_int_equal(command("grep -q 'needs --format bf16' %s/said", directory), 0);
+    assert_int_not_equal(command(WEFT_COMMAND " run mlp-784-512-10 --decode " HERE "/lm-decode.onnxtxt --steps 2" MACHINE "--timing 2>%s/said", directory), 0);
+    assert_int_equal(command("grep -q 'no output is named present' %s/said", directory), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tokens_are_those_of_reading_anew), cmocka_unit_test(figures_follow_from_the_steps),
+                                       cmocka_unit_test(refusals_name_what_is_missing)};
+    if (!mkdtemp(directory))
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    command("rm -r %s", directory);
+    return failed;
+}
