@@ -338,6 +338,8 @@ static enum weft_status fuse_gemm(struct backend *b, int node, bool *taken)
 static bool fuse_factor(struct backend *b, struct layer *layer, const struct node *next)
 {
     double factor;
+    if (next->op != CORE_MUL && next->op != CORE_DIV)
+        return false;
     int other = next->inputs[0] == layer->y ? next->inputs[1] : next->inputs[0];
     bool divides = next->op == CORE_DIV && next->inputs[0] == layer->y;
     if ((next->op != CORE_MUL && !divides) || layer->residual != GRAPH_NONE || !is_constant(b, other) || shape_count(&b->graph->values[other].shape) != 1 ||
@@ -350,8 +352,10 @@ static bool fuse_factor(struct backend *b, struct layer *layer, const struct nod
 /* A mask, or anything else that was there before, added with broadcasting. */
 static bool fuse_mask(struct backend *b, struct layer *layer, const struct node *next)
 {
+    if (next->op != CORE_ADD)
+        return false;
     int other = next->inputs[0] == layer->y ? next->inputs[1] : next->inputs[0];
-    if (next->op != CORE_ADD || layer->residual != GRAPH_NONE || next->inputs[0] == next->inputs[1] || !made_before(b->graph, other, layer->node) ||
+    if (layer->residual != GRAPH_NONE || next->inputs[0] == next->inputs[1] || !made_before(b->graph, other, layer->node) ||
         !backend_value_is_real(b, other) || !same_shape(&b->graph->values[next->outputs[0]].shape, &layer->product->shape))
         return false;
     layer->residual = other;
