@@ -478,6 +478,14 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
     case CORE_POW:
     case CORE_WHERE:
     case CORE_COMPARE_EQUAL:
+    case CORE_LESS:
+    case CORE_LESS_EQUAL:
+    case CORE_AND:
+    case CORE_OR:
+    case CORE_XOR:
+    case CORE_NOT:
+    case CORE_SIGN:
+    case CORE_ROUND:
         return fuse_steps(b, node);
     case CORE_REDUCE_MEAN:
     case CORE_REDUCE_SUM:

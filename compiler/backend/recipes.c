@@ -57,6 +57,43 @@ static enum weft_status equal(struct steps *s)
     return WEFT_OK;
 }
 
+/* a < b and a <= b: b - a is above zero, or not below it. */
+static enum weft_status less(struct steps *s, bool or_equal)
+{
+    steps_last(s, flag_of(WEFT_OP_SUB, or_equal ? -INFINITY : INFINITY, or_equal), or_equal ? s->layer.x : s->layer.other,
+               or_equal ? s->layer.other : s->layer.x);
+    return WEFT_OK;
+}
+
+static enum weft_status logic(struct steps *s, enum weft_opcode op, enum weft_function function)
+{
+    struct vector_step step = flag_of(op, 1, 0);
+    step.function = function;
+    steps_last(s, step, s->layer.x, s->layer.other);
+    return WEFT_OK;
+}
+
+static enum weft_status negate(struct steps *s)
+{
+    steps_last(s, flag_of(WEFT_OP_COPY, -1, 1), s->layer.x, GRAPH_NONE);
+    return WEFT_OK;
+}
+
+/* Through integers, in which multiples of infinity saturate. */
+static enum weft_status sign(struct steps *s)
+{
+    struct vector_step step = flag_of(WEFT_OP_COPY, INFINITY, 0);
+    step.low = -1;
+    steps_last(s, step_of(WEFT_OP_COPY), steps_add(s, step, s->layer.x, GRAPH_NONE, WEFT_FORMAT_s8), GRAPH_NONE);
+    return WEFT_OK;
+}
+
+static enum weft_status round_even(struct steps *s)
+{
+    steps_last(s, step_of(WEFT_OP_COPY), steps_add(s, step_of(WEFT_OP_COPY), s->layer.x, GRAPH_NONE, WEFT_FORMAT_s32), GRAPH_NONE);
+    return WEFT_OK;
+}
+
 /* --- conversions --------------------------------------------------------------------------------------------------------- */
 
 /* Towards zero: the floor of what is above zero, less the floor of what is below it turned round. */
@@ -270,6 +307,14 @@ enum weft_status recipe_make(struct steps *s)
     switch (s->layer.op) {
     case CORE_WHERE: return where(s);
     case CORE_COMPARE_EQUAL: return equal(s);
+    case CORE_LESS: return less(s, false);
+    case CORE_LESS_EQUAL: return less(s, true);
+    case CORE_AND: return logic(s, WEFT_OP_MIN, WEFT_FUNCTION_none);
+    case CORE_OR: return logic(s, WEFT_OP_MAX, WEFT_FUNCTION_none);
+    case CORE_XOR: return logic(s, WEFT_OP_SUB, WEFT_FUNCTION_abs);
+    case CORE_NOT: return negate(s);
+    case CORE_SIGN: return sign(s);
+    case CORE_ROUND: return round_even(s);
     case CORE_CAST: return cast(s);
     case CORE_QUANTIZE: return quantise(s);
     case CORE_DEQUANTIZE: return dequantise(s);

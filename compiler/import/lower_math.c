@@ -10,7 +10,7 @@ enum { LRN_SIZE_MAX = 1 << 20 };
 
 static bool takes_integers(int core)
 {
-    return core == CORE_ABS || core == CORE_NEG;
+    return core == CORE_ABS || core == CORE_NEG || core == CORE_SIGN;
 }
 
 bool lower_unary(struct lower *l, const struct onnx_op *op)
@@ -26,6 +26,34 @@ bool lower_unary(struct lower *l, const struct onnx_op *op)
     return lower_done(l, lower_emit(l, (enum core_op)op->core, l->in, 1, &at, lower_value(l, 0)->element, &shape));
 }
 
+static bool compares(enum core_op op)
+{
+    return op == CORE_COMPARE_EQUAL || op == CORE_LESS || op == CORE_LESS_EQUAL;
+}
+
+static bool want_bool(struct lower *l, unsigned input)
+{
+    enum element element = lower_value(l, input)->element;
+    return element == ELEMENT_BOOL || lower_refuse(l, "input %u is %s; it must be bool", input, element_name(element));
+}
+
+bool lower_not(struct lower *l, const struct onnx_op *op)
+{
+    struct shape shape = lower_shape(l, 0);
+    return want_bool(l, 0) && lower_done(l, lower_emit(l, CORE_NOT, l->in, 1, NULL, ELEMENT_BOOL, &shape));
+}
+
+bool lower_logic(struct lower *l, const struct onnx_op *op)
+{
+    return want_bool(l, 0) && want_bool(l, 1) && lower_binary(l, op);
+}
+
+/* a > b is b < a. */
+bool lower_greater(struct lower *l, const struct onnx_op *op)
+{
+    return lower_done(l, lower_broadcast(l, (enum core_op)op->core, l->in[1], l->in[0]));
+}
+
 bool lower_same_type(struct lower *l, int a, int b)
 {
     enum element x = l->graph->values[a].element, y = l->graph->values[b].element;
@@ -37,7 +65,7 @@ int lower_broadcast(struct lower *l, enum core_op op, int a, int b)
     if (a == LOWER_POISON || b == LOWER_POISON)
         return LOWER_POISON;
     const struct value *x = &l->graph->values[a], *y = &l->graph->values[b];
-    enum element element = op == CORE_COMPARE_EQUAL ? ELEMENT_BOOL : x->element;
+    enum element element = compares(op) ? ELEMENT_BOOL : x->element;
     struct shape out;
     char xs[160], ys[160];
     if (!lower_same_type(l, a, b))

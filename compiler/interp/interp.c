@@ -57,7 +57,15 @@ static const struct {
     [CORE_CAST] = {interp_cast, ANY},
     [CORE_QUANTIZE] = {interp_quantize, HALVES},
     [CORE_DEQUANTIZE] = {interp_dequantize, HALVES},
-    [CORE_COMPARE_EQUAL] = {interp_equal, ANY},
+    [CORE_COMPARE_EQUAL] = {interp_compare, ANY},
+    [CORE_LESS] = {interp_compare, ANY},
+    [CORE_LESS_EQUAL] = {interp_compare, ANY},
+    [CORE_AND] = {interp_binary, ANY},
+    [CORE_OR] = {interp_binary, ANY},
+    [CORE_XOR] = {interp_binary, ANY},
+    [CORE_NOT] = {interp_unary, ANY},
+    [CORE_SIGN] = {interp_unary, HALVES},
+    [CORE_ROUND] = {interp_unary, HALVES},
     [CORE_WHERE] = {interp_where, ANY},
 };
 

@@ -45,6 +45,10 @@ static bool unary_f32(enum core_op op, const struct attributes *at, const float 
         EACH(floorf(v));
     case CORE_CEIL:
         EACH(ceilf(v));
+    case CORE_SIGN:
+        EACH(v != v ? v : (float)((v > 0) - (v < 0)));
+    case CORE_ROUND:
+        EACH(rintf(v));
     case CORE_ERF:
         EACH(erff(v));
     default:
@@ -82,8 +86,15 @@ static bool unary_integer(const struct node *node, const struct tensor *x, struc
         case CORE_ABS:
             v = v < 0 ? -v : v;
             break;
+        case CORE_NOT:
+            v = !v;
+            break;
+        case CORE_SIGN:
+            v = (v > 0) - (v < 0);
+            break;
         case CORE_FLOOR:
         case CORE_CEIL:
+        case CORE_ROUND:
             break;
         default:
             return false;
@@ -172,6 +183,12 @@ static __int128 integer_result(enum core_op op, __int128 a, __int128 b)
         return a > b ? a : b;
     case CORE_MIN:
         return a < b ? a : b;
+    case CORE_AND:
+        return a && b;
+    case CORE_OR:
+        return a || b;
+    case CORE_XOR:
+        return !a != !b;
     default:
         return integer_power(a, b);
     }
@@ -220,10 +237,21 @@ enum weft_status interp_binary(const struct call *call)
     return WEFT_OK;
 }
 
-/* --- equal and where ----------------------------------------------------------------------------------------------------- */
+/* --- comparisons and where ----------------------------------------------------------------------------------------------------- */
 
-enum weft_status interp_equal(const struct call *call)
+static bool holds_floats(enum core_op op, double a, double b)
 {
+    return op == CORE_LESS ? a < b : op == CORE_LESS_EQUAL ? a <= b : a == b;
+}
+
+static bool holds_integers(enum core_op op, __int128 a, __int128 b)
+{
+    return op == CORE_LESS ? a < b : op == CORE_LESS_EQUAL ? a <= b : a == b;
+}
+
+enum weft_status interp_compare(const struct call *call)
+{
+    enum core_op op = call->node->op;
     const struct tensor *a = call->in[0], *b = call->in[1];
     struct walk walk;
     walk_start(&walk, &call->out[0]->shape, (const struct shape *const[]){&a->shape, &b->shape}, 2);
@@ -232,9 +260,9 @@ enum weft_status interp_equal(const struct call *call)
         for (int64_t i = 0; i < walk.row; i++) {
             int64_t at_a = walk.at[0] + i * walk.strides[0][0], at_b = walk.at[1] + i * walk.strides[1][0];
             if (element_is_float(a->element))
-                *y++ = element_load(a->bytes, a->element, at_a) == element_load(b->bytes, b->element, at_b);
+                *y++ = holds_floats(op, element_load(a->bytes, a->element, at_a), element_load(b->bytes, b->element, at_b));
             else
-                *y++ = interp_load_integer(a->bytes, a->element, at_a) == interp_load_integer(b->bytes, b->element, at_b);
+                *y++ = holds_integers(op, interp_load_integer(a->bytes, a->element, at_a), interp_load_integer(b->bytes, b->element, at_b));
         }
     return WEFT_OK;
 }

@@ -195,6 +195,14 @@ static const char *const operators[] = {
     [CORE_QUANTIZE] = "QuantizeLinear",
     [CORE_DEQUANTIZE] = "DequantizeLinear",
     [CORE_COMPARE_EQUAL] = "Equal",
+    [CORE_LESS] = "Less",
+    [CORE_LESS_EQUAL] = "LessOrEqual",
+    [CORE_AND] = "And",
+    [CORE_OR] = "Or",
+    [CORE_XOR] = "Xor",
+    [CORE_NOT] = "Not",
+    [CORE_SIGN] = "Sign",
+    [CORE_ROUND] = "Round",
     [CORE_WHERE] = "Where",
 };
 
