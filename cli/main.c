@@ -17,6 +17,7 @@ static const struct cli_command commands[] = {
     {"debug", "step through a program and look into the machine", cmd_debug},
     {"report", "the results of a sweep as a page for a browser", cmd_report},
     {"sweep", "run networks on many machines; ask what came of it", cmd_sweep},
+    {"conformance", "run ONNX's backend tests on a machine; say what passed, failed or is not supported", cmd_conformance},
     {"machines", "the machines there are, or every value of one with its source", cmd_machines},
     {"models", "the networks that come with Weft", cmd_models},
     {"doctor", "what is missing on this host", cmd_doctor},
@@ -30,7 +31,7 @@ static void help(FILE *out)
           "by cycle, and says where every cycle went.\n\n",
           out);
     for (int i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+        fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].summary);
     fputs("\nFirst steps:\n"
           "  weft models                                  what there is to run\n"
           "  weft run resnet50 -m tpu-v1                  compile, run, report\n"
