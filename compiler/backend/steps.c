@@ -190,17 +190,26 @@ void steps_last(struct steps *s, struct vector_step step, int a, int other)
     append_step(s, kind_of(step), step, a, other, s->layer.y, s->layer.name);
 }
 
+/* The same numbers in another shape; or their absence, in a program for timing only. */
+static int reshape_constant(struct steps *s, int value, const struct shape *shape)
+{
+    struct graph *g = s->b->graph;
+    char name[256];
+    name_value(s, name, sizeof name);
+    const void *bytes = value_bytes(g, value);
+    bool absent = g->values[value].contents == CONTENTS_ABSENT;
+    int out = bytes ? graph_add_constant(g, name, g->values[value].element, shape, bytes) : absent ? graph_add_value(g, name, g->values[value].element, shape) : GRAPH_NONE;
+    s->b->out_of_memory |= out < 0;
+    if (out >= 0 && absent)
+        g->values[out].contents = CONTENTS_ABSENT;
+    return out < 0 ? GRAPH_NONE : out;
+}
+
 int steps_reshape(struct steps *s, int value, const struct shape *shape)
 {
     struct graph *g = s->b->graph;
-    if (steps_are_constant(s, value)) {
-        const void *bytes = value_bytes(g, value);
-        char name[256];
-        name_value(s, name, sizeof name);
-        int out = bytes ? graph_add_constant(g, name, g->values[value].element, shape, bytes) : GRAPH_NONE;
-        s->b->out_of_memory |= out < 0;
-        return out;
-    }
+    if (steps_are_constant(s, value))
+        return reshape_constant(s, value, shape);
     int out = add_value(s, shape, backend_format(s->b, value), g->values[value].element);
     if (out == GRAPH_NONE)
         return out;
