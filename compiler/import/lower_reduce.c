@@ -1,51 +1,113 @@
-/* lower_reduce.c: mean, sum and maximum over axes. */
-#include "lower.h"
+/* lower_reduce.c: reductions over axes: mean, sum and maximum, and those that are made of them. */
+#include "element.h"
+#include "lower_build.h"
 
-static bool reduce_axes(struct lower *l, const struct onnx_op *op, struct attributes *at)
+static bool reduce_axes(struct lower *l, const struct onnx_op *op, int64_t *list, unsigned *count)
 {
-    bool input = l->opset >= (op->core == CORE_REDUCE_SUM ? 13 : 18);
+    bool input = l->opset >= (op->lower == lower_reduce && op->core == CORE_REDUCE_SUM ? 13 : 18);
     if (!input && l->in_count > 1)
         return lower_refuse(l, "axes as an input need a later opset than %d", l->opset);
     if (input && lower_has(l, "axes"))
         return lower_refuse(l, "axes as an attribute end before opset %d", l->opset);
     if (lower_given(l, 1))
-        return lower_constant_ints(l, 1, "axes", at->axes, &at->axis_count, GRAPH_RANK_MAX);
-    lower_ints(l, "axes", at->axes, &at->axis_count, GRAPH_RANK_MAX);
+        return lower_constant_ints(l, 1, "axes", list, count, GRAPH_RANK_MAX);
+    lower_ints(l, "axes", list, count, GRAPH_RANK_MAX);
     return !l->failed;
 }
 
-static bool reduced_shape(struct lower *l, struct attributes *at, const struct shape *x, struct shape *out)
+/* Which dimensions are reduced. None is named: all, or with noop_with_empty_axes none. */
+static bool read_reduction(struct lower *l, const struct onnx_op *op, bool axes[GRAPH_RANK_MAX], bool *keep)
 {
-    bool reduced[GRAPH_RANK_MAX] = {0};
-    for (unsigned i = 0; i < at->axis_count; i++) {
-        if (!lower_axis(l, &at->axes[i], x->rank))
+    struct shape x = lower_shape(l, 0);
+    int64_t list[GRAPH_RANK_MAX];
+    unsigned count = 0;
+    *keep = lower_int(l, "keepdims", 1) != 0;
+    if (l->failed || !reduce_axes(l, op, list, &count))
+        return false;
+    bool all = !count && !lower_int(l, "noop_with_empty_axes", 0);
+    for (unsigned i = 0; i < x.rank; i++)
+        axes[i] = all;
+    for (unsigned i = 0; i < count; i++) {
+        if (!lower_axis(l, &list[i], x.rank))
             return false;
-        if (reduced[at->axes[i]])
-            return lower_refuse(l, "axis %lld is named twice", (long long)at->axes[i]);
-        reduced[at->axes[i]] = true;
+        if (axes[list[i]])
+            return lower_refuse(l, "axis %lld is named twice", (long long)list[i]);
+        axes[list[i]] = true;
     }
-    *out = (struct shape){0};
-    for (unsigned i = 0; i < x->rank; i++)
-        if (!reduced[i] || at->keep_dims)
-            out->dims[out->rank++] = reduced[i] ? 1 : x->dims[i];
     return true;
 }
 
 bool lower_reduce(struct lower *l, const struct onnx_op *op)
 {
-    struct attributes at = {.keep_dims = lower_int(l, "keepdims", 1) != 0};
-    struct shape x = lower_shape(l, 0), out;
-    if (l->failed || !reduce_axes(l, op, &at))
+    bool axes[GRAPH_RANK_MAX], keep;
+    return read_reduction(l, op, axes, &keep) && lower_done(l, build_reduce(l, (enum core_op)op->core, l->in[0], axes, keep));
+}
+
+bool lower_reduce_min(struct lower *l, const struct onnx_op *op)
+{
+    bool axes[GRAPH_RANK_MAX], keep;
+    return read_reduction(l, op, axes, &keep) && lower_done(l, build_reduce_min(l, l->in[0], axes, keep));
+}
+
+/* The sum of f(x), and g of that: the core operator is f for L1 (abs), g for L2 (sqrt) and LogSum (log). */
+bool lower_reduce_sum_of(struct lower *l, const struct onnx_op *op)
+{
+    bool axes[GRAPH_RANK_MAX], keep, roots = op->core == CORE_SQRT, logs = op->core == CORE_LOG;
+    int x = l->in[0];
+    if (!read_reduction(l, op, axes, &keep) || ((roots || logs) && !lower_want_float(l, 0)))
         return false;
-    if (!at.axis_count && lower_int(l, "noop_with_empty_axes", 0))
-        return lower_done(l, l->in[0]);
-    for (unsigned i = 0; !at.axis_count && i < x.rank; i++)
-        at.axes[i] = i;
-    if (!at.axis_count)
-        at.axis_count = x.rank;
-    if (!reduced_shape(l, &at, &x, &out))
+    if (op->core == CORE_ABS)
+        x = build_unary(l, CORE_ABS, x);
+    else if (!logs)
+        x = build_binary(l, CORE_MUL, x, x);
+    x = build_reduce(l, CORE_REDUCE_SUM, x, axes, keep);
+    return lower_done(l, roots || logs ? build_unary(l, (enum core_op)op->core, x) : x);
+}
+
+static int keep_or_drop(struct lower *l, int x, const bool *axes, bool keep)
+{
+    struct shape shape = build_shape(l, x), out = {0};
+    for (unsigned i = 0; i < shape.rank; i++)
+        if (keep || !axes[i])
+            out.dims[out.rank++] = shape.dims[i];
+    return lower_reshape(l, x, &out);
+}
+
+bool lower_reduce_log_sum_exp(struct lower *l, const struct onnx_op *op)
+{
+    bool axes[GRAPH_RANK_MAX], keep;
+    if (!read_reduction(l, op, axes, &keep) || !lower_want_float(l, 0))
         return false;
-    if (!at.axis_count)
-        return lower_done(l, l->in[0]);
-    return lower_done(l, lower_emit(l, (enum core_op)op->core, l->in, 1, &at, lower_value(l, 0)->element, &out));
+    return lower_done(l, keep_or_drop(l, build_log_sum_exp(l, l->in[0], axes), axes, keep));
+}
+
+/* One half of the axis times the other until one element is left; what is odd is kept aside. */
+static int multiply_along(struct lower *l, int x, unsigned axis)
+{
+    int64_t n = build_shape(l, x).dims[axis];
+    int rest = GRAPH_NONE;
+    while (n > 1 && x >= 0) {
+        if (n % 2) {
+            int odd = build_slice(l, x, axis, n - 1, n, 1);
+            rest = rest == GRAPH_NONE ? odd : build_binary(l, CORE_MUL, rest, odd);
+        }
+        n /= 2;
+        x = build_binary(l, CORE_MUL, build_slice(l, x, axis, 0, n, 1), build_slice(l, x, axis, n, 2 * n, 1));
+    }
+    return rest == GRAPH_NONE ? x : build_binary(l, CORE_MUL, x, rest);
+}
+
+bool lower_reduce_prod(struct lower *l, const struct onnx_op *op)
+{
+    bool axes[GRAPH_RANK_MAX], keep;
+    struct shape shape = lower_shape(l, 0);
+    int x = l->in[0];
+    if (!read_reduction(l, op, axes, &keep))
+        return false;
+    if (!shape_count(&shape))
+        return lower_refuse(l, "the input has no elements; one at least is supported");
+    for (unsigned i = 0; i < shape.rank; i++)
+        if (axes[i])
+            x = multiply_along(l, x, i);
+    return lower_done(l, keep_or_drop(l, x, axes, keep));
 }

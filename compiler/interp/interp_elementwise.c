@@ -51,6 +51,10 @@ static bool unary_f32(enum core_op op, const struct attributes *at, const float 
         EACH(rintf(v));
     case CORE_ERF:
         EACH(erff(v));
+    case CORE_SIN:
+        EACH(sinf(v));
+    case CORE_COS:
+        EACH(cosf(v));
     default:
         return false;
     }
@@ -264,6 +268,15 @@ enum weft_status interp_compare(const struct call *call)
             else
                 *y++ = holds_integers(op, interp_load_integer(a->bytes, a->element, at_a), interp_load_integer(b->bytes, b->element, at_b));
         }
+    return WEFT_OK;
+}
+
+enum weft_status interp_is_nan(const struct call *call)
+{
+    const struct tensor *x = call->in[0];
+    uint8_t *y = call->out[0]->bytes;
+    for (int64_t i = 0, count = shape_count(&x->shape); i < count; i++)
+        y[i] = element_is_float(x->element) && isnan(element_load(x->bytes, x->element, i));
     return WEFT_OK;
 }
 

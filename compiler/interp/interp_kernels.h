@@ -28,6 +28,7 @@ enum weft_status interp_matmul_integer(const struct call *call);
 enum weft_status interp_unary(const struct call *call);
 enum weft_status interp_binary(const struct call *call);
 enum weft_status interp_compare(const struct call *call);
+enum weft_status interp_is_nan(const struct call *call);
 enum weft_status interp_where(const struct call *call);
 /* interp_pool.c */
 enum weft_status interp_maxpool(const struct call *call);

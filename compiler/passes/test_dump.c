@@ -70,7 +70,7 @@ static const char everything[] =
     "mm = MatMul (bk2, mw)\n"
     "  col = Constant <value_ints = [4, 1]> ()\n  mask2 = Reshape (mask, col)\n"
     "  sn = Sign (ge)\n  rd = Round (ge)\n  ls = Less (ge, rd)\n  lq = LessOrEqual (sn, ge)\n  eq = Equal (sn, rd)\n  xo = Xor (ls, lq)\n  an = And (xo, eq)\n"
-    "  nt = Not (mask2)\n  chosen = Or (an, nt)\n  wh = Where (chosen, ge, mm)\n"
+    "  si = Sin (ge)\n  co = Cos (si)\n  na = IsNaN (co)\n  nm = Not (mask2)\n  nt = Or (na, nm)\n  chosen = Or (an, nt)\n  wh = Where (chosen, ge, mm)\n"
     "  to = Constant <value_ints = [2, 72]> ()\n  wide = Reshape (wh, to)\n  narrow_starts = Constant <value_ints = [36]> ()\n  "
     "narrow_ends = Constant <value_ints = [72]> ()\n  second = Slice (wide, narrow_starts, narrow_ends, one)\n"
     "  joined = Concat <axis = 1> (second)\n  half = Cast <to = 10> (joined)\n"
