@@ -485,6 +485,9 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
     case CORE_XOR:
     case CORE_NOT:
     case CORE_SIGN:
+    case CORE_IS_NAN:
+    case CORE_SIN:
+    case CORE_COS:
     case CORE_ROUND:
         return fuse_steps(b, node);
     case CORE_REDUCE_MEAN:

@@ -49,19 +49,34 @@ static enum weft_status where(struct steps *s)
     return WEFT_OK;
 }
 
+/* A comparison that takes NaN for equality, and so needs to know where it is: the larger of a, b and 1 is above zero, or NaN. */
+static enum weft_status of_numbers(struct steps *s, struct vector_step step)
+{
+    int a = s->layer.x, b = s->layer.other;
+    if (!backend_value_is_real(s->b, a)) {
+        steps_last(s, step, a, b);
+        return WEFT_OK;
+    }
+    int holds = steps_add(s, step, a, b, WEFT_FORMAT_u8);
+    int larger = steps_add(s, step_of(WEFT_OP_MAX), a, b, f32);
+    int number = steps_add(s, flag_of(WEFT_OP_MAX, INFINITY, 0), larger, steps_constant(s, 1), WEFT_FORMAT_u8);
+    steps_last(s, flag_of(WEFT_OP_MIN, 1, 0), holds, number);
+    return WEFT_OK;
+}
+
 static enum weft_status equal(struct steps *s)
 {
     struct vector_step step = flag_of(WEFT_OP_SUB, -INFINITY, 1);
     step.function = WEFT_FUNCTION_abs;
-    steps_last(s, step, s->layer.x, s->layer.other);
-    return WEFT_OK;
+    return of_numbers(s, step);
 }
 
 /* a < b and a <= b: b - a is above zero, or not below it. */
 static enum weft_status less(struct steps *s, bool or_equal)
 {
-    steps_last(s, flag_of(WEFT_OP_SUB, or_equal ? -INFINITY : INFINITY, or_equal), or_equal ? s->layer.x : s->layer.other,
-               or_equal ? s->layer.other : s->layer.x);
+    if (or_equal)
+        return of_numbers(s, flag_of(WEFT_OP_SUB, -INFINITY, 1));
+    steps_last(s, flag_of(WEFT_OP_SUB, INFINITY, 0), s->layer.other, s->layer.x);
     return WEFT_OK;
 }
 
@@ -91,6 +106,13 @@ static enum weft_status sign(struct steps *s)
 static enum weft_status round_even(struct steps *s)
 {
     steps_last(s, step_of(WEFT_OP_COPY), steps_add(s, step_of(WEFT_OP_COPY), s->layer.x, GRAPH_NONE, WEFT_FORMAT_s32), GRAPH_NONE);
+    return WEFT_OK;
+}
+
+/* The larger of x and 1 is a number above zero, and NaN where x is. */
+static enum weft_status is_nan(struct steps *s)
+{
+    steps_last(s, flag_of(WEFT_OP_MAX, -INFINITY, 1), s->layer.x, steps_constant(s, 1));
     return WEFT_OK;
 }
 
@@ -171,6 +193,46 @@ static enum weft_status dequantise(struct steps *s)
         x = steps_add(s, step_of(WEFT_OP_SUB), x, along_axis(s, s->layer.residual), f32);
     steps_last(s, step_of(WEFT_OP_MUL), x, scale);
     return WEFT_OK;
+}
+
+/* --- sine ---------------------------------------------------------------------------------------------------------------- */
+
+static struct vector_step scaled(enum weft_opcode op, float mul_a, float mul_b)
+{
+    struct vector_step step = step_of(op);
+    step.mul_a = mul_a;
+    step.mul_b = mul_b;
+    return step;
+}
+
+/* Taylor's series of sin r / r in squares; what is left out is below 6e-8 for r up to pi / 2. */
+static int sine_over(struct steps *s, int square)
+{
+    static const float behind[] = {-1.0f / 5040, 1.0f / 120, -1.0f / 6, 1};
+    int sum = steps_add(s, scaled(WEFT_OP_ADD, -1.0f / 39916800, 1), square, steps_constant(s, 1.0f / 362880), f32);
+    for (size_t i = 0; i < sizeof behind / sizeof behind[0]; i++)
+        sum = steps_add(s, step_of(WEFT_OP_ADD), steps_add(s, step_of(WEFT_OP_MUL), sum, square, f32), steps_constant(s, behind[i]), f32);
+    return sum;
+}
+
+/* x = k pi + r, k the nearest; the sine is that of r, turned round for odd k. pi comes in two parts, the first of 8 bits, so that k times it is exact. */
+static enum weft_status sine(struct steps *s, int x)
+{
+    const float pi_high = 3.140625f, pi_low = 9.67653589793e-4f, one_over_pi = 0.318309886f;
+    int k = steps_add(s, scaled(WEFT_OP_COPY, one_over_pi, 1), x, GRAPH_NONE, WEFT_FORMAT_s32);
+    int r = steps_add(s, scaled(WEFT_OP_SUB, 1, pi_low), steps_add(s, scaled(WEFT_OP_SUB, 1, pi_high), x, k, f32), k, f32);
+    struct vector_step half = function_of(WEFT_FUNCTION_floor);
+    half.mul_a = 0.5f;
+    int odd = steps_add(s, scaled(WEFT_OP_SUB, 1, 2), k, steps_add(s, half, k, GRAPH_NONE, f32), f32);
+    int sign = steps_add(s, scaled(WEFT_OP_ADD, -2, 1), odd, steps_constant(s, 1), f32);
+    int turned = steps_add(s, step_of(WEFT_OP_MUL), r, sign, f32);
+    steps_last(s, step_of(WEFT_OP_MUL), turned, sine_over(s, steps_add(s, step_of(WEFT_OP_MUL), r, r, f32)));
+    return WEFT_OK;
+}
+
+static enum weft_status cosine(struct steps *s)
+{
+    return sine(s, steps_add(s, step_of(WEFT_OP_ADD), s->layer.x, steps_constant(s, 1.57079633f), f32));
 }
 
 /* --- powers -------------------------------------------------------------------------------------------------------------- */
@@ -314,6 +376,9 @@ enum weft_status recipe_make(struct steps *s)
     case CORE_XOR: return logic(s, WEFT_OP_SUB, WEFT_FUNCTION_abs);
     case CORE_NOT: return negate(s);
     case CORE_SIGN: return sign(s);
+    case CORE_IS_NAN: return is_nan(s);
+    case CORE_SIN: return sine(s, s->layer.x);
+    case CORE_COS: return cosine(s);
     case CORE_ROUND: return round_even(s);
     case CORE_CAST: return cast(s);
     case CORE_QUANTIZE: return quantise(s);
