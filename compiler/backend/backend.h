@@ -148,6 +148,9 @@ struct backend {
     int64_t repeats;                   /* the graph holds one part of the batch; the program runs it this many times */
     uint64_t too_big;                  /* bytes of unified buffer that were needed and not there, or 0 */
     int current;                       /* layer being emitted */
+    int64_t batch; int waves;          /* inferences; halves that follow each other (waves.c), or 1 */
+    struct wave { int64_t index, count; } wave; /* the part of the batch being emitted; count 0 or 1: all of it */
+    struct waves *in_waves;            /* while a product is emitted whose other half owes vector work */
     uint64_t acc_next;                 /* ring of accumulator rows */
     float *low, *high;                 /* calibrated range by value id; low > high: none */
     bool out_of_memory;
@@ -197,6 +200,9 @@ void product_take_result_transpose(struct backend *b, struct layer *layer, int n
 void product_map(struct backend *b, struct layer *layer);
 int product_pairs(const struct backend *b);
 void emit_product(struct backend *b, struct layer *layer);
+/* waves.c: between two tiles of a product, vector work that the other half of the batch owes; `done`: share of the product that is emitted.
+ * True: the registers of the vector unit were written. */
+bool waves_between(struct backend *b, double done);
 /* depthwise.c: convolutions of one channel a group, on the array or on the vector unit */
 bool depthwise_is(const struct layer *layer);
 void backend_depthwise(struct backend *b);
@@ -220,6 +226,8 @@ void place_strides(const struct place *p, const struct shape *shape, int64_t str
 uint64_t place_origin(const struct backend *b, int value); /* UB address of element 0 */
 /* mapping.c */
 enum weft_status backend_map(struct backend *b);
+uint64_t mapping_split_price(const struct backend *b, const struct layer *layer, int64_t parts); /* as l->mapping, with the rows in equal parts */
+void mapping_split(struct backend *b, struct layer *layer, int64_t parts);
 uint64_t mapping_price(struct backend *b, struct layer *layer); /* cycles of the best mapping, before buffers have halos */
 bool mapping_tile_is_empty(const struct matrix *m, int64_t kt, int64_t nt, const struct weft_machine *machine); /* whatever the weights are */
 void mapping_drop_tiles(const struct backend *b, struct layer *layer, int64_t zero_tiles); /* prices what is left */

@@ -1,6 +1,7 @@
 /* compile.c: weft_compile: the backend's stages in order, and the bounds that the program is measured against. */
 #include "backend.h"
 #include "finish.h"
+#include "waves.h"
 #include "import.h"
 #include "passes.h"
 
@@ -64,6 +65,8 @@ static enum weft_status place_buffers(struct backend *b)
 {
     b->constants_buffer = backend_add_buffer(b, b->constants_bytes, 0, b->layer_count);
     uint64_t peak, align = b->machine->ub_line_bytes;
+    if (b->waves > 1)
+        waves_stretch(b);
     if (b->out_of_memory)
         return WEFT_NO_MEMORY;
     if (allocate_buffers(b->buffers, b->buffer_count, b->machine->ub_bytes, align, &peak))
@@ -89,8 +92,15 @@ static enum weft_status check_formats(const struct backend *b)
     return WEFT_OK;
 }
 
+static int64_t batch_of(const struct graph *graph)
+{
+    const struct shape *s = graph->input_count ? &graph->values[graph->inputs[0]].shape : NULL;
+    return s && s->rank > 0 ? s->dims[0] : 1;
+}
+
 static enum weft_status run_stages(struct backend *b)
 {
+    b->batch = batch_of(b->graph);
     enum weft_status status = backend_outputs(b);
     if (!status)
         status = backend_fuse(b);
@@ -134,12 +144,6 @@ static enum weft_status attempt(struct weft_program **out, struct backend *b)
     return status;
 }
 
-static int64_t batch_of(const struct graph *graph)
-{
-    const struct shape *s = graph->input_count ? &graph->values[graph->inputs[0]].shape : NULL;
-    return s && s->rank > 0 ? s->dims[0] : 1;
-}
-
 static bool every_first_dimension_is(const struct graph *graph, int64_t batch)
 {
     for (unsigned i = 0; i < graph->input_count; i++)
@@ -178,7 +182,7 @@ static enum weft_status in_parts(struct weft_program **out, const struct weft_ne
     while (every_first_dimension_is(whole->graph, batch) && (part = next_part(batch, part)) > 0) {
         if ((uint64_t)part > 2 * (uint64_t)batch * whole->machine->ub_bytes / needed)
             continue; /* far from fitting */
-        struct backend b = {.machine = whole->machine, .options = whole->options, .diag = whole->diag, .repeats = batch / part, .format = whole->format, .planes = whole->planes};
+        struct backend b = {.machine = whole->machine, .options = whole->options, .diag = whole->diag, .repeats = batch / part, .format = whole->format, .planes = whole->planes, .waves = 1};
         enum weft_status status = reload(&b.graph, network, whole, part);
         if (!status && !every_first_dimension_is(b.graph, part)) {
             graph_free(b.graph);
@@ -232,7 +236,7 @@ static bool find_format(struct backend *b, const char *name)
 enum weft_status weft_compile(struct weft_program **out, struct weft_network *network, const struct weft_machine *machine,
                               const struct weft_compile_options *options, struct weft_diag *diag)
 {
-    struct backend b = {.machine = machine, .options = options, .diag = diag, .repeats = 1};
+    struct backend b = {.machine = machine, .options = options, .diag = diag, .repeats = 1, .waves = 1};
     if (!find_format(&b, options->format))
         return weft_error(diag, "there is no format '%s'; int8, int16, bf16, bf16x3 and fp32 are", options->format);
     if (!options->timing_only)

@@ -131,6 +131,12 @@ static enum weft_status describe_layers(struct weft_program *p, const struct bac
     return status;
 }
 
+static int earlier(const void *a, const void *b)
+{
+    const struct weft_probe *x = a, *y = b;
+    return x->after != y->after ? (x->after < y->after ? -1 : 1) : x->layer < y->layer ? -1 : x->layer > y->layer;
+}
+
 /* A batch in parts never has a whole value in the buffer: no probes then. */
 static enum weft_status describe_probes(struct weft_program *p, const struct backend *b, const size_t *done_at)
 {
@@ -147,6 +153,7 @@ static enum weft_status describe_probes(struct weft_program *p, const struct bac
         probe->layer = (uint32_t)i;
         probe->after = done_at[i];
     }
+    qsort(p->probes, p->probe_count, sizeof *p->probes, earlier); /* halves of a batch finish their layers in an order of their own */
     return WEFT_OK;
 }
 

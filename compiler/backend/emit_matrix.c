@@ -158,6 +158,12 @@ struct column { /* one column of tiles over one chunk of rows */
     uint64_t acc;
 };
 
+/* How much of the layer's part is emitted behind tile k of a column. */
+static double done_share(const struct layer *l, const struct column *c, int64_t k, int64_t last)
+{
+    return ((double)c->nt + (double)(k + 1) / (double)(last + 1)) / (double)l->m->map.n_tiles;
+}
+
 static void emit_column(struct backend *b, struct layer *l, const struct column *c)
 {
     const struct mapping *map = &l->m->map;
@@ -181,6 +187,8 @@ static void emit_column(struct backend *b, struct layer *l, const struct column 
                 feed_pool(b, l, c->first + r + rows);
         }
         started = true;
+        if (waves_between(b, done_share(l, c, k, last)))
+            vector_registers(b, l, c->slice);
     }
 }
 
@@ -193,8 +201,9 @@ void emit_matrix(struct backend *b, struct layer *l)
         if (l->residual != GRAPH_NONE)
             output_pattern(b, l, l->residual, RESIDUAL, slice);
         vector_registers(b, l, slice);
-        for (int64_t first = 0; first < map->rows; first += map->chunk_rows) {
-            int64_t rows = map->rows - first < map->chunk_rows ? map->rows - first : map->chunk_rows;
+        int64_t parts = b->wave.count > 1 ? b->wave.count : 1, each = map->rows / parts, end = each * (b->wave.index + 1);
+        for (int64_t first = each * b->wave.index; first < end; first += map->chunk_rows) {
+            int64_t rows = end - first < map->chunk_rows ? end - first : map->chunk_rows;
             for (int64_t nt = 0; nt < map->n_tiles; nt++)
                 emit_column(b, l, &(struct column){slice, nt, first, rows, emit_claim_rows(b, rows)});
         }

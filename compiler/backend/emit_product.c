@@ -203,10 +203,15 @@ static void emit_batch(struct backend *b, const struct work *w)
 
 void emit_product(struct backend *b, struct layer *l)
 {
+    struct wave part = b->wave;
+    int64_t parts = part.count > 1 ? part.count : 1, each = l->product->batches / parts, first = each * part.index;
+    b->wave = (struct wave){0, 1}; /* views of all of it: the batches are counted here */
     struct work w = work_of(b, l);
-    for (int64_t batch = 0; batch < l->product->batches; batch++) {
+    b->wave = part;
+    for (int64_t batch = first; batch < first + each; batch++) {
         set_batch(b, &w, batch);
         set_vector(b, &w);
         emit_batch(b, &w);
+        waves_between(b, (double)(batch + 1 - first) / (double)each);
     }
 }

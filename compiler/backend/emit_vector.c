@@ -219,11 +219,20 @@ void vector_over_lanes(struct backend *b, enum weft_opcode op, int64_t first, in
 
 /* --- elementwise ------------------------------------------------------------------------------------------------- */
 
-struct vector_box vector_box_of(const struct shape *shape)
+struct vector_box vector_box_of(const struct backend *b, const struct shape *shape)
 {
     struct vector_box box = {.rank = shape->rank};
     memcpy(box.dims, shape->dims, sizeof box.dims);
+    if (b->wave.count > 1)
+        box.dims[0] /= b->wave.count;
     return box;
+}
+
+/* Moves a view to the part of the batch that is being emitted. */
+void vector_view_part(const struct backend *b, struct vector_view *view, const struct shape *shape)
+{
+    if (b->wave.count > 1)
+        view->at += (uint64_t)(b->wave.index * (shape->dims[0] / b->wave.count) * view->strides[0]);
 }
 
 struct vector_view vector_view_of(const struct backend *b, const struct layer *l, int value, const struct shape *y)
@@ -234,6 +243,7 @@ struct vector_view vector_view_of(const struct backend *b, const struct layer *l
         view.at = emit_constant_address(b, l->const_offset);
         view.format = WEFT_FORMAT_f32;
         memcpy(view.strides, l->const_strides, sizeof view.strides);
+        vector_view_part(b, &view, y);
         return view;
     }
     int64_t own[GRAPH_RANK_MAX] = {0};
@@ -241,6 +251,7 @@ struct vector_view vector_view_of(const struct backend *b, const struct layer *l
     for (unsigned d = 0; d < from->rank; d++)
         view.strides[d + y->rank - from->rank] = from->dims[d] == 1 && y->dims[d + y->rank - from->rank] != 1 ? 0 : own[d];
     view.at = place_origin(b, value);
+    vector_view_part(b, &view, y);
     view.format = b->places[value].g.format;
     if (backend_value_is_real(b, value)) {
         view.mul = backend_scale(b, value);
@@ -278,7 +289,7 @@ static void step_result(struct backend *b, const struct layer *l)
 static void emit_step(struct backend *b, const struct layer *l)
 {
     const struct shape *shape = &b->graph->values[l->y].shape;
-    struct vector_box box = vector_box_of(shape);
+    struct vector_box box = vector_box_of(b, shape);
     struct vector_view d = vector_view_of(b, l, l->y, shape), a = vector_view_of(b, l, l->x, shape), c = {0};
     a.mul *= l->step.mul_a;
     if (l->other != GRAPH_NONE) {
@@ -296,7 +307,7 @@ void emit_binary(struct backend *b, struct layer *l)
         return;
     }
     const struct shape *shape = &b->graph->values[l->y].shape;
-    struct vector_box box = vector_box_of(shape);
+    struct vector_box box = vector_box_of(b, shape);
     struct vector_view d = vector_view_of(b, l, l->y, shape), a = vector_view_of(b, l, l->x, shape), c = vector_view_of(b, l, l->other, shape);
     float sa = a.mul, sb = c.mul, sy = layer_domain(b, l);
     bool product = l->op == CORE_MUL || l->op == CORE_DIV;
@@ -312,7 +323,7 @@ struct unary { struct vector_box box; struct vector_view d, a; };
 static struct unary unary_of(const struct backend *b, const struct layer *l)
 {
     const struct shape *shape = &b->graph->values[l->y].shape;
-    return (struct unary){vector_box_of(shape), vector_view_of(b, l, l->y, shape), vector_view_of(b, l, l->x, shape)};
+    return (struct unary){vector_box_of(b, shape), vector_view_of(b, l, l->y, shape), vector_view_of(b, l, l->x, shape)};
 }
 
 static void apply(struct backend *b, const struct unary *u, enum weft_opcode op, const struct vector_view *other, int func)

@@ -38,7 +38,8 @@ int64_t vector_piece(int64_t rows, int64_t cycles);
 double vector_nd_cycles(const struct backend *b, const struct vector_box *box, const struct vector_view *d, const struct vector_view *a); /* of one window */
 /* A value as an operand or the result of something of y's shape: dimensions aligned from the right, broadcast ones with stride 0. Reals enter
  * as what they stand for, the network's own integers as they are. Constants lie where params.c put them for the layer. */
+void vector_view_part(const struct backend *b, struct vector_view *view, const struct shape *shape);
 struct vector_view vector_view_of(const struct backend *b, const struct layer *layer, int value, const struct shape *y);
-struct vector_box vector_box_of(const struct shape *shape);
+struct vector_box vector_box_of(const struct backend *b, const struct shape *shape); /* of the part of the batch that is being emitted */
 
 #endif

@@ -1,6 +1,7 @@
 /* finish.c: the emitted instructions become the program: layers are tagged, weight tiles are fetched as far ahead as the FIFO
  * allows, across layer borders; constants and inputs are read from the host just ahead of their first reader. */
 #include "finish.h"
+#include "waves.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -123,15 +124,26 @@ static void plan_reads(struct backend *b, const uint64_t *input_host, int64_t pa
 
 /* --- layers ------------------------------------------------------------------------------------------------------ */
 
+/* What the part of the batch being emitted needs of an operand. */
+static void read_operand(struct backend *b, int value)
+{
+    if (value == GRAPH_NONE || !b->places[value].placed)
+        return;
+    const struct shape *s = &b->graph->values[value].shape;
+    bool part = b->wave.count > 1 && s->rank && s->dims[0] % b->wave.count == 0;
+    uint64_t bytes = span(&b->places[value].g);
+    emit_reads_for(b, value, part ? place_origin(b, value) + bytes / (uint64_t)b->wave.count * (uint64_t)(b->wave.index + 1) : UINT64_MAX);
+}
+
 static void read_operands(struct backend *b, const struct layer *l)
 {
     if (l->kind == LAYER_MATRIX && l->residual == GRAPH_NONE)
         return; /* block by block, in emit_matrix */
-    emit_reads_for(b, l->x, UINT64_MAX);
-    emit_reads_for(b, l->other, UINT64_MAX);
-    emit_reads_for(b, l->residual, UINT64_MAX);
+    read_operand(b, l->x);
+    read_operand(b, l->other);
+    read_operand(b, l->residual);
     for (unsigned k = 0; k < l->input_count; k++)
-        emit_reads_for(b, l->inputs[k], UINT64_MAX);
+        read_operand(b, l->inputs[k]);
 }
 
 void emit_layer(struct backend *b, struct layer *l)
@@ -198,6 +210,43 @@ static void write_outputs(struct backend *b, int value, const uint64_t *host, in
             write_output(b, value, host_of(b, value, host[i], part));
 }
 
+/* A run over the batch, or over a part of it that fits; what goes with each of its layers. */
+struct pass { struct backend *b; const uint64_t *input_host, *output_host; int64_t number; };
+
+static void before_layer(void *user, int i)
+{
+    struct backend *b = ((struct pass *)user)->b;
+    int ahead = i + LAYERS_AHEAD < b->layer_count ? i + LAYERS_AHEAD : b->layer_count - 1;
+    for (unsigned k = 0; k < b->graph->input_count; k++) /* do not let constants wait behind an input that comes later */
+        if (first_reader(b, b->graph->inputs[k]) == i)
+            ahead = i;
+    b->current = i;
+    read_constants(b, ahead);
+}
+
+static void layer_is_whole(void *user, int i)
+{
+    const struct pass *p = user;
+    struct layer *l = &p->b->layers[i];
+    write_outputs(p->b, l->y, p->output_host, p->number);
+    l->done_at = p->b->instr_count;
+    l->emitted_lines = 0;
+}
+
+static void emit_layers(struct pass *p)
+{
+    struct backend *b = p->b;
+    if (b->waves > 1) {
+        waves_emit(b, &(struct waves_hooks){before_layer, layer_is_whole, p});
+        return;
+    }
+    for (int i = 0; i < b->layer_count; i++) {
+        before_layer(p, i);
+        emit_layer(b, &b->layers[i]);
+        layer_is_whole(p, i);
+    }
+}
+
 static void emit_part(struct backend *b, const uint64_t *input_host, const uint64_t *output_host, int64_t part)
 {
     plan_reads(b, input_host, part);
@@ -206,19 +255,7 @@ static void emit_part(struct backend *b, const uint64_t *input_host, const uint6
     for (unsigned i = 0; i < b->graph->input_count; i++)
         if (b->places[b->graph->inputs[i]].g.origin)
             emit_halo_before(b, b->graph->inputs[i]);
-    for (int i = 0; i < b->layer_count; i++) {
-        struct layer *l = &b->layers[i];
-        b->current = i;
-        int ahead = i + LAYERS_AHEAD < b->layer_count ? i + LAYERS_AHEAD : b->layer_count - 1;
-        for (unsigned k = 0; k < b->graph->input_count; k++) /* do not let constants wait behind an input that comes later */
-            if (first_reader(b, b->graph->inputs[k]) == i)
-                ahead = i;
-        read_constants(b, ahead);
-        emit_layer(b, l);
-        write_outputs(b, l->y, output_host, part);
-        l->done_at = b->instr_count;
-        l->emitted_lines = 0;
-    }
+    emit_layers(&(struct pass){b, input_host, output_host, part});
     emit_reads(b, b->read_count);
     for (unsigned i = 0; i < b->graph->output_count; i++)
         for (unsigned k = 0; k < b->graph->input_count; k++)
@@ -293,12 +330,12 @@ static void fetch_ahead(struct words *w, const struct backend *b, size_t *fetche
 static enum weft_status write_words(struct weft_program *program, struct backend *b, size_t *done_at)
 {
     struct words w = {.program = program, .tagged = -1};
-    size_t taken = 0, fetched = 0;
-    int layer = 0;
+    size_t taken = 0, fetched = 0, *words_before = malloc((b->instr_count + 1) * sizeof *words_before);
+    if (!words_before)
+        return WEFT_NO_MEMORY;
     fetch_ahead(&w, b, &fetched, taken);
     for (size_t i = 0; i < b->instr_count; i++) {
-        for (; layer < b->layer_count && b->layers[layer].done_at <= i; layer++)
-            done_at[layer] = program->instructions;
+        words_before[i] = program->instructions;
         tag(&w, b->instr_layer[i]);
         put(&w, &b->instr[i]);
         bool product = b->instr[i].op == WEFT_OP_CONVOLVE || b->instr[i].op == WEFT_OP_MATMUL;
@@ -306,8 +343,10 @@ static enum weft_status write_words(struct weft_program *program, struct backend
         fetched += b->instr[i].op == WEFT_OP_PUSH_WEIGHTS;
         fetch_ahead(&w, b, &fetched, taken);
     }
-    for (; layer < b->layer_count; layer++)
-        done_at[layer] = program->instructions;
+    words_before[b->instr_count] = program->instructions;
+    for (int layer = 0; layer < b->layer_count; layer++)
+        done_at[layer] = words_before[b->layers[layer].done_at];
+    free(words_before);
     if (w.failed)
         return weft_error(b->diag, "%s: layer %s: its rows, lanes or strides do not fit the fields of a %s; make it smaller, or use a smaller --batch",
                           b->graph->name, w.mnemonic && w.culprit >= 0 ? b->layers[w.culprit].name : "?", w.mnemonic ? w.mnemonic : "word");

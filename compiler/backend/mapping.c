@@ -1,7 +1,7 @@
 /* mapping.c: how each matrix layer lies on the array. Several mappings are right; the cheapest by the closed-form timings is
  * taken. Packing p neighbouring pixels side by side divides the rows by p and fills columns that a shallow layer leaves empty, at
  * the price of a wider window; packing groups side by side (block-diagonal) does the same for grouped convolutions. */
-#include "backend.h"
+#include "waves.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +201,17 @@ static void cut_for_pool(const struct backend *b, const struct layer *l, struct 
     price_tiles(b, l, map);
 }
 
+/* Equal parts of the rows, each in chunks that the accumulators hold. */
+static struct mapping split_rows(const struct backend *b, const struct layer *l, int64_t parts)
+{
+    struct mapping map = l->m->map;
+    int64_t rows = map.rows / parts, chunks = ceil_div(rows, (int64_t)b->machine->acc_rows);
+    map.chunks = parts * chunks;
+    map.chunk_rows = ceil_div(rows, chunks);
+    price_tiles(b, l, &map);
+    return map;
+}
+
 static void note_bound(const struct backend *b, struct layer *l)
 {
     const struct mapping *map = &l->m->map;
@@ -235,6 +246,19 @@ static void map_layer(struct backend *b, struct layer *l)
         cut_for_pool(b, l, &best);
     m->map = best;
     set_blocks(b, &m->map);
+    note_bound(b, l);
+}
+
+uint64_t mapping_split_price(const struct backend *b, const struct layer *l, int64_t parts)
+{
+    struct mapping map = split_rows(b, l, parts);
+    return (uint64_t)b->repeats * (map.product_cycles > map.fetch_cycles ? map.product_cycles : map.fetch_cycles);
+}
+
+void mapping_split(struct backend *b, struct layer *l, int64_t parts)
+{
+    l->m->map = split_rows(b, l, parts);
+    set_blocks(b, &l->m->map);
     note_bound(b, l);
 }
 
@@ -273,5 +297,6 @@ enum weft_status backend_map(struct backend *b)
             map_layer(b, &b->layers[i]);
             bound_matrix(b, &b->layers[i]);
         }
+    backend_waves(b);
     return WEFT_OK;
 }

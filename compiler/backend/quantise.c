@@ -104,9 +104,16 @@ static bool array_reads(const struct backend *b, int value)
     return false;
 }
 
+static bool looked_up(const struct backend *b, int value)
+{
+    int node = b->graph->values[value].producer;
+    return node != GRAPH_NONE && lookup_is(b, node);
+}
+
 static struct quantisation float_for(const struct backend *b, int value)
 {
-    return (struct quantisation){.known = true, .format = b->planes == 1 && array_reads(b, value) ? WEFT_FORMAT_bf16 : WEFT_FORMAT_f32, .scale = 1};
+    bool narrow = b->planes == 1 && (array_reads(b, value) || looked_up(b, value)); /* rows of a table come over the link */
+    return (struct quantisation){.known = true, .format = narrow ? WEFT_FORMAT_bf16 : WEFT_FORMAT_f32, .scale = 1};
 }
 
 /* Does a product of two computed values read it? Its zero point must be 0 then: neither side has sums that could correct for it. */

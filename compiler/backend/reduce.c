@@ -161,13 +161,14 @@ static struct vector_view result_of(const struct backend *b, const struct layer 
         d.strides[i] = reduced[i] ? 0 : own[at];
         at += kept;
     }
+    vector_view_part(b, &d, x);
     return d;
 }
 
 void emit_reduce(struct backend *b, struct layer *l)
 {
     const struct shape *shape = &b->graph->values[l->x].shape;
-    struct vector_box box = vector_box_of(shape);
+    struct vector_box box = vector_box_of(b, shape);
     bool reduced[GRAPH_RANK_MAX];
     for (unsigned d = 0; d < GRAPH_RANK_MAX; d++)
         reduced[d] = l->reduced >> d & 1;
@@ -271,7 +272,7 @@ static void softmax_parts(struct backend *b, const struct layer *l, const struct
 static struct part softmax_whole(const struct backend *b, const struct layer *l, struct vector_view x, struct vector_view y)
 {
     const struct shape *shape = &b->graph->values[l->x].shape;
-    struct part whole = {.box = vector_box_of(shape), .x = x, .y = y};
+    struct part whole = {.box = vector_box_of(b, shape), .x = x, .y = y};
     whole.reduced[b->graph->nodes[l->node].at.axis] = true;
     return whole;
 }

@@ -1,0 +1,269 @@
+/* waves.c: a batch in two halves that follow each other through the network, so that the vector unit works on one while the array multiplies the
+ * other. Both units start their instructions in order; what overlaps must therefore be interleaved in the program.
+ *
+ * The layers are cut into segments, each a product and the vector work behind it. For every segment and half: the vector work that this half's
+ * product needs is finished, then the product is emitted, and between its tiles, piece by piece, the vector work that the other half
+ * still owes (its jobs). Values keep their batch outermost and lie in C order, so the halves never share a byte, and no hazard joins them.
+ *
+ * It costs a second fetch of every weight tile, and pays where there is enough vector work to hide. */
+#include "waves.h"
+
+#include <stdlib.h>
+
+#include "product.h"
+
+enum { WAVES = 2, WORTH = 33 /* one part in so many of the run must be gained */ };
+
+struct job { int layer; int64_t index; };
+struct queue { struct job *jobs; size_t count, next; }; /* what a half owes, in order */
+
+struct waves {
+    struct backend *b;
+    struct queue owed[WAVES];
+    int half;              /* whose product is being emitted */
+    size_t first, most;    /* of the other half's jobs: the next when it began, and how many there were */
+    int *left;             /* by layer: inferences not yet emitted */
+    const struct waves_hooks *hooks;
+};
+
+/* --- which layers come in parts ------------------------------------------------------------------------------------------- */
+
+static bool in_c_order(const struct backend *b, int value)
+{
+    return b->places[value].placed && !b->places[value].view && (!b->places[value].g.spatial || b->graph->values[value].shape.rank <= 2);
+}
+
+static bool is_batch(const struct backend *b, int value)
+{
+    const struct shape *s = &b->graph->values[value].shape;
+    return in_c_order(b, value) && s->rank >= 1 && s->dims[0] % b->batch == 0;
+}
+
+/* An operand: in parts like the result, or the same for all of them. */
+static bool operand_fits(const struct backend *b, int value, unsigned rank)
+{
+    if (value == GRAPH_NONE || value_is_constant(&b->graph->values[value]))
+        return true;
+    const struct shape *s = &b->graph->values[value].shape;
+    return s->rank < rank || s->dims[0] == 1 ? in_c_order(b, value) : is_batch(b, value);
+}
+
+static bool matrix_splits(const struct backend *b, const struct layer *l)
+{
+    const struct mapping *map = &l->m->map;
+    return !layer_is_conv(b, l) && map->flat && map->slices == 1 && map->rows % WAVES == 0 && map->step == map->pixels;
+}
+
+/* Both operands and the result have the batch outermost. */
+static bool product_splits(const struct backend *b, const struct layer *l)
+{
+    const struct product *p = l->product;
+    return p->shape.rank > 2 && p->a.rank == p->shape.rank && p->b.rank == p->shape.rank && p->to[0] == 0 && p->a.from[0] == 0 && p->b.from[0] == 0 &&
+           is_batch(b, l->other);
+}
+
+static bool kind_splits(const struct backend *b, const struct layer *l)
+{
+    switch (l->kind) {
+    case LAYER_MATRIX:
+        return matrix_splits(b, l);
+    case LAYER_PRODUCT:
+        return product_splits(b, l);
+    case LAYER_BINARY:
+    case LAYER_UNARY:
+    case LAYER_ALIAS:
+        return true;
+    case LAYER_SOFTMAX:
+        return b->graph->nodes[l->node].at.axis != 0;
+    case LAYER_REDUCE:
+        return !(l->reduced & 1);
+    default:
+        return false;
+    }
+}
+
+bool waves_split(const struct backend *b, const struct layer *l)
+{
+    if (b->batch % WAVES || !kind_splits(b, l) || !is_batch(b, l->y) || (l->kind != LAYER_BINARY && !is_batch(b, l->x)))
+        return false;
+    unsigned rank = b->graph->values[l->y].shape.rank;
+    return operand_fits(b, l->x, rank) && operand_fits(b, l->other, rank) && operand_fits(b, l->residual, rank);
+}
+
+static bool is_vector(const struct layer *l)
+{
+    return l->kind != LAYER_MATRIX && l->kind != LAYER_PRODUCT;
+}
+
+/* --- is it worth it ------------------------------------------------------------------------------------------------------- */
+
+static double vector_cycles(const struct backend *b, const struct layer *l)
+{
+    int value = l->kind == LAYER_REDUCE ? l->x : l->y, passes = l->kind == LAYER_SOFTMAX ? 5 : 1;
+    return l->kind == LAYER_ALIAS ? 0 : (double)shape_count(&b->graph->values[value].shape) / (double)b->machine->vector_lanes * passes;
+}
+
+void backend_waves(struct backend *b)
+{
+    double products = 0, split = 0, vector = 0;
+    for (int i = 0; i < b->layer_count && b->batch > 1; i++) {
+        const struct layer *l = &b->layers[i];
+        bool splits = waves_split(b, l);
+        products += is_vector(l) ? 0 : (double)l->mapping;
+        split += is_vector(l) ? 0 : l->kind == LAYER_MATRIX && splits ? (double)mapping_split_price(b, l, WAVES) : (double)l->mapping;
+        vector += is_vector(l) && splits ? vector_cycles(b, l) : 0;
+    }
+    double hidden = split > vector ? split : vector;
+    if (!(hidden < (products + vector) * (1 - 1.0 / WORTH)))
+        return;
+    b->waves = WAVES;
+    for (int i = 0; i < b->layer_count; i++)
+        if (b->layers[i].kind == LAYER_MATRIX && waves_split(b, &b->layers[i]))
+            mapping_split(b, &b->layers[i], WAVES);
+}
+
+/* The halves are up to a segment and a half apart: what a layer reads must stay until the later half has read it. */
+void waves_stretch(struct backend *b)
+{
+    int *until = calloc((size_t)b->layer_count + 1, sizeof *until);
+    if (!until) {
+        b->out_of_memory = true;
+        return;
+    }
+    int last = b->layer_count, next = b->layer_count; /* the products that begin the next segment and the one behind it */
+    for (int i = b->layer_count; i-- > 0;) {
+        until[i] = next;
+        if (!is_vector(&b->layers[i])) {
+            next = last;
+            last = i;
+        }
+    }
+    for (int i = 0; i < b->buffer_count; i++)
+        if (b->buffers[i].last < b->layer_count)
+            b->buffers[i].last = until[b->buffers[i].last];
+    free(until);
+}
+
+/* --- jobs ----------------------------------------------------------------------------------------------------------------- */
+
+static void part(struct waves *w, int layer, int64_t index, int64_t count)
+{
+    struct backend *b = w->b;
+    b->wave = (struct wave){index, count};
+    b->current = layer;
+    emit_layer(b, &b->layers[layer]);
+    b->wave = (struct wave){0, 1};
+    w->left[layer] -= (int)(b->batch / count);
+    if (w->left[layer] == 0)
+        w->hooks->whole(w->hooks->user, layer);
+}
+
+static void run_job(struct waves *w, struct queue *q)
+{
+    struct job job = q->jobs[q->next++];
+    part(w, job.layer, job.index, w->b->batch);
+}
+
+static void flush(struct waves *w, struct queue *q)
+{
+    while (q->next < q->count)
+        run_job(w, q);
+    q->next = q->count = 0;
+}
+
+/* One job for each layer and inference: all of a half's layers for its first inference, then for its second, ... */
+static void owe(struct waves *w, int half, int first, int end)
+{
+    int64_t each = w->b->batch / WAVES;
+    struct queue *q = &w->owed[half];
+    for (int64_t k = 0; k < each; k++)
+        for (int i = first; i < end; i++)
+            q->jobs[q->count++] = (struct job){i, half * each + k};
+}
+
+bool waves_between(struct backend *b, double done)
+{
+    struct waves *w = b->in_waves;
+    if (!w)
+        return false;
+    struct queue *q = &w->owed[!w->half];
+    size_t upto = w->first + (size_t)((double)w->most * done);
+    struct wave own = b->wave;
+    int current = b->current;
+    bool any = false;
+    for (b->in_waves = NULL; q->next < upto && q->next < q->count; any = true)
+        run_job(w, q);
+    b->in_waves = w;
+    b->wave = own;
+    b->current = current;
+    return any;
+}
+
+static void product(struct waves *w, int layer, int half)
+{
+    struct queue *other = &w->owed[!half];
+    flush(w, &w->owed[half]);
+    w->half = half;
+    w->first = other->next;
+    w->most = other->count - other->next;
+    w->b->in_waves = w;
+    part(w, layer, half, WAVES);
+    w->b->in_waves = NULL;
+}
+
+static void whole(struct waves *w, int layer)
+{
+    for (int half = 0; half < WAVES; half++)
+        flush(w, &w->owed[half]);
+    part(w, layer, 0, 1);
+}
+
+/* Layers from `first` on that come in parts, up to the next product. */
+static int vector_end(const struct backend *b, int first)
+{
+    int end = first;
+    while (end < b->layer_count && is_vector(&b->layers[end]) && waves_split(b, &b->layers[end]))
+        end++;
+    return end;
+}
+
+static void all_layers(struct waves *w)
+{
+    struct backend *b = w->b;
+    for (int i = 0, end; i < b->layer_count; i = end) {
+        bool vector = is_vector(&b->layers[i]);
+        bool splits = waves_split(b, &b->layers[i]);
+        end = splits ? vector_end(b, i + 1) : i + 1;
+        for (int k = i; k < end; k++)
+            w->hooks->before(w->hooks->user, k);
+        if (!splits) {
+            whole(w, i);
+            continue;
+        }
+        for (int half = 0; half < WAVES; half++) {
+            if (!vector)
+                product(w, i, half);
+            owe(w, half, vector ? i : i + 1, end);
+        }
+    }
+    for (int half = 0; half < WAVES; half++)
+        flush(w, &w->owed[half]);
+}
+
+void waves_emit(struct backend *b, const struct waves_hooks *hooks)
+{
+    struct waves w = {.b = b, .hooks = hooks, .left = malloc(((size_t)b->layer_count + 1) * sizeof *w.left)};
+    size_t room = (size_t)(b->layer_count + 1) * (size_t)(b->batch / WAVES);
+    for (int half = 0; half < WAVES; half++)
+        w.owed[half].jobs = malloc(room * sizeof *w.owed[half].jobs);
+    if (w.left && w.owed[0].jobs && w.owed[1].jobs) {
+        for (int i = 0; i < b->layer_count; i++)
+            w.left[i] = (int)b->batch;
+        all_layers(&w);
+    } else {
+        b->out_of_memory = true;
+    }
+    free(w.left);
+    free(w.owed[0].jobs);
+    free(w.owed[1].jobs);
+}

@@ -1,0 +1,15 @@
+/* waves.h: a batch in two halves, one behind the other. Private to compiler/backend/. */
+#ifndef WEFT_COMPILER_WAVES_H
+#define WEFT_COMPILER_WAVES_H
+
+#include "backend.h"
+
+/* What goes with a layer: before its first part, and once it is whole. */
+struct waves_hooks { void (*before)(void *user, int layer); void (*whole)(void *user, int layer); void *user; };
+
+bool waves_split(const struct backend *b, const struct layer *layer);
+void backend_waves(struct backend *b);  /* decides; after the mappings are known */
+void waves_stretch(struct backend *b);  /* lifetimes of the buffers, before they get addresses */
+void waves_emit(struct backend *b, const struct waves_hooks *hooks);
+
+#endif
