@@ -95,7 +95,7 @@ struct expr *build_word(struct assembler *as, enum expr_kind kind, struct span a
     return node(as, kind, at);
 }
 
-struct expr *build_binary(struct assembler *as, enum expr_op op, struct span at, struct expr *left, struct expr *right)
+struct expr *build_two_operands(struct assembler *as, enum expr_op op, struct span at, struct expr *left, struct expr *right)
 {
     struct expr *e = node(as, EXPR_BINARY, at);
     if (!e || !left || !right)
@@ -106,7 +106,7 @@ struct expr *build_binary(struct assembler *as, enum expr_op op, struct span at,
     return e;
 }
 
-struct expr *build_unary(struct assembler *as, enum expr_op op, struct span at, struct expr *operand)
+struct expr *build_one_operand(struct assembler *as, enum expr_op op, struct span at, struct expr *operand)
 {
     struct expr *e = node(as, EXPR_UNARY, at);
     if (!e || !operand)

@@ -99,18 +99,18 @@ expression:
   | NAME                                { $$ = build_word(as, EXPR_NAME, @1); }
   | NAME '(' expression ')'             { $$ = build_prefixed(as, EXPR_CALL, @$, @1, $3); }
   | '(' expression ')'                  { $$ = $2; }
-  | '-' expression %prec UNARY          { $$ = build_unary(as, OP_SUB, @$, $2); }
-  | '+' expression %prec UNARY          { $$ = build_unary(as, OP_ADD, @$, $2); }
-  | '~' expression %prec UNARY          { $$ = build_unary(as, OP_NOT, @$, $2); }
-  | expression '|' expression           { $$ = build_binary(as, OP_OR, @$, $1, $3); }
-  | expression '&' expression           { $$ = build_binary(as, OP_AND, @$, $1, $3); }
-  | expression SHIFT_LEFT expression    { $$ = build_binary(as, OP_SHL, @$, $1, $3); }
-  | expression SHIFT_RIGHT expression   { $$ = build_binary(as, OP_SHR, @$, $1, $3); }
-  | expression '+' expression           { $$ = build_binary(as, OP_ADD, @$, $1, $3); }
-  | expression '-' expression           { $$ = build_binary(as, OP_SUB, @$, $1, $3); }
-  | expression '*' expression           { $$ = build_binary(as, OP_MUL, @$, $1, $3); }
-  | expression '/' expression           { $$ = build_binary(as, OP_DIV, @$, $1, $3); }
-  | expression '%' expression           { $$ = build_binary(as, OP_MOD, @$, $1, $3); }
+  | '-' expression %prec UNARY          { $$ = build_one_operand(as, OP_SUB, @$, $2); }
+  | '+' expression %prec UNARY          { $$ = build_one_operand(as, OP_ADD, @$, $2); }
+  | '~' expression %prec UNARY          { $$ = build_one_operand(as, OP_NOT, @$, $2); }
+  | expression '|' expression           { $$ = build_two_operands(as, OP_OR, @$, $1, $3); }
+  | expression '&' expression           { $$ = build_two_operands(as, OP_AND, @$, $1, $3); }
+  | expression SHIFT_LEFT expression    { $$ = build_two_operands(as, OP_SHL, @$, $1, $3); }
+  | expression SHIFT_RIGHT expression   { $$ = build_two_operands(as, OP_SHR, @$, $1, $3); }
+  | expression '+' expression           { $$ = build_two_operands(as, OP_ADD, @$, $1, $3); }
+  | expression '-' expression           { $$ = build_two_operands(as, OP_SUB, @$, $1, $3); }
+  | expression '*' expression           { $$ = build_two_operands(as, OP_MUL, @$, $1, $3); }
+  | expression '/' expression           { $$ = build_two_operands(as, OP_DIV, @$, $1, $3); }
+  | expression '%' expression           { $$ = build_two_operands(as, OP_MOD, @$, $1, $3); }
   ;
 %%
 static void asm_yyerror(YYLTYPE *location, struct assembler *as, void *scanner, const char *message)
