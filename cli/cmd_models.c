@@ -16,7 +16,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
 static const struct argp argp = {NULL,
                                  parse,
                                  NULL,
-                                 "Lists the networks that come with Weft: multiply-accumulates of one inference, weights, source.\v"
+                                 "Lists the networks that come with Weft: multiply-accumulates of one inference (of 128 tokens, where the "
+                                 "file leaves that open), weights, source.\v"
                                  "Each name can stand where a network file can: weft run resnet50.",
                                  NULL,
                                  NULL,
@@ -46,7 +47,8 @@ static enum weft_status print_model(const char *name, struct weft_diag *diag)
 {
     char *path;
     struct weft_network *network = NULL;
-    struct weft_compile_options options = {.timing_only = true};
+    const struct weft_dim dims[] = {{"seq", 128, true}, {"past", 127, true}};
+    struct weft_compile_options options = {.timing_only = true, .dims = dims, .dim_count = sizeof dims / sizeof *dims};
     enum weft_status status = cli_network_path(&path, name, diag);
     if (status)
         return status;
