@@ -83,13 +83,10 @@ static void add_dim(struct cli_options *options, char *text, struct argp_state *
 
 static const char *checked_format(const char *text, struct argp_state *state)
 {
-    static const char *const names[] = {
-#define COMPILE_FORMAT(ID, name, planes, meaning) name,
-#include "formats.def"
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (!strcmp(names[i], text))
-            return text;
+    const char *name, *meaning;
+    for (size_t i = 0; (name = weft_compile_format(i, &meaning)); i++)
+        if (!strcmp(name, text))
+            return name;
     argp_error(state, "there is no format '%s'; int8, int16, bf16, bf16x3 and fp32 are", text);
     return NULL;
 }

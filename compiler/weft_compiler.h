@@ -60,6 +60,8 @@ const float *weft_network_value(const struct weft_network *network, const char *
 /* Seeded random input as `weft run` without -i makes it: normal for floats, uniform over the type for integers. */
 enum weft_status weft_random_inputs(struct weft_arrays *out, const struct weft_program *program, uint64_t seed, struct weft_diag *diag);
 
+/* The formats of --format: name and meaning; NULL behind the last. */
+const char *weft_compile_format(size_t index, const char **meaning);
 /* Names for --dump-after and --help. */
 const char *const *weft_pass_names(size_t *count);
 /* The table of ONNX operators: name, first and last opset supported, remark. docs/operators.md is made from it. */

@@ -218,12 +218,21 @@ static void make_constants(struct weft_network *network)
     pthread_mutex_unlock(&network->making);
 }
 
+static const struct { const char *name; int planes; const char *meaning; } formats[COMPILE_FORMATS] = {
+#define COMPILE_FORMAT(ID, name, planes, meaning) {name, planes, meaning},
+#include "formats.def"
+};
+
+const char *weft_compile_format(size_t index, const char **meaning)
+{
+    if (index >= COMPILE_FORMATS)
+        return NULL;
+    *meaning = formats[index].meaning;
+    return formats[index].name;
+}
+
 static bool find_format(struct backend *b, const char *name)
 {
-    static const struct { const char *name; int planes; } formats[COMPILE_FORMATS] = {
-#define COMPILE_FORMAT(ID, name, planes, meaning) {name, planes},
-#include "formats.def"
-    };
     for (int i = 0; i < COMPILE_FORMATS; i++)
         if (!strcmp(formats[i].name, name ? name : "int8")) {
             b->format = (enum compile_format)i;
