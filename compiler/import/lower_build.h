@@ -42,6 +42,10 @@ int build_matmul(struct lower *l, int a, int b); /* both of two dimensions at le
 /* x w^T + bias, all in one product; x [m, k], w [n, k], bias [n] or GRAPH_NONE. */
 int build_linear(struct lower *l, int x, int w, int bias);
 
+/* lower_volume.c: conv, qconv or conv_integer of any count of spatial dimensions; input w_at holds the weights */
+int build_convolution(struct lower *l, enum core_op op, const int *inputs, unsigned count, unsigned w_at, const struct attributes *at,
+                      enum element element, const struct shape *out);
+
 /* lower_norm.c */
 int build_log_sum_exp(struct lower *l, int x, const bool *axes); /* dimensions kept */
 

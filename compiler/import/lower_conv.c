@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "element.h"
-#include "lower.h"
+#include "lower_build.h"
 
 static struct shape spatial_of(const struct shape *shape)
 {
@@ -72,7 +72,7 @@ bool lower_conv(struct lower *l, const struct onnx_op *op)
                             element_name(lower_value(l, 1)->element));
     if (lower_given(l, 2) && !check_vector(l, 2, "bias", out.dims[1]))
         return false;
-    return lower_done(l, lower_emit(l, CORE_CONV, l->in, lower_given(l, 2) ? 3 : 2, &at, element, &out));
+    return lower_done(l, build_convolution(l, CORE_CONV, l->in, lower_given(l, 2) ? 3 : 2, 1, &at, element, &out));
 }
 
 static bool want_bytes(struct lower *l, unsigned input, const char *what)
@@ -89,7 +89,7 @@ bool lower_conv_integer(struct lower *l, const struct onnx_op *op)
     if (!lower_parameters(l, 1, 3) || !want_bytes(l, 0, "input") || !want_bytes(l, 1, "weight") || !lower_want_constant_zeros(l) ||
         !conv_shape(l, 0, 1, &at, &out))
         return false;
-    return lower_done(l, lower_emit(l, CORE_CONV_INTEGER, l->in, l->in_count, &at, ELEMENT_S32, &out));
+    return lower_done(l, build_convolution(l, CORE_CONV_INTEGER, l->in, l->in_count, 1, &at, ELEMENT_S32, &out));
 }
 
 bool lower_qlinear_conv(struct lower *l, const struct onnx_op *op)
@@ -106,7 +106,7 @@ bool lower_qlinear_conv(struct lower *l, const struct onnx_op *op)
     for (unsigned i = 1; i < 8; i++)
         if (i != 3 && !value_is_constant(lower_value(l, i)))
             return lower_refuse(l, "scales and zero points must be constant; input %u is computed at run time", i + 1);
-    return lower_done(l, lower_emit(l, CORE_QCONV, l->in, lower_given(l, 8) ? 9 : 8, &at, lower_value(l, 7)->element, &out));
+    return lower_done(l, build_convolution(l, CORE_QCONV, l->in, lower_given(l, 8) ? 9 : 8, 3, &at, lower_value(l, 7)->element, &out));
 }
 
 /* --- pools --------------------------------------------------------------------------------------------------------------- */

@@ -139,12 +139,18 @@ static bool is_bias(struct lower *l, const struct shape *out)
     return !c.rank || c.dims[c.rank - 1] == 1 || c.dims[c.rank - 1] == out->dims[1];
 }
 
-static int add_scaled(struct lower *l, int product, int c, float beta)
+static int scaled(struct lower *l, int value, float factor)
 {
-    enum element element = l->graph->values[c].element;
-    if (beta != 1)
-        c = lower_broadcast(l, CORE_MUL, c, lower_scalar(l, element, beta));
-    return lower_broadcast(l, CORE_ADD, product, c);
+    return factor == 1 || value == LOWER_POISON ? value : lower_broadcast(l, CORE_MUL, value, lower_scalar(l, l->graph->values[value].element, factor));
+}
+
+/* Of two computed operands: matmul, which takes its transposes, factor and addend with it on the machine. C is scaled first, so that it is there. */
+static int emit_computed(struct lower *l, const struct attributes *at, const struct shape *out)
+{
+    int c = lower_given(l, 2) ? scaled(l, l->in[2], at->beta) : GRAPH_NONE;
+    int operands[] = {at->trans_a ? lower_transpose_last(l, l->in[0]) : l->in[0], at->trans_b ? lower_transpose_last(l, l->in[1]) : l->in[1]};
+    int value = scaled(l, lower_emit(l, CORE_MATMUL, operands, 2, NULL, lower_value(l, 0)->element, out), at->alpha);
+    return c == GRAPH_NONE || value == LOWER_POISON ? value : lower_broadcast(l, CORE_ADD, value, c);
 }
 
 /* The product with the constant second and the first operand as it stands in memory; C beside it where it is no bias. */
@@ -168,7 +174,7 @@ static int emit_gemm(struct lower *l, struct attributes at, const struct shape *
     int value = lower_emit(l, CORE_GEMM, operands, bias ? 3 : 2, &at, element, &shape);
     if (turned)
         value = lower_transpose_last(l, value);
-    return addend && !bias && value != LOWER_POISON ? add_scaled(l, value, l->in[2], at.beta) : value;
+    return addend && !bias && value != LOWER_POISON ? lower_broadcast(l, CORE_ADD, value, scaled(l, l->in[2], at.beta)) : value;
 }
 
 bool lower_gemm(struct lower *l, const struct onnx_op *op)
@@ -191,5 +197,6 @@ bool lower_gemm(struct lower *l, const struct onnx_op *op)
     struct shape out = {.rank = 2, .dims = {a.dims[at.trans_a], b.dims[!at.trans_b]}};
     if (lower_given(l, 2) && !gemm_addend(l, &out))
         return false;
-    return lower_done(l, emit_gemm(l, at, &out));
+    bool constants = is_constant(l, l->in[0]) || is_constant(l, l->in[1]);
+    return lower_done(l, constants ? emit_gemm(l, at, &out) : emit_computed(l, &at, &out));
 }
