@@ -81,6 +81,7 @@ bool lower_constant_ints(struct lower *l, unsigned input, const char *what, int6
 bool lower_constant_number(struct lower *l, unsigned input, const char *what, double *out);
 bool lower_want_float(struct lower *l, unsigned input);
 bool lower_axis(struct lower *l, int64_t *axis, unsigned rank); /* negative from the back; checked */
+bool lower_mark_axes(struct lower *l, int64_t *axes, unsigned count, unsigned rank, bool *marked); /* lower_shape.c; each once */
 
 /* A core node with one output; its value's id, a folded constant's, or LOWER_POISON. */
 int lower_emit(struct lower *l, enum core_op op, const int *inputs, unsigned count, const struct attributes *at, enum element element,

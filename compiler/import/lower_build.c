@@ -21,6 +21,26 @@ bool build_is_constant(const struct lower *l, int x)
     return x >= 0 && value_is_constant(&l->graph->values[x]);
 }
 
+/* Weights are put in order in a few steps. */
+static bool leads_to_constant(const struct lower *l, int x, unsigned depth)
+{
+    if (x == GRAPH_NONE || build_is_constant(l, x))
+        return true;
+    const struct value *value = &l->graph->values[x];
+    if (x < 0 || value->producer == GRAPH_NONE || !depth)
+        return false;
+    const struct node *node = &l->graph->nodes[value->producer];
+    for (unsigned i = 0; i < node->input_count; i++)
+        if (!leads_to_constant(l, node->inputs[i], depth - 1))
+            return false;
+    return true;
+}
+
+bool build_leads_to_constant(const struct lower *l, int x)
+{
+    return x >= 0 && leads_to_constant(l, x, 6);
+}
+
 /* --- element by element ------------------------------------------------------------------------------------------------------ */
 
 static int emit_like(struct lower *l, enum core_op op, int x, const struct attributes *at, enum element element)
@@ -266,7 +286,8 @@ int build_linear(struct lower *l, int x, int w, int bias)
 {
     struct shape a = build_shape(l, x), b = build_shape(l, w), out = {.rank = 2, .dims = {a.dims[0], b.dims[0]}};
     struct attributes at = {.alpha = 1, .beta = 1, .trans_b = true};
-    bool joined = build_is_constant(l, bias);
-    int value = lower_emit(l, CORE_GEMM, (int[]){x, w, bias}, joined ? 3 : 2, &at, build_element(l, x), &out);
+    bool constants = build_leads_to_constant(l, x) || build_leads_to_constant(l, w), joined = constants && bias >= 0 && build_leads_to_constant(l, bias);
+    int value = constants ? lower_emit(l, CORE_GEMM, (int[]){x, w, bias}, joined ? 3 : 2, &at, build_element(l, x), &out)
+                          : build_matmul(l, x, lower_transpose_last(l, w)); /* two computed operands are a matmul */
     return joined || bias == GRAPH_NONE ? value : lower_broadcast(l, CORE_ADD, value, bias);
 }

@@ -1,4 +1,5 @@
 /* lower_conv.c: convolutions and pools. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "element.h"
@@ -164,6 +165,66 @@ static int pool_volumes(struct lower *l, enum core_op op, int value, const struc
     return lower_reshape(l, value, out);
 }
 
+/* How many taps of output `i` lie in the input, or with its padding. */
+static int64_t taps_inside(const struct attributes *at, const struct window *w, unsigned d, int64_t i)
+{
+    int64_t low = at->count_include_pad ? -at->pad_begin[d] : 0, high = w->in[d] + (at->count_include_pad ? at->pad_end[d] : 0), count = 0;
+    for (int64_t k = 0; k < at->kernel[d]; k++) {
+        int64_t place = i * at->stride[d] - at->pad_begin[d] + k * at->dilation[d];
+        count += place >= low && place < high;
+    }
+    return count;
+}
+
+/* One over the count of taps, for each output: [1, 1, ...]. */
+static int shares(struct lower *l, const struct attributes *at, const struct window *w)
+{
+    struct shape shape = {.rank = at->spatial + 2, .dims = {1, 1}};
+    for (unsigned d = 0; d < at->spatial; d++)
+        shape.dims[2 + d] = w->out[d];
+    int64_t count = shape_count(&shape);
+    float *bytes = count <= 1 << 24 ? malloc((size_t)count * sizeof *bytes) : NULL;
+    if (!bytes) {
+        lower_no_memory(l);
+        return LOWER_POISON;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        int64_t taps = 1, rest = i;
+        for (unsigned d = at->spatial; d-- > 0; rest /= w->out[d])
+            taps *= taps_inside(at, w, d, rest % w->out[d]);
+        bytes[i] = taps ? 1 / (float)taps : 0;
+    }
+    int value = lower_constant(l, ELEMENT_F32, &shape, bytes);
+    free(bytes);
+    return value;
+}
+
+/* An average with gaps: the sum as a convolution with ones, channel by channel, times one over the count. */
+static int dilated_average(struct lower *l, const struct attributes *at, const struct window *w, const struct shape *out)
+{
+    enum element element = lower_value(l, 0)->element;
+    struct shape ones = {.rank = at->spatial + 2, .dims = {out->dims[1], 1}};
+    struct attributes conv = *at;
+    memcpy(ones.dims + 2, at->kernel, at->spatial * sizeof *at->kernel);
+    conv.groups = out->dims[1];
+    int kernel = lower_rule(l, CONTENTS_FILL, element, &ones), factor = build_cast(l, shares(l, at, w), element);
+    if (kernel < 0)
+        return LOWER_POISON;
+    l->graph->values[kernel].fill = 1;
+    for (unsigned d = 0; d < at->spatial; d++)
+        conv.pad_end[d] += w->extra[d];
+    int sum = build_convolution(l, CORE_CONV, (int[]){l->in[0], kernel}, 2, 1, &conv, element, out);
+    return build_binary(l, CORE_MUL, sum, factor);
+}
+
+static bool has_gaps(const struct attributes *at)
+{
+    bool gaps = false;
+    for (unsigned d = 0; d < at->spatial; d++)
+        gaps |= at->dilation[d] > 1;
+    return gaps;
+}
+
 bool lower_pool(struct lower *l, const struct onnx_op *op)
 {
     struct attributes at = {0};
@@ -184,6 +245,8 @@ bool lower_pool(struct lower *l, const struct onnx_op *op)
     for (unsigned i = 0; i < at.spatial; i++)
         extra += w.extra[i];
     struct shape out = result_of(x.dims[0], x.dims[1], &at, &w);
+    if (op->core == CORE_AVERAGEPOOL && has_gaps(&at))
+        return lower_done(l, dilated_average(l, &at, &w, &out));
     int input = extra && at.count_include_pad ? pad_for_average(l, &at, &x) : l->in[0];
     for (unsigned i = 0; i < at.spatial; i++)
         at.pad_end[i] += w.extra[i];

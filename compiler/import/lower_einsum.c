@@ -270,7 +270,7 @@ static bool multiply(struct lower *l, struct term *a, struct term *b, const bool
         multiply_elements(l, a, b, &order);
         return a->value >= 0;
     }
-    bool turned = build_is_constant(l, a->value) && !build_is_constant(l, b->value); /* the constant stands second */
+    bool turned = build_leads_to_constant(l, a->value) && !build_leads_to_constant(l, b->value); /* the constant stands second */
     struct term *first = turned ? b : a, *second = turned ? a : b;
     struct labels *rows = turned ? &plan.right : &plan.left, *columns = turned ? &plan.left : &plan.right;
     if (plan.stack.count + 2 > GRAPH_RANK_MAX || plan.stack.count + plan.summed.count + rows->count > GRAPH_RANK_MAX ||

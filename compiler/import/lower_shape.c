@@ -13,14 +13,21 @@ bool lower_identity(struct lower *l, const struct onnx_op *op)
     return lower_done(l, l->in[0]);
 }
 
+/* The mask, where it is asked for: everything stays. */
 bool lower_dropout(struct lower *l, const struct onnx_op *op)
 {
+    struct shape x = lower_shape(l, 0);
     double training = 0;
     if (lower_given(l, 2) && !lower_constant_number(l, 2, "training_mode", &training))
         return false;
     if (training != 0)
         return lower_refuse(l, "training_mode is true; inference (false) is supported");
-    return lower_done(l, l->in[0]);
+    l->out[1] = l->proto->n_output > 1 && *l->proto->output[1] ? lower_rule(l, CONTENTS_FILL, ELEMENT_BOOL, &x) : GRAPH_NONE;
+    if (l->out[1] >= 0)
+        l->graph->values[l->out[1]].fill = 1;
+    l->out[0] = l->in[0];
+    l->out_count = 2;
+    return l->out[1] != LOWER_POISON;
 }
 
 /* --- reshape ------------------------------------------------------------------------------------------------------------- */
@@ -109,7 +116,7 @@ static bool read_axes(struct lower *l, int64_t *axes, unsigned *count)
     return !l->failed;
 }
 
-static bool mark_axes(struct lower *l, int64_t *axes, unsigned count, unsigned rank, bool *marked)
+bool lower_mark_axes(struct lower *l, int64_t *axes, unsigned count, unsigned rank, bool *marked)
 {
     for (unsigned i = 0; i < count; i++) {
         if (!lower_axis(l, &axes[i], rank))
@@ -127,7 +134,7 @@ bool lower_squeeze(struct lower *l, const struct onnx_op *op)
     int64_t axes[GRAPH_RANK_MAX];
     bool gone[GRAPH_RANK_MAX] = {0};
     unsigned count;
-    if (!read_axes(l, axes, &count) || !mark_axes(l, axes, count, x.rank, gone))
+    if (!read_axes(l, axes, &count) || !lower_mark_axes(l, axes, count, x.rank, gone))
         return false;
     for (unsigned i = 0; i < x.rank; i++) {
         if (!count)
@@ -153,7 +160,7 @@ bool lower_unsqueeze(struct lower *l, const struct onnx_op *op)
     if (x.rank + count > GRAPH_RANK_MAX)
         return lower_refuse(l, "the result would have %u dimensions; at most %d are supported", x.rank + count, GRAPH_RANK_MAX);
     out.rank = x.rank + count;
-    if (!mark_axes(l, axes, count, out.rank, fresh))
+    if (!lower_mark_axes(l, axes, count, out.rank, fresh))
         return false;
     for (unsigned i = 0; i < out.rank; i++)
         out.dims[i] = fresh[i] ? 1 : x.dims[from++];
@@ -272,7 +279,7 @@ static bool slice_all(struct lower *l, struct bounds *b, struct attributes *at, 
     if (!b->axes_count)
         for (unsigned i = 0; i < b->starts_count; i++)
             b->axes[i] = i;
-    if (!mark_axes(l, b->axes, b->starts_count, out->rank, seen))
+    if (!lower_mark_axes(l, b->axes, b->starts_count, out->rank, seen))
         return false;
     for (unsigned i = 0; i < b->starts_count; i++) {
         int64_t step = b->steps_count ? b->steps[i] : 1;
@@ -403,66 +410,4 @@ bool lower_expand(struct lower *l, const struct onnx_op *op)
     if (shape_equal(&out, &x))
         return lower_done(l, l->in[0]);
     return lower_done(l, lower_emit(l, CORE_EXPAND, l->in, 1, NULL, element_of(l), &out));
-}
-
-/* --- padding ----------------------------------------------------------------------------------------------------------------- */
-
-static bool pad_axes(struct lower *l, unsigned rank, int64_t *axes, unsigned *count)
-{
-    bool seen[GRAPH_RANK_MAX] = {0};
-    *count = rank;
-    for (unsigned i = 0; i < rank; i++)
-        axes[i] = i;
-    if (!lower_given(l, 3))
-        return true;
-    if (l->opset < 18)
-        return lower_refuse(l, "axes need opset 18; this is opset %d", l->opset);
-    return lower_constant_ints(l, 3, "axes", axes, count, GRAPH_RANK_MAX) && mark_axes(l, axes, *count, rank, seen);
-}
-
-static bool pad_amounts(struct lower *l, int64_t *pads, unsigned *count, float *value)
-{
-    double number = 0;
-    if (l->opset < 11) {
-        if (l->in_count > 1)
-            return lower_refuse(l, "amounts as an input need opset 11; this is opset %d", l->opset);
-        *value = lower_float(l, "value", 0);
-        return lower_ints(l, "pads", pads, count, 2 * GRAPH_RANK_MAX) || (!l->failed && lower_refuse(l, "pads are missing"));
-    }
-    if (lower_has(l, "pads") || lower_has(l, "value"))
-        return lower_refuse(l, "amounts as attributes end with opset 10; this is opset %d", l->opset);
-    if (!lower_given(l, 1))
-        return lower_refuse(l, "pads are missing");
-    if (lower_given(l, 2) && !lower_constant_number(l, 2, "the padding value", &number))
-        return false;
-    *value = (float)number;
-    return lower_constant_ints(l, 1, "pads", pads, count, 2 * GRAPH_RANK_MAX);
-}
-
-bool lower_pad(struct lower *l, const struct onnx_op *op)
-{
-    struct shape x = lower_shape(l, 0), out = x;
-    struct attributes at = {0};
-    int64_t pads[2 * GRAPH_RANK_MAX], axes[GRAPH_RANK_MAX];
-    unsigned pad_count = 0, count;
-    char mode[32];
-    lower_string(l, "mode", "constant", mode);
-    if (l->failed)
-        return false;
-    if (strcmp(mode, "constant"))
-        return lower_refuse(l, "mode %s; constant is supported", mode);
-    if (!pad_amounts(l, pads, &pad_count, &at.alpha) || !pad_axes(l, x.rank, axes, &count))
-        return false;
-    if (pad_count != 2 * count)
-        return lower_refuse(l, "pads has %u numbers; %u are right", pad_count, 2 * count);
-    for (unsigned i = 0; i < count; i++) {
-        int64_t begin = pads[i], end = pads[count + i], *dim = &out.dims[axes[i]];
-        if (begin < -*dim || end < -*dim || begin > 1 << 30 || end > 1 << 30 || *dim + begin + end < 0)
-            return lower_refuse(l, "pads %lld and %lld of dimension %lld, which has %lld, are out of range", (long long)begin,
-                                (long long)end, (long long)axes[i], (long long)*dim);
-        at.begins[axes[i]] = begin;
-        at.ends[axes[i]] = end;
-        *dim += begin + end;
-    }
-    return lower_done(l, lower_emit(l, CORE_PAD, l->in, 1, &at, element_of(l), &out));
 }

@@ -49,7 +49,7 @@ static const struct {
     {ONE("y = Relu (x, x)"), "2 inputs; 1 to 1 are right"},
     {ONE("y = Add (x, )"), "1 inputs; 2 to 2"},
     {ONE("y = LeakyRelu <alpha = \"big\"> (x)"), "attribute alpha has the wrong type"},
-    {ONE("y, mask = Dropout (x) z = Not (mask)"), "output 2 (mask) is used"},
+    {ONE("y, more = LeakyRelu (x) z = Neg (more)"), "output 2 (more) is used"},
     {ONE("y = Clip <min = 0.0> (x)"), "bounds as attributes end with opset 10"},
     {ONE("y = Cast <to = 8> (x)"), "cast to type 8 (string)"},
     {ONE("y = MatMul (x, x)"), "shapes [2, 3] and [2, 3] do not multiply"},
