@@ -5,17 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct options {
+    const char *network, *out;
+};
+
 static error_t parse(int key, char *text, struct argp_state *state)
 {
-    if (key != ARGP_KEY_ARG)
+    struct options *options = state->input;
+    if (key == 'o')
+        options->out = text;
+    else if (key == ARGP_KEY_ARG && !options->network)
+        options->network = text;
+    else if (key == ARGP_KEY_ARG)
+        argp_error(state, "one network at a time; '%s' is a second one", text);
+    else if (key == ARGP_KEY_END && !options->network != !options->out)
+        argp_error(state, options->out ? "-o %s: which network?" : "%s: -o FILE.onnx says where the network goes", options->out ? options->out : options->network);
+    else
         return ARGP_ERR_UNKNOWN;
-    argp_error(state, "takes no argument");
     return 0;
 }
 
-static const struct argp argp = {NULL,
+static const struct argp_option options_table[] = {
+    {"output", 'o', "FILE.onnx", 0, "write NETWORK as an ONNX file with its weights, for other runtimes", 0},
+    {0},
+};
+static const struct argp argp = {options_table,
                                  parse,
-                                 NULL,
+                                 "\nNETWORK -o FILE.onnx",
                                  "Lists the networks that come with Weft: multiply-accumulates of one inference (of 128 tokens, where the "
                                  "file leaves that open), weights, source.\v"
                                  "Each name can stand where a network file can: weft run resnet50.",
@@ -63,14 +79,31 @@ static enum weft_status print_model(const char *name, struct weft_diag *diag)
     return status;
 }
 
+static enum weft_status list_all(struct weft_diag *diag)
+{
+    struct folder folder;
+    enum weft_status status = folder_list(&folder, "models", ".onnxtxt", diag);
+    for (size_t i = 0; i < folder.count && !status; i++)
+        status = print_model(folder.names[i], diag);
+    folder_free(&folder);
+    return status;
+}
+
+static enum weft_status export(const struct options *options, struct weft_diag *diag)
+{
+    char *path;
+    enum weft_status status = cli_network_path(&path, options->network, diag);
+    if (status)
+        return status;
+    status = weft_network_export(path, options->out, diag);
+    free(path);
+    return status;
+}
+
 int cmd_models(int argc, char **argv)
 {
     struct weft_diag diag = cli_diag();
-    struct folder folder;
-    argp_parse(&argp, argc, argv, 0, NULL, NULL);
-    enum weft_status status = folder_list(&folder, "models", ".onnxtxt", &diag);
-    for (size_t i = 0; i < folder.count && !status; i++)
-        status = print_model(folder.names[i], &diag);
-    folder_free(&folder);
-    return cli_status(status, &diag);
+    struct options options = {0};
+    argp_parse(&argp, argc, argv, 0, NULL, &options);
+    return cli_status(options.network ? export(&options, &diag) : list_all(&diag), &diag);
 }

@@ -68,6 +68,10 @@ const char *const *weft_pass_names(size_t *count);
 struct weft_operator { const char *name; int first_opset, last_opset; const char *remark; };
 const struct weft_operator *weft_operators(size_t *count);
 
+/* Writes the network in the file `path` (ONNX or its text) as an ONNX file that any runtime reads: functions written out, and the numbers that
+ * RandomNormal and RandomUniform make here, which other runtimes would draw differently. */
+enum weft_status weft_network_export(const char *path, const char *out, struct weft_diag *diag);
+
 /* An ONNX TensorProto file (.pb) as one array. */
 enum weft_status weft_tensor_proto_load(struct weft_arrays *out, const char *path, struct weft_diag *diag);
 

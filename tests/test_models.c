@@ -26,6 +26,7 @@ static const struct expected { const char *name; uint64_t macs, weights, biases;
     {"mobilenet-v2", 300774272, 3469760, 18056},   /* table 2, block by block: Sandler: 300 M. torchvision: 3,504,872 with 2 x 17,056 */
     {"resnet50", 4089184256, 25502912, 27560},     /* 23,454,912 in 53 convolutions + 2048 x 1000; 26,560 channels + 1000. torchvision: 4.09 G, 25,557,032 with 2 x 26,560 */
     {"transformer-encoder", 419430400, 3145728, 6656}, /* 128 x 12 512 512 + 2 x 128 128 512. PyTorch: 3,152,384 in all */
+    {"unet", 48171581440, 31024960, 9730},         /* 256 to 16 pixels, 64 to 1024 channels and back; 6850 biases, 960 of which are written four times. milesial/Pytorch-UNet: 31,037,698 with 2 x 5,888 */
     {"vgg16", 15470264320, 138344128, 13416},      /* column D. Simonyan: "138 million parameters"; torchvision: 138,357,544 */
     {"wavenet", 884998144, 880640, 9408},          /* 1024 x (20 x (2 x 2 64 64 + 64 256) + 19 x 64 64 + 2 x 256 256): nobody reads the last layer's sum; 256 rows */
 };

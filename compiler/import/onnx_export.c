@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "import.h"
+#include "lower.h"
 #include "names.h"
 #include "onnx_text.h"
 #include "random.h"
@@ -115,6 +116,15 @@ static Onnx__AttributeProto *find_attribute(const Onnx__NodeProto *node, const c
     return NULL;
 }
 
+/* What its type says is there: text does not mark it. */
+static void mark(Onnx__AttributeProto *attribute)
+{
+    attribute->has_i = attribute->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
+    attribute->has_f = attribute->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT;
+    attribute->has_s = attribute->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING;
+    attribute->has_type = true;
+}
+
 /* `@name` becomes what the call says; what the call leaves out, the node leaves out. */
 static enum weft_status resolve_attributes(struct export *e, const struct body *body, Onnx__NodeProto *node)
 {
@@ -123,15 +133,14 @@ static enum weft_status resolve_attributes(struct export *e, const struct body *
     if (!resolved)
         return WEFT_NO_MEMORY;
     for (size_t i = 0; i < node->n_attribute; i++) {
-        Onnx__AttributeProto *own = node->attribute[i], *given = own;
-        if (*text(own->ref_attr_name)) {
-            const Onnx__AttributeProto *said = find_attribute(body->call, own->ref_attr_name);
-            if (!said)
-                continue;
-            if (!(given = copy(e, said, sizeof *said)))
-                return WEFT_NO_MEMORY;
-            given->name = own->name;
-        }
+        const Onnx__AttributeProto *own = node->attribute[i], *said = own;
+        if (*text(own->ref_attr_name) && !(said = find_attribute(body->call, own->ref_attr_name)))
+            continue;
+        Onnx__AttributeProto *given = copy(e, said, sizeof *said);
+        if (!given)
+            return WEFT_NO_MEMORY;
+        given->name = own->name;
+        mark(given);
         resolved[count++] = given;
     }
     node->attribute = resolved;
@@ -219,17 +228,18 @@ static enum weft_status bind(struct export *e, struct body *inner, char **formal
     return status;
 }
 
-static enum weft_status write_call(struct export *e, const struct body *body, const Onnx__FunctionProto *function, const Onnx__NodeProto *call)
+/* `own`: how the body itself names the call. */
+static enum weft_status write_call(struct export *e, const struct body *body, const Onnx__FunctionProto *function, const Onnx__NodeProto *call,
+                                   const char *own)
 {
-    const char *own = *text(call->name) ? call->name : call->n_output ? call->output[0] : function->name;
-    size_t room = strlen(own) + 2;
+    size_t room = strlen(body->prefix) + strlen(own) + 2;
     char *prefix = onnx_arena_take(&e->arena, room);
     struct body inner = {.prefix = prefix, .call = call, .depth = body->depth + 1};
     if (!prefix)
         return WEFT_NO_MEMORY;
     if (inner.depth > DEPTH_MAX)
         return weft_error(e->diag, "%s: %s: functions call each other more than %d deep", e->model->path, own, DEPTH_MAX);
-    snprintf(prefix, room, "%s/", own);
+    snprintf(prefix, room, "%s%s/", body->prefix, own);
     enum weft_status status = bind(e, &inner, function->input, function->n_input, call->input, call->n_input);
     if (!status)
         status = bind(e, &inner, function->output, function->n_output, call->output, call->n_output);
@@ -254,7 +264,7 @@ static enum weft_status write_node(struct export *e, struct body *body, const On
     const Onnx__FunctionProto *function = find_function(e, node);
     bool random = !*text(node->domain) && (!strcmp(text(node->op_type), "RandomNormal") || !strcmp(text(node->op_type), "RandomUniform"));
     if (function)
-        return write_call(e, body, function, node);
+        return write_call(e, body, function, node, *text(proto->name) ? proto->name : proto->n_output ? proto->output[0] : function->name);
     if (random && node->n_output)
         return write_random(e, node);
     if (e->nodes.count == NODES_MAX)
@@ -278,8 +288,12 @@ static enum weft_status store(struct export *e, const char *out)
     Onnx__GraphProto graph = *model.graph;
     size_t made = e->tensors.count;
     enum weft_status status = WEFT_OK;
-    for (size_t i = 0; i < graph.n_initializer && !status; i++)
+    for (size_t i = 0; i < graph.n_initializer && !status; i++) {
         status = push(&e->tensors, graph.initializer[i]);
+        if (graph.initializer[i]->n_external_data)
+            status = weft_error(e->diag, "%s: tensor %s lies in a file beside the network; only networks that hold their weights can be written",
+                                e->model->path, text(graph.initializer[i]->name));
+    }
     graph.node = (Onnx__NodeProto **)e->nodes.items;
     graph.n_node = e->nodes.count;
     graph.initializer = (Onnx__TensorProto **)e->tensors.items;
@@ -287,6 +301,7 @@ static enum weft_status store(struct export *e, const char *out)
     e->tensors.count = made; /* those whose bytes are ours */
     model.graph = &graph;
     model.n_functions = 0;
+    model.has_ir_version = true;
     size_t size = status ? 0 : onnx__model_proto__get_packed_size(&model);
     if (status)
         return status;
