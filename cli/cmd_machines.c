@@ -38,10 +38,12 @@ static enum weft_status print_row(const char *name, struct weft_diag *diag)
     enum weft_status status = weft_machine_load(&m, name, diag);
     if (status)
         return status;
-    char array[32];
-    snprintf(array, sizeof array, "%" PRIu64 " x %" PRIu64, m.rows, m.columns);
-    printf("%-12s %12s %8g MHz %9.4g TOPS %9.4g GB/s  %s\n", name, array, (double)m.clock_hz / 1e6,
-           2e-12 * (double)m.rows * (double)m.columns * (double)m.clock_hz, (double)m.dram_bytes_per_second / 1e9, m.description);
+    char array[72], count[32] = "";
+    if (m.arrays > 1)
+        snprintf(count, sizeof count, "%" PRIu64 " of ", m.arrays);
+    snprintf(array, sizeof array, "%s%" PRIu64 " x %" PRIu64, count, m.rows, m.columns);
+    printf("%-12s %15s %8g MHz %9.4g TOPS %9.4g GB/s  %s\n", name, array, (double)m.clock_hz / 1e6,
+           2e-12 * (double)(m.arrays * m.rows * m.columns) * (double)m.clock_hz, (double)m.dram_bytes_per_second / 1e9, m.description);
     return WEFT_OK;
 }
 
@@ -50,7 +52,7 @@ static enum weft_status list(struct weft_diag *diag)
     struct folder folder;
     enum weft_status status = folder_list(&folder, "machines", ".yaml", diag);
     if (!status)
-        printf("%-12s %12s %12s %14s %14s\n", "machine", "array", "clock", "peak", "DRAM");
+        printf("%-12s %15s %12s %14s %14s\n", "machine", "array", "clock", "peak", "DRAM");
     for (size_t i = 0; i < folder.count && !status; i++)
         status = print_row(folder.names[i], diag);
     folder_free(&folder);

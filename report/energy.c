@@ -48,7 +48,7 @@ static double sram_mm2(const struct weft_technology *t, double bytes)
 /* A slot holds a tile in the machine's narrowest weights. */
 static double fifo_bytes(const struct weft_machine *m)
 {
-    return (double)(m->fifo_tiles * m->rows * m->columns) * (has_integers(m) ? 1 : 2);
+    return (double)m->fifo_tiles * (double)(m->rows * m->columns) * (has_integers(m) ? 1 : 2);
 }
 
 static double cell_um2(const struct weft_machine *m, const struct weft_technology *t)
@@ -62,7 +62,7 @@ static double cell_um2(const struct weft_machine *m, const struct weft_technolog
 static void compute_area(struct weft_energy *out, const struct weft_machine *m, const struct weft_technology *t)
 {
     double link = fmax((double)m->link_in_bytes_per_second, (double)m->link_out_bytes_per_second), parts = 0;
-    out->mm2[WEFT_COMPONENT_ARRAY] = 1e-6 * (double)(m->rows * m->columns) * cell_um2(m, t);
+    out->mm2[WEFT_COMPONENT_ARRAY] = 1e-6 * (double)(m->arrays * m->rows * m->columns) * cell_um2(m, t);
     out->mm2[WEFT_COMPONENT_BUFFER] = sram_mm2(t, (double)m->ub_bytes);
     out->mm2[WEFT_COMPONENT_ACCUMULATORS] = sram_mm2(t, 4.0 * (double)(m->acc_rows * m->columns));
     out->mm2[WEFT_COMPONENT_FIFO] = sram_mm2(t, fifo_bytes(m));

@@ -20,7 +20,7 @@ static double ratio(double a, double b)
 void weft_figures_compute(struct weft_figures *out, const struct weft_counters *c, const struct weft_machine *m, uint64_t macs,
                           uint64_t roofline_cycles, uint64_t mapping_cycles)
 {
-    double cells = (double)m->rows * (double)m->columns, clock = (double)m->clock_hz, products = (double)macs;
+    double cells = (double)(m->arrays * m->rows * m->columns), clock = (double)m->clock_hz, products = (double)macs;
     *out = (struct weft_figures){.cycles = c->cycles, .macs = macs};
     out->classes[WEFT_CLASS_ACTIVE] = c->class_active;
     out->classes[WEFT_CLASS_WEIGHT_STALL] = c->class_weight_stall;

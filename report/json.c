@@ -94,6 +94,7 @@ static void add_figures(json_t *object, const struct weft_figures *f, const stru
     json_object_set_new(object, "occupancy", occupancy_object(c));
     json_object_set_new(object, "peaks",
                         json_pack("{so so so}", "ub", count(c->peak_ub), "acc", count(c->peak_acc), "fifo", count(c->peak_fifo)));
+    json_object_set_new(object, "array_cycles", count(c->array_cycles));
     json_object_set_new(object, "instructions", count(c->instructions));
     json_object_set_new(object, "matrix_rows", count(c->matrix_rows));
     json_object_set_new(object, "cell_products", count(c->cell_products));

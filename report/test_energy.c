@@ -21,6 +21,7 @@ static const struct weft_machine machine = {
     .formats = WEFT_USES_U8 | WEFT_USES_S8,
     .rows = 4,
     .columns = 4,
+    .arrays = 1,
     .clock_hz = 1000000000,
     .ub_bytes = 32 * 1024,
     .acc_rows = 512,

@@ -47,7 +47,7 @@ static struct weft_program program_of(size_t layer_count)
 {
     return (struct weft_program){
         .machine =
-            {.name = "small", .rows = 16, .columns = 16, .clock_hz = 1000000000, .dram_bytes_per_second = 8000000000, .ub_bytes = 65536},
+            {.name = "small", .rows = 16, .columns = 16, .arrays = 1, .clock_hz = 1000000000, .dram_bytes_per_second = 8000000000, .ub_bytes = 65536},
         .layers = layers,
         .layer_count = layer_count,
         .batch = 2,
@@ -368,7 +368,7 @@ static void json_obeys_its_schema(void **state)
     (void)state;
     json_t *schema = load(WEFT_DOCS "/report.schema.json"), *full = full_report();
     assert_true(valid(full, schema, schema));
-    struct weft_program bare = {.machine = {.name = "small", .rows = 1, .columns = 1, .clock_hz = 1}};
+    struct weft_program bare = {.machine = {.name = "small", .rows = 1, .columns = 1, .arrays = 1, .clock_hz = 1}};
     struct weft_report_input input = {.program = &bare, .name = "x", .run = &(struct weft_counters){0}, .engine = WEFT_ENGINE_REFERENCE};
     json_t *least = json_of(&input);
     assert_true(valid(least, schema, schema));

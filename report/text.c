@@ -55,8 +55,10 @@ static void print_head(FILE *out, const struct weft_report_input *in)
 {
     const struct weft_machine *m = &in->program->machine;
     const char *format = in->program->format ? in->program->format : "";
-    fprintf(out, "%s on %s (%" PRIu64 " x %" PRIu64 " cells at %g MHz), %s%sbatch %" PRIu64 ", %s engine\n", in->name, m->name, m->rows,
-            m->columns, (double)m->clock_hz / 1e6, format, *format ? ", " : "", report_batch(in->program), report_engine_name(in->engine));
+    fprintf(out, "%s on %s (", in->name, m->name);
+    if (m->arrays > 1)
+        fprintf(out, "%" PRIu64 " arrays of ", m->arrays);
+    fprintf(out, "%" PRIu64 " x %" PRIu64 " cells at %g MHz), %s%sbatch %" PRIu64 ", %s engine\n", m->rows, m->columns, (double)m->clock_hz / 1e6, format, *format ? ", " : "", report_batch(in->program), report_engine_name(in->engine));
     fprintf(out, "inputs: %s\n", in->timing_only ? "none, timing only" : or_none(in->inputs));
     for (size_t i = 0; i < in->program->input_count; i++)
         print_lookup(out, &in->program->inputs[i]);
@@ -137,6 +139,8 @@ static void print_units(FILE *out, const struct weft_report_input *in)
     fprintf(out, "\n  busy      host in %.1f%%, host out %.1f%%, fetch %.1f%%, DRAM %.1f%%, matrix %.1f%%, vector %.1f%%\n",
             percent(c->busy_host_in, c->cycles), percent(c->busy_host_out, c->cycles), percent(c->busy_fetch, c->cycles),
             percent(c->busy_dram, c->cycles), percent(c->busy_matrix, c->cycles), percent(c->busy_vector, c->cycles));
+    if (m->arrays > 1 && c->class_active)
+        fprintf(out, "  arrays    %.2f of %" PRIu64 " at work in an active cycle\n", (double)c->array_cycles / (double)c->class_active, m->arrays);
     fprintf(out,
             "  most used buffer %s of %s bytes, accumulators %" PRIu64 " of %" PRIu64 " rows, weight FIFO %" PRIu64 " of %" PRIu64
             " tiles\n",

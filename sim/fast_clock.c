@@ -23,21 +23,29 @@ static void prune(struct fast_clock *clock, struct hazard_list *list, bool write
     list->prune_at = kept + 32;
 }
 
-/* Two products never wait for each other in ACC, and only products write there: their reads and their looking for
- * writers can be left out. */
-static bool pipelined(const struct flight *flight, const struct weft_effect *effect)
+/* Products on one array never wait for each other in ACC, and only products write there. What a product reads there it also writes,
+ * later, so that its reads can be left out. */
+static bool sums(const struct flight *flight, const struct weft_effect *effect)
 {
     return flight->unit == WEFT_UNIT_MATRIX && effect->space == WEFT_SPACE_ACC;
 }
 
-/* The head of `unit` against the entries of one list. */
-static void examine_list(struct fast_clock *clock, const struct hazard_list *list, bool writes, struct weft_range range, uint64_t id,
+static bool pipelined(const struct flight *flight, const struct weft_effect *effect, const struct flight *older)
+{
+    return sums(flight, effect) && older->unit == WEFT_UNIT_MATRIX && older->array == flight->array;
+}
+
+/* One operand of the instruction at the head of `unit` against the entries of one list. */
+static void examine_list(struct fast_clock *clock, const struct hazard_list *list, bool writes, const struct weft_effect *effect, uint64_t id,
                          enum weft_unit unit)
 {
     struct unit_queue *queue = &clock->units[unit];
+    const struct flight *flight = fast_flight(clock, id);
+    struct weft_range range = effect->range;
     for (size_t i = hazard_next(list, 0, range, id); i < list->count; i = hazard_next(list, i + 1, range, id)) {
         if (list->id[i] < clock->oldest) continue; /* complete by now */
         struct flight *other = fast_flight(clock, list->id[i]);
+        if (pipelined(flight, effect, other)) continue;
         if (other->started) {
             uint64_t *over = other->unit == WEFT_UNIT_HOST_IN ? &queue->input_until : &queue->raw_until;
             *over = fast_later(*over, writes ? other->writes_done : other->reads_done);
@@ -61,8 +69,8 @@ static void examine(struct fast_clock *clock, enum weft_unit unit, uint64_t id)
     for (unsigned i = 0; i < flight->effects.count; i++) {
         const struct weft_effect *effect = &flight->effects.effect[i];
         struct hazard_list *lists = clock->touched[effect->space];
-        if (!pipelined(flight, effect)) examine_list(clock, &lists[1], true, effect->range, id, unit);
-        if (effect->write) examine_list(clock, &lists[0], false, effect->range, id, unit);
+        if (clock->machine->arrays > 1 || !sums(flight, effect)) examine_list(clock, &lists[1], true, effect, id, unit);
+        if (effect->write) examine_list(clock, &lists[0], false, effect, id, unit);
     }
 }
 
@@ -70,7 +78,7 @@ static enum weft_status add_effects(struct fast_clock *clock, const struct fligh
 {
     for (unsigned i = 0; i < flight->effects.count; i++) {
         const struct weft_effect *effect = &flight->effects.effect[i];
-        if (!effect->write && pipelined(flight, effect)) continue;
+        if (!effect->write && sums(flight, effect)) continue;
         struct hazard_list *list = &clock->touched[effect->space][effect->write];
         if (list->count >= list->prune_at) prune(clock, list, effect->write);
         enum weft_status status = hazard_add(list, effect->range, id);
@@ -87,7 +95,7 @@ static uint64_t slot_free(const struct fast_clock *clock, const struct flight *f
     uint64_t slots = clock->machine->fifo_tiles;
     if (flight->tile < slots) return 0;
     if (clock->shifted <= flight->tile - slots) return FAST_NEVER;
-    return fast_tile(clock, flight->tile - slots)->shift_end;
+    return fast_tile(clock, flight->tile - slots)->slot_back;
 }
 
 /* When the head of a unit starts, as far as all that has been committed tells; FAST_NEVER: an older one must start first. */
@@ -101,6 +109,7 @@ static uint64_t head_start(struct fast_clock *clock, enum weft_unit unit)
     const struct flight *flight = fast_flight(clock, id);
     uint64_t at = fast_later(flight->dispatched + 1, queue->free), extra = 0;
     at = fast_later(at, fast_later(queue->input_until, queue->raw_until));
+    if (unit == WEFT_UNIT_MATRIX) at = fast_later(at, clock->array_free[flight->array]);
     if (unit == WEFT_UNIT_FETCH) extra = slot_free(clock, flight);
     if (flight->takes_tile) extra = clock->shifted > flight->tile ? fast_tile(clock, flight->tile)->shift_end : FAST_NEVER;
     if (unit == WEFT_UNIT_DRAM || flight->op == WEFT_OP_READ_WEIGHTS) at = fast_later(at, fast_channel_floor(&clock->dram.bus));
@@ -203,6 +212,7 @@ static void fill_flight(struct fast_clock *clock, struct flight *flight, const s
     }
     flight->shift_cycles = flight->unit == WEFT_UNIT_FETCH ? weft_shift_cycles(clock->machine, instr->fmt) : 0;
     flight->tile = flight->unit == WEFT_UNIT_FETCH ? clock->tiles_issued++ : flight->takes_tile ? clock->takes_issued++ : 0;
+    flight->array = flight->unit == WEFT_UNIT_MATRIX ? (clock->takes_issued - 1) % clock->machine->arrays : 0; /* of the last tile taken */
     flight->effects.count = issue->effects.count;
     memcpy(flight->effects.effect, issue->effects.effect, issue->effects.count * sizeof issue->effects.effect[0]);
 }
@@ -256,7 +266,8 @@ static enum weft_status allocate(struct fast_clock *clock)
     clock->flight_room = 256;
     clock->flights = calloc(clock->flight_room, sizeof *clock->flights);
     clock->tiles = calloc(clock->tile_room, sizeof *clock->tiles);
-    if (!clock->flights || !clock->tiles) return WEFT_NO_MEMORY;
+    clock->array_free = calloc(clock->machine->arrays, sizeof *clock->array_free);
+    if (!clock->flights || !clock->tiles || !clock->array_free) return WEFT_NO_MEMORY;
     for (unsigned unit = 0; unit < WEFT_UNITS; unit++) {
         clock->units[unit].ids = calloc(clock->depth, sizeof(uint64_t));
         clock->units[unit].starts = calloc(clock->depth, sizeof(uint64_t));
@@ -278,7 +289,8 @@ enum weft_status fast_clock_create(struct fast_clock **out, const struct weft_ma
     clock->skew = weft_matrix_skew(machine);
     clock->link_in.rate = weft_rate(machine->link_in_bytes_per_second, machine->clock_hz);
     clock->link_out.rate = weft_rate(machine->link_out_bytes_per_second, machine->clock_hz);
-    clock->tile_room = 2 * machine->fifo_tiles + 2; /* fetches run at most fifo_tiles + 1 ahead of the takes, and look fifo_tiles back */
+    /* Fetches run at most fifo_tiles and a shadow plane of each array ahead of the takes; they look fifo_tiles back, shifts a tile of each array. */
+    clock->tile_room = 2 * (machine->fifo_tiles + machine->arrays) + 2;
     enum weft_status status = fast_dram_create(&clock->dram, machine);
     if (status == WEFT_OK) status = allocate(clock);
     if (status == WEFT_OK) *out = clock;
@@ -298,5 +310,6 @@ void fast_clock_free(struct fast_clock *clock)
     fast_dram_free(&clock->dram);
     free(clock->flights);
     free(clock->tiles);
+    free(clock->array_free);
     free(clock);
 }

@@ -27,6 +27,7 @@ struct flight {
     uint64_t dram;                             /* address, where the channel is the DRAM's */
     uint64_t shift_cycles;                     /* fetches: of the tile */
     uint64_t tile;                             /* number of the tile fetched or taken */
+    uint64_t array;                            /* products: on which */
     uint64_t dispatched, start, end, reads_done, writes_done;
     struct weft_effects effects;
 };
@@ -36,14 +37,14 @@ struct unit_queue {
     uint64_t *ids;    /* ring of queue_depth: instructions dispatched and not started */
     uint64_t *starts; /* ring of queue_depth: cycles in which the last ones started */
     uint64_t dispatched, started; /* instructions so far */
-    uint64_t free;                /* cycle from which the unit is free */
+    uint64_t free;                /* cycle from which the unit is free; of the matrix unit, from which one more may start */
     bool examined;                /* the head's hazards have been looked up */
     unsigned pending;             /* hazards with instructions that have not started */
     uint64_t input_until, raw_until; /* when the others are over: with read_host, with anything else */
 };
 
 struct tile {
-    uint64_t whole, shift_start, shift_end, shift_cycles, taken;
+    uint64_t whole, shift_start, shift_end, slot_back, shift_cycles, taken;
 };
 
 struct fast_clock {
@@ -56,6 +57,7 @@ struct fast_clock {
     uint64_t dispatch;     /* cycle in which the next instruction can be dispatched at the earliest */
     uint64_t all_complete; /* of everything started */
     uint64_t matrix_until; /* cycles before this one have their class */
+    uint64_t *array_free;  /* of each array: cycle from which it is free */
     struct unit_queue units[WEFT_UNITS];
     struct flight *flights; /* ring of flight_room (a power of two), by id */
     uint64_t flight_room, oldest, next_id;

@@ -27,14 +27,16 @@ void fast_count_product(struct fast_clock *clock, const struct flight *flight, u
     }
     stall[STALL_INPUT] = take(&cursor, queue->input_until, end);
     stall[STALL_RAW] = take(&cursor, queue->raw_until, end);
-    assert(cursor == end); /* a product starts as soon as nothing holds it */
+    assert(cursor >= end); /* a product starts as soon as nothing holds it, or while another is at work */
     struct weft_counters *layer = &clock->layers[flight->layer];
     layer->class_other += stall[STALL_OTHER];
     layer->class_weight_stall += stall[STALL_WEIGHT];
     layer->class_weight_shift += stall[STALL_SHIFT];
     layer->class_input += stall[STALL_INPUT];
     layer->class_raw += stall[STALL_RAW];
-    layer->class_active += flight->amount;
+    if (flight->end <= clock->matrix_until) return;
+    layer->class_active += flight->end - cursor; /* the cycles before belong to an older product that is still at work */
+    layer->busy_matrix += flight->end - cursor;
     layer->cycles += flight->end - clock->matrix_until;
     clock->matrix_until = flight->end;
 }
@@ -51,7 +53,7 @@ void fast_count_busy(struct fast_clock *clock, const struct flight *flight)
         layer->peak_fifo = fast_later(layer->peak_fifo, clock->fetched - clock->slots_freed);
         break;
     case WEFT_UNIT_DRAM: layer->busy_dram += cycles; break;
-    case WEFT_UNIT_MATRIX: layer->busy_matrix += cycles; break;
+    case WEFT_UNIT_MATRIX: layer->array_cycles += cycles; break; /* busy_matrix: fast_count_product */
     default: layer->busy_vector += cycles; break;
     }
 }
@@ -67,7 +69,7 @@ void fast_count_tail(struct fast_clock *clock, uint64_t end, uint32_t layer)
 void fast_report(struct fast_clock *clock, const struct flight *flight, const uint64_t stall[6])
 {
     struct weft_event event = {
-        .index = flight->index, .instr = &flight->instr, .unit = flight->unit, .layer = flight->layer,
+        .index = flight->index, .instr = &flight->instr, .unit = flight->unit, .layer = flight->layer, .array = (unsigned)flight->array,
         .dispatched = flight->dispatched, .start = flight->start, .end = flight->end,
         .reads_done = flight->reads_done, .writes_done = flight->writes_done,
     };

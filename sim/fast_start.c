@@ -3,18 +3,21 @@
 
 #include "fast_clock_parts.h"
 
-/* S. Shifts whose start is known: the tile is on its way and the shadow plane's release is fixed. */
+/* S. Shifts whose start is known: the tile is on its way and the release of its array's shadow plane is fixed. */
 static void advance_shifts(struct fast_clock *clock)
 {
-    while (clock->shifted < clock->fetched && clock->taken >= clock->shifted) {
+    uint64_t arrays = clock->machine->arrays;
+    while (clock->shifted < clock->fetched && clock->taken + arrays > clock->shifted) {
         struct tile *tile = fast_tile(clock, clock->shifted);
-        uint64_t at = tile->whole;
-        if (clock->shifted > 0) {
-            const struct tile *before = fast_tile(clock, clock->shifted - 1);
+        const struct tile *last = clock->shifted > 0 ? fast_tile(clock, clock->shifted - 1) : NULL;
+        uint64_t at = last ? fast_later(tile->whole, last->shift_start) : tile->whole;
+        if (clock->shifted >= arrays) {
+            const struct tile *before = fast_tile(clock, clock->shifted - arrays); /* in the same array */
             at = fast_later(at, fast_later(before->taken, before->shift_end));
         }
         tile->shift_start = at;
         tile->shift_end = at + tile->shift_cycles;
+        tile->slot_back = last ? fast_later(tile->shift_end, last->slot_back) : tile->shift_end;
         clock->shifted++;
     }
 }
@@ -53,13 +56,14 @@ static void start_fetch(struct fast_clock *clock, struct flight *flight)
     if (flight->tile > 0) tile->whole = fast_later(tile->whole, fast_tile(clock, flight->tile - 1)->whole);
     clock->fetched++;
     advance_shifts(clock);
-    while (clock->slots_freed < clock->shifted && fast_tile(clock, clock->slots_freed)->shift_end <= flight->start) clock->slots_freed++;
+    while (clock->slots_freed < clock->shifted && fast_tile(clock, clock->slots_freed)->slot_back <= flight->start) clock->slots_freed++;
 }
 
 static void start_product(struct fast_clock *clock, struct flight *flight)
 {
     flight->end = flight->reads_done = flight->start + flight->amount;
     flight->writes_done = flight->end + clock->skew - 1;
+    clock->array_free[flight->array] = flight->end;
     if (!flight->takes_tile) return;
     fast_tile(clock, flight->tile)->taken = flight->start;
     clock->taken++;
@@ -114,7 +118,7 @@ void fast_start(struct fast_clock *clock, struct flight *flight, uint64_t at)
     clock->all_complete = fast_later(clock->all_complete, flight->writes_done);
     queue->starts[queue->started % clock->depth] = at;
     queue->started++;
-    queue->free = flight->end;
+    queue->free = flight->unit == WEFT_UNIT_MATRIX ? at + 1 : flight->end;
     queue->examined = false;
     tell_waiting(clock, flight);
 }

@@ -30,6 +30,7 @@ struct weft_event {
     const struct weft_instr *instr;
     enum weft_unit unit;
     uint32_t layer;
+    unsigned array;                 /* of a product; else 0 */
     uint64_t dispatched, start, end /* unit free */, reads_done, writes_done;
     uint64_t tile_whole, shift_start, shift_end; /* products that take a tile; else 0 */
     uint64_t stall[6];              /* products: cycles before the start by class: weight_stall weight_shift input raw other, then 0 */

@@ -9,8 +9,8 @@
 #include "fifo.h"
 #include "gzip.h"
 
-/* Slices of stalls stand on a track of their own, behind the units. */
-enum { PROCESS = 1, WAITS_TRACK = WEFT_UNITS };
+/* Slices of stalls stand on a track of their own, behind the units; where there are several arrays, the products of each on its own. */
+enum { PROCESS = 1, WAITS_TRACK = WEFT_UNITS, FIRST_ARRAY_TRACK };
 enum class { CLASS_ACTIVE, CLASS_WEIGHT_STALL, CLASS_WEIGHT_SHIFT, CLASS_INPUT, CLASS_RAW, CLASS_OTHER, CLASSES };
 static const char *const class_names[CLASSES] = {"active", "weight_stall", "weight_shift", "input", "raw", "other"};
 
@@ -21,7 +21,8 @@ struct weft_trace {
     uint64_t from, to;
     enum class class; /* that the counter shows */
     bool class_shown;
-    uint64_t array_free; /* end of the last product */
+    uint64_t array_free; /* end of all products so far */
+    uint64_t slot_back;  /* slots are given back in order */
 };
 
 static const char *name_of(const char *const *names, size_t count, uint64_t value)
@@ -120,7 +121,8 @@ static void instruction_slice(struct weft_trace *t, const struct weft_event *e)
     if (e->tile_whole || e->shift_end)
         json_object_update_new(arguments, json_pack("{sI sI sI}", "tile whole", (json_int_t)e->tile_whole, "shift start",
                                                     (json_int_t)e->shift_start, "shift end", (json_int_t)e->shift_end));
-    slice(t, (int)e->unit, info->mnemonic, e->start, end, arguments);
+    bool numbered = e->unit == WEFT_UNIT_MATRIX && t->program->machine.arrays > 1;
+    slice(t, numbered ? FIRST_ARRAY_TRACK + (int)e->array : (int)e->unit, info->mnemonic, e->start, end, arguments);
 }
 
 /* The counter `class` is 1 for the class that holds and 0 for the others; only changes are written. */
@@ -186,9 +188,10 @@ static void observe(void *user, const struct weft_event *e)
         kept = fifo_take(&t->fifo, e->start);
     if (e->unit == WEFT_UNIT_MATRIX) {
         product_waits(t, e);
+        t->slot_back = e->shift_end > t->slot_back ? e->shift_end : t->slot_back;
         if (e->instr->next)
-            kept = fifo_give(&t->fifo, e->shift_end);
-        t->array_free = e->end;
+            kept = fifo_give(&t->fifo, t->slot_back);
+        t->array_free = e->end > t->array_free ? e->end : t->array_free;
     }
     t->gzip.failed = t->gzip.failed || !kept;
 }
@@ -209,6 +212,11 @@ static void name_tracks(struct weft_trace *t)
     for (int unit = 0; unit < WEFT_UNITS; unit++)
         name_track(t, unit, weft_unit_name((enum weft_unit)unit));
     name_track(t, WAITS_TRACK, "array waits");
+    for (uint64_t i = 0; t->program->machine.arrays > 1 && i < t->program->machine.arrays; i++) {
+        char array[32];
+        snprintf(array, sizeof array, "array %" PRIu64, i);
+        name_track(t, FIRST_ARRAY_TRACK + (int)i, array);
+    }
 }
 
 enum weft_status weft_trace_create(struct weft_trace **out, const struct weft_program *program, const struct weft_trace_options *options,

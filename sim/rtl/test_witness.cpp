@@ -184,11 +184,14 @@ extern "C" __attribute__((visibility("default"))) int sc_main(int argc, char **a
     weft_machine machine = {};
     machine.rows = ROWS;
     machine.columns = COLS;
+    machine.arrays = 1; /* the circuit is one array */
     std::vector<uint8_t> bytes(ACC_ROWS * COLS * 4);
     sc_core::sc_clock clock("clock", period());
     scoreboard board("scoreboard", 1);
-    array cells("array", machine, true);
-    accumulators acc("accumulators", machine, board, cells);
+    arrays all;
+    all.push_back(std::make_unique<array>("array", machine, true));
+    array &cells = *all[0];
+    accumulators acc("accumulators", machine, board, all);
     acc.bind(bytes.data());
     driver d("driver", cells, acc, argc > 1 ? static_cast<unsigned>(std::atoi(argv[1])) : 1);
     for (clocked *module : {static_cast<clocked *>(&board), static_cast<clocked *>(&cells), static_cast<clocked *>(&acc), static_cast<clocked *>(&d)})

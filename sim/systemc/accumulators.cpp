@@ -6,21 +6,26 @@
 namespace twin
 {
 
-accumulators::accumulators(const sc_core::sc_module_name &module_name, const weft_machine &machine, scoreboard &board, const array &cells)
-    : clocked(module_name), columns_(machine.columns), board_(board), array_(cells)
+accumulators::accumulators(const sc_core::sc_module_name &module_name, const weft_machine &machine, scoreboard &board, const arrays &cells)
+    : clocked(module_name), columns_(machine.columns), board_(board), arrays_(cells)
 {
 }
 
 void accumulators::evaluate()
 {
-    if (array_.in_flight() == 0)
-        return;
+    for (const std::unique_ptr<array> &cells : arrays_)
+        if (cells->in_flight() > 0)
+            take_sums(*cells);
+}
+
+void accumulators::take_sums(const array &cells)
+{
     for (uint64_t n = 0; n < columns_; n++) {
-        const wave &w = array_.leaving(n);
+        const wave &w = cells.leaving(n);
         if (!w.valid)
             continue;
         if (bytes_ && n < w.product->tile_n)
-            arrivals_.push_back({w.acc_row * columns_ + n, array_.bottom(n), w.overwrite, w.floats, w.shift});
+            arrivals_.push_back({w.acc_row * columns_ + n, cells.bottom(n), w.overwrite, w.floats, w.shift});
         if (w.last && n + 1 == columns_)
             board_.complete_next(w.product, scoreboard::WRITES, cycle() + 1);
     }

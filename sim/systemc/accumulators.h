@@ -1,4 +1,4 @@
-/* accumulators.h: the ACC rows, below the array: each column's sum is added, or put, in the cycle after it leaves the last cell. */
+/* accumulators.h: the ACC rows, below the arrays: each column's sum is added, or put, in the cycle after it leaves the last cell. */
 #ifndef WEFT_TWIN_ACCUMULATORS_H
 #define WEFT_TWIN_ACCUMULATORS_H
 
@@ -13,7 +13,7 @@ namespace twin
 class accumulators : public clocked
 {
   public:
-    accumulators(const sc_core::sc_module_name &module_name, const weft_machine &machine, scoreboard &board, const array &cells);
+    accumulators(const sc_core::sc_module_name &module_name, const weft_machine &machine, scoreboard &board, const arrays &cells);
 
     void bind(uint8_t *bytes) { bytes_ = bytes; } /* NULL: no values are kept */
     void reset() override { arrivals_.clear(); }
@@ -23,6 +23,7 @@ class accumulators : public clocked
   private:
     void evaluate() override;
     void commit() override;
+    void take_sums(const array &cells);
 
     struct arrival {
         uint64_t place; /* of a lane */
@@ -32,7 +33,7 @@ class accumulators : public clocked
     };
     uint64_t columns_;
     scoreboard &board_;
-    const array &array_;
+    const arrays &arrays_;
     uint8_t *bytes_ = nullptr;
     std::vector<arrival> arrivals_;
 };

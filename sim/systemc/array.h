@@ -103,6 +103,9 @@ class array : public clocked
     std::vector<int16_t> entering_lanes_;
 };
 
+/* All that the machine has, by number. */
+using arrays = std::vector<std::unique_ptr<array>>;
+
 /* One row of cells: sum = above + activation x weight. array_cells.cpp; `above` and `out` do not overlap. */
 struct cell_row {
     uint32_t *out;

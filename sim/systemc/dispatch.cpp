@@ -68,6 +68,7 @@ void dispatch::take_tile()
         tiles_.pop_front();
         next_->tile = taken_++;
     }
+    next_->array = static_cast<unsigned>((taken_ - 1) % sim_->program->machine.arrays);
     next_->tile_k = active_.k;
     next_->tile_n = active_.n;
     next_->tile_format = active_.format;

@@ -16,17 +16,18 @@ weft_format format_of(const weft_instr &i) { return static_cast<weft_format>(i.f
 } // namespace
 
 fetch::fetch(const sc_core::sc_module_name &module_name, const weft_machine &machine, scoreboard &board, meter &count, const dram &device,
-             memory *buffer, array &cells)
-    : clocked(module_name), machine_(machine), board_(board), meter_(count), dram_(device), buffer_(buffer), array_(cells),
-      plan_{{}, device.channel()}
+             memory *buffer, const arrays &cells)
+    : clocked(module_name), machine_(machine), board_(board), meter_(count), dram_(device), buffer_(buffer), arrays_(cells),
+      chains_(machine.arrays), plan_{{}, device.channel()}
 {
 }
 
 void fetch::reset()
 {
-    whole_ = shifted_ = begun_ = begun_next_ = shift_left_ = shift_left_next_ = 0;
+    whole_ = shifted_ = begun_ = begun_next_ = given_back_ = 0;
+    chains_.assign(chains_.size(), chain());
     slots_ = slots_next_ = 0;
-    pushing_ = pushing_next_ = shift_ends_ = false;
+    pushing_ = pushing_next_ = false;
     own_free_ = own_free_next_ = dram_.channel().rates().at(cycle());
     entries_.clear();
     moving_.clear();
@@ -150,20 +151,31 @@ void fetch::push_step()
         board_.complete_next(push_.j, part, cycle() + 1);
 }
 
-/* The oldest whole tile begins to shift in the very cycle in which the tile before it is taken. */
+/* Whole tiles begin in order, each in the very cycle in which the tile before it in its array is taken. */
+void fetch::begin_shifts()
+{
+    for (; begun_next_ < whole_; begun_next_++) {
+        size_t number = begun_next_ % arrays_.size();
+        chain &c = chains_[number];
+        if (c.left_next > 0 || begun_next_ >= matrix_->taken() + arrays_.size())
+            return;
+        entry &e = entries_[begun_next_];
+        e.shift_start = cycle();
+        arrays_[number]->shift_next(e.weights);
+        c.left_next = machine_.rows * weft_format_bytes(e.weights->format);
+        c.number = begun_next_;
+        e.weights.reset();
+    }
+}
+
 void fetch::shift_step()
 {
-    if (shift_left_next_ == 0 && begun_ < whole_ && begun_ == matrix_->taken()) {
-        entry &e = entries_[begun_];
-        e.shift_start = cycle();
-        array_.shift_next(e.weights);
-        shift_left_next_ = machine_.rows * weft_format_bytes(e.weights->format);
-        e.weights.reset();
-        begun_next_ = begun_ + 1;
+    begin_shifts();
+    for (chain &c : chains_) {
+        c.ends = c.left_next > 0 && --c.left_next == 0;
+        if (c.ends)
+            entries_[c.number].shift_end = cycle() + 1;
     }
-    shift_ends_ = shift_left_next_ > 0 && --shift_left_next_ == 0;
-    if (shift_ends_)
-        entries_[begun_next_ - 1].shift_end = cycle() + 1;
 }
 
 void fetch::evaluate()
@@ -190,12 +202,15 @@ void fetch::commit()
 {
     for (; whole_ < entries_.size() && entries_[whole_].arrived; whole_++)
         entries_[whole_].whole = cycle() + 1;
-    if (shift_ends_) { /* the slot is given back */
-        shifted_++;
-        slots_next_--;
+    for (chain &c : chains_) {
+        if (c.ends)
+            entries_[c.number].in_place = true, shifted_++;
+        c.ends = false;
+        c.left = c.left_next;
     }
+    for (; in_place(given_back_); given_back_++) /* slots, in order */
+        slots_next_--;
     begun_ = begun_next_;
-    shift_left_ = shift_left_next_;
     slots_ = slots_next_;
     pushing_ = pushing_next_;
     own_free_ = own_free_next_;

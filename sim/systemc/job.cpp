@@ -177,7 +177,7 @@ void find_hazards(job &younger, const std::shared_ptr<job> &older)
     bool after_writes = false, after_reads = false;
     for (const operand &mine : younger.operands)
         for (const operand &its : older->operands) {
-            bool pipelined = mine.space == WEFT_SPACE_ACC && younger.is_product() && older->is_product();
+            bool pipelined = mine.space == WEFT_SPACE_ACC && younger.is_product() && older->is_product() && younger.array == older->array;
             if (pipelined || !meet(mine, its))
                 continue;
             after_writes = after_writes || its.write;

@@ -40,6 +40,7 @@ struct job {
     uint64_t tile = 0;
     uint32_t tile_k = 0, tile_n = 0;
     weft_format tile_format = WEFT_FORMAT_u8;
+    unsigned array = 0; /* on which it runs */
 
     std::vector<operand> operands;
     std::vector<hazard> hazards;

@@ -16,7 +16,7 @@ meter::cycle_class meter::classify(const job &next) const
 {
     if (next.instr.next && fetch_->whole() <= next.tile)
         return WEIGHT_STALL;
-    if (next.instr.next && fetch_->shifted() <= next.tile)
+    if (next.instr.next && !fetch_->in_place(next.tile))
         return WEIGHT_SHIFT;
     bool any = false;
     for (const hazard &h : next.hazards) {
@@ -64,7 +64,9 @@ void meter::evaluate()
     product.stall[OTHER] += unclaimed_;
     unclaimed_ = 0;
     count(c, product.layer, 1);
-    if (!busy)
+    if (busy)
+        layer(product.layer).busy_matrix++;
+    else
         product.stall[c]++;
 }
 

@@ -4,6 +4,14 @@
 namespace twin
 {
 
+static arrays make_arrays(const weft_machine &description, bool values)
+{
+    arrays all;
+    for (uint64_t i = 0; i < description.arrays; i++)
+        all.push_back(std::make_unique<array>(("array" + std::to_string(i)).c_str(), description, values));
+    return all;
+}
+
 machine::machine(const sc_core::sc_module_name &module_name, const weft_machine &description, bool values)
     : sc_module(module_name), clock("clock"), values_(values), m_(description), board_("scoreboard", m_.queue_depth), meter_("meter", board_),
       host_("host"), device_("device"), buffer_("buffer"), host_or_none_(values_ ? &host_ : nullptr), device_or_none_(values_ ? &device_ : nullptr),
@@ -12,9 +20,9 @@ machine::machine(const sc_core::sc_module_name &module_name, const weft_machine 
                buffer_or_none_),
       link_out_("link_out", WEFT_UNIT_HOST_OUT, rate(m_.link_out_bytes_per_second, m_.clock_hz), m_.link_latency, board_, meter_,
                 buffer_or_none_, host_or_none_),
-      dram_("dram", m_, board_, meter_, device_or_none_, buffer_or_none_), array_("array", m_, values_),
-      fetch_("fetch", m_, board_, meter_, dram_, buffer_or_none_, array_), matrix_("matrix", m_, board_, meter_, fetch_, buffer_or_none_, array_),
-      acc_("accumulators", m_, board_, array_), vector_("vector", m_, board_, meter_, buffer_or_none_, acc_)
+      dram_("dram", m_, board_, meter_, device_or_none_, buffer_or_none_), arrays_(make_arrays(m_, values_)),
+      fetch_("fetch", m_, board_, meter_, dram_, buffer_or_none_, arrays_), matrix_("matrix", m_, board_, meter_, fetch_, buffer_or_none_, arrays_),
+      acc_("accumulators", m_, board_, arrays_), vector_("vector", m_, board_, meter_, buffer_or_none_, acc_)
 {
     dram_.bind(fetch_);
     fetch_.bind(matrix_);
@@ -43,7 +51,11 @@ bool machine::busy(weft_unit unit) const
 
 std::vector<clocked *> machine::modules()
 {
-    return {&board_, &meter_, &host_, &device_, &buffer_, &dispatch_, &link_in_, &link_out_, &dram_, &array_, &fetch_, &matrix_, &acc_, &vector_};
+    std::vector<clocked *> all = {&board_, &meter_, &host_,  &device_, &buffer_, &dispatch_, &link_in_, &link_out_,
+                                  &dram_,  &fetch_, &matrix_, &acc_,    &vector_};
+    for (const std::unique_ptr<array> &cells : arrays_)
+        all.push_back(cells.get());
+    return all;
 }
 
 void machine::load(weft_sim &sim)
@@ -73,6 +85,7 @@ void machine::tell(const job &j) const
     e.instr = &j.instr;
     e.unit = j.unit;
     e.layer = j.layer;
+    e.array = j.array;
     e.dispatched = j.dispatched;
     bool control = j.unit == WEFT_UNIT_CONTROL; /* done when dispatched: in that cycle */
     e.start = control ? j.dispatched : j.start;

@@ -3,7 +3,7 @@
  *     dispatch -> scoreboard -> link in, link out          host memory  <-> unified buffer
  *                            -> dram (and its channel)     DRAM         <-> unified buffer
  *                            -> fetch (and the FIFO)       DRAM          -> shadow plane
- *                            -> matrix -> array -> accumulators
+ *                            -> matrix -> arrays -> accumulators
  *                            -> vector unit                accumulators, unified buffer -> unified buffer
  *     meter: looks at all of them and counts
  */
@@ -51,7 +51,7 @@ class machine : public sc_core::sc_module
     const matrix &products() const { return matrix_; }
     const vector_unit &vectors() const { return vector_; }
     const fetch &tiles() const { return fetch_; }
-    const array &cells() const { return array_; }
+    const arrays &cells() const { return arrays_; }
     const memory &buffer() const { return buffer_; }
     bool busy(weft_unit unit) const; /* a wire */
     const weft_machine &description() const { return m_; }
@@ -72,7 +72,7 @@ class machine : public sc_core::sc_module
     dispatch dispatch_;
     link link_in_, link_out_;
     dram dram_;
-    array array_;
+    arrays arrays_;
     fetch fetch_;
     matrix matrix_;
     accumulators acc_;

@@ -4,11 +4,27 @@
 namespace twin
 {
 
-probes::probes(const sc_core::sc_module_name &module_name, const machine &m) : sc_module(module_name), clock("clock"), machine_(m)
+probes::probes(const sc_core::sc_module_name &module_name, const machine &m) : sc_module(module_name), clock("clock"), machine_(m), arrays_(m.cells().size())
 {
     SC_METHOD(sample);
     sensitive << clock.pos();
     dont_initialize();
+}
+
+void probes::sample_array(size_t number)
+{
+    const array &from = *machine_.cells()[number];
+    const std::shared_ptr<job> &product = machine_.products().working_on(number);
+    cells &to = arrays_[number];
+    to.instruction = product ? static_cast<unsigned>(product->index) : 0;
+    to.shifting = machine_.tiles().shifting(number);
+    to.fronts = static_cast<unsigned>(from.fronts());
+    to.front = static_cast<unsigned>(from.front_age());
+    to.waves = static_cast<unsigned>(from.in_flight());
+    to.shifts = static_cast<unsigned>(from.shifts());
+    to.columns_leaving = 0;
+    for (uint64_t n = 0; n < machine_.description().columns && n < 64; n++)
+        to.columns_leaving |= static_cast<sc_dt::uint64>(from.leaving(n).valid) << n;
 }
 
 void probes::sample()
@@ -28,18 +44,26 @@ void probes::sample()
     vector_instruction_ = vector ? static_cast<unsigned>(vector->index) : 0;
     vector_pipe_ = static_cast<unsigned>(m.vectors().piped());
     fifo_slots_ = m.tiles().slots();
-    shifting_ = m.tiles().shifting();
     tiles_whole_ = static_cast<unsigned>(m.tiles().whole());
     tiles_shifted_ = static_cast<unsigned>(m.tiles().shifted());
     tiles_taken_ = static_cast<unsigned>(m.products().taken());
-    fronts_ = static_cast<unsigned>(m.cells().fronts());
-    front_ = static_cast<unsigned>(m.cells().front_age());
-    waves_ = static_cast<unsigned>(m.cells().in_flight());
-    shifts_ = static_cast<unsigned>(m.cells().shifts());
     written_ = static_cast<unsigned>(m.buffer().written());
-    columns_leaving_ = 0;
-    for (uint64_t n = 0; n < m.description().columns && n < 64; n++)
-        columns_leaving_ |= static_cast<sc_dt::uint64>(m.cells().leaving(n).valid) << n;
+    for (size_t i = 0; i < arrays_.size(); i++)
+        sample_array(i);
+}
+
+void probes::trace_array(sc_core::sc_trace_file *file, size_t number) const
+{
+    using sc_core::sc_trace;
+    const cells &a = arrays_[number];
+    std::string suffix = arrays_.size() > 1 ? std::to_string(number) : "", planes = "planes" + suffix, array = "array" + suffix;
+    sc_trace(file, a.shifting, planes + ".shifting");
+    sc_trace(file, a.fronts, planes + ".fronts");
+    sc_trace(file, a.front, planes + ".youngest_front");
+    sc_trace(file, a.shifts, planes + ".shifts_in_array");
+    sc_trace(file, a.instruction, array + ".instruction");
+    sc_trace(file, a.waves, array + ".waves");
+    sc_trace(file, a.columns_leaving, array + ".columns_leaving");
 }
 
 void probes::trace(sc_core::sc_trace_file *file) const
@@ -58,15 +82,11 @@ void probes::trace(sc_core::sc_trace_file *file) const
         sc_trace(file, class_[c], std::string("class.") + classes[c]);
     sc_trace(file, fifo_slots_, "fifo.slots");
     sc_trace(file, tiles_whole_, "fifo.tiles_whole");
-    sc_trace(file, shifting_, "planes.shifting");
     sc_trace(file, tiles_shifted_, "planes.tiles_shifted");
     sc_trace(file, tiles_taken_, "planes.tiles_taken");
-    sc_trace(file, fronts_, "planes.fronts");
-    sc_trace(file, front_, "planes.youngest_front");
-    sc_trace(file, shifts_, "planes.shifts_in_array");
     sc_trace(file, matrix_instruction_, "unit.matrix.instruction");
-    sc_trace(file, waves_, "array.waves");
-    sc_trace(file, columns_leaving_, "array.columns_leaving");
+    for (size_t i = 0; i < arrays_.size(); i++)
+        trace_array(file, i);
     sc_trace(file, vector_instruction_, "unit.vector.instruction");
     sc_trace(file, vector_pipe_, "unit.vector.rows_in_pipe");
     sc_trace(file, written_, "buffer.bytes_written_before");

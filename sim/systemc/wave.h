@@ -28,11 +28,18 @@ class probes : public sc_core::sc_module
         bool busy;
         unsigned waiting, head; /* the instruction at the head of the queue; 0 where there is none */
     } unit_[WEFT_UNITS] = {};
+    /* Of one array; several are numbered in the names of their signals. */
+    struct cells {
+        bool shifting = false;
+        unsigned instruction = 0, fronts = 0, front = 0, shifts = 0, waves = 0;
+        sc_dt::uint64 columns_leaving = 0;
+    };
+    void sample_array(size_t number);
+    void trace_array(sc_core::sc_trace_file *file, size_t number) const;
+    std::vector<cells> arrays_;
     bool class_[6] = {};
-    bool shifting_ = false;
     unsigned instruction_ = 0, fifo_slots_ = 0, tiles_whole_ = 0, tiles_shifted_ = 0, tiles_taken_ = 0, matrix_instruction_ = 0;
-    unsigned vector_instruction_ = 0, vector_pipe_ = 0, fronts_ = 0, front_ = 0, waves_ = 0, shifts_ = 0, written_ = 0;
-    sc_dt::uint64 columns_leaving_ = 0;
+    unsigned vector_instruction_ = 0, vector_pipe_ = 0, written_ = 0;
 };
 
 /* Runs until the simulation stops, tracing cycles from .. to - 1 into DIRECTORY/wave.vcd. */

@@ -19,6 +19,7 @@ struct work {
     struct hazard *hazards;
     size_t hazard_count;
     uint64_t tile; /* of a fetch: its number; of a product that takes one: the same */
+    uint64_t array; /* of a product */
     struct fuzz_time *time;
 };
 
@@ -31,7 +32,8 @@ struct clock {
     struct work *work;
     size_t count, next;          /* to dispatch */
     size_t head[WEFT_UNITS];     /* the unit's first instruction that has not started, or count */
-    uint64_t unit_free[WEFT_UNITS];
+    uint64_t unit_free[WEFT_UNITS]; /* of the matrix unit: it starts one product a cycle */
+    uint64_t array_free[64];
     struct channel in, out, dram;
     struct dram *device; /* behind `dram`, where it is detailed */
     struct tile *tiles;
@@ -100,7 +102,7 @@ static void find_hazards(bool found[2], const struct work *young, const struct w
         for (unsigned j = 0; j < old->effects.count; j++) {
             const struct weft_effect *mine = &young->effects.effect[i], *theirs = &old->effects.effect[j];
             if (!meet(mine, theirs)) continue;
-            if (young->unit == WEFT_UNIT_MATRIX && old->unit == WEFT_UNIT_MATRIX && mine->space == WEFT_SPACE_ACC) continue;
+            if (mine->space == WEFT_SPACE_ACC && young->unit == WEFT_UNIT_MATRIX && old->unit == WEFT_UNIT_MATRIX && young->array == old->array) continue;
             if (theirs->write) found[1] = true;
             else if (mine->write) found[0] = true;
         }
@@ -137,18 +139,19 @@ static bool waits(const struct clock *c, const struct work *work, bool for_input
 
 /* --- F and S ------------------------------------------------------------------------------------------------------------------------ */
 
-/* Slots held now: by fetches that have started, until the shift of their tile ends. */
+/* Slots held now: by fetches that have started, until the shift of their tile ends, and of every tile before it. */
 static uint64_t slots_held(const struct clock *c)
 {
-    uint64_t held = 0;
-    for (uint64_t i = 0; i < c->tile_count; i++) held += c->tiles[i].whole != FUZZ_NEVER && c->tiles[i].shift_end > c->now;
+    uint64_t back = 0, held = 0;
+    while (back < c->tile_count && c->tiles[back].shift_end <= c->now) back++;
+    for (uint64_t i = back; i < c->tile_count; i++) held += c->tiles[i].whole != FUZZ_NEVER;
     return held;
 }
 
 static void begin_shifts(struct clock *c)
 {
     while (c->shifting < c->tile_count) {
-        struct tile *tile = &c->tiles[c->shifting], *before = c->shifting ? tile - 1 : NULL;
+        struct tile *tile = &c->tiles[c->shifting], *before = c->shifting < c->m->arrays ? NULL : tile - c->m->arrays; /* in the same array */
         if (tile->whole > c->now) return;
         if (before && (before->taken > c->now || before->shift_end > c->now)) return;
         tile->shift_start = c->now;
@@ -178,6 +181,7 @@ static bool unit_ready(const struct clock *c, const struct work *work)
     bool on_dram = work->unit == WEFT_UNIT_DRAM || work->instr.op == WEFT_OP_READ_WEIGHTS;
     if (on_dram && channel_floor(&c->dram) > c->now) return false;
     if (work->unit == WEFT_UNIT_FETCH) return slots_held(c) < c->m->fifo_tiles;
+    if (work->unit == WEFT_UNIT_MATRIX && c->array_free[work->array] > c->now) return false;
     return !work->instr.next || c->tiles[work->tile].shift_end <= c->now;
 }
 
@@ -209,13 +213,14 @@ static void start(struct clock *c, enum weft_unit unit)
         time->end = time->reads_done = c->now + work->duration.cycles;
         time->writes_done = time->end + c->m->rows + c->m->columns - 1; /* T4 */
         if (work->instr.next) c->tiles[work->tile].taken = c->now;
+        c->array_free[work->array] = time->end;
         break;
     default:
         time->end = time->reads_done = c->now + work->duration.cycles;
         time->writes_done = time->end + c->m->vector_depth;
         break;
     }
-    c->unit_free[unit] = time->end;
+    c->unit_free[unit] = unit == WEFT_UNIT_MATRIX ? c->now + 1 : time->end;
     c->head[unit] = following(c, c->head[unit] + 1, unit);
 }
 
@@ -261,6 +266,7 @@ static void dispatch(struct clock *c)
 
 /* --- counting ------------------------------------------------------------------------------------------------------------------------- */
 
+/* The oldest. */
 static const struct work *running_product(const struct clock *c)
 {
     for (size_t i = 0; i < c->next; i++)
@@ -284,7 +290,7 @@ static void count_cycle(struct clock *c)
     size_t p = c->head[WEFT_UNIT_MATRIX];
     struct weft_counters *layer = &c->layers[product ? product->layer : p < c->count ? c->work[p].layer : c->work[c->count - 1].layer];
     layer->cycles++;
-    if (product) layer->class_active++;
+    if (product) layer->class_active++, layer->busy_matrix++;
     else if (p < c->count) ++*class_of(c, &c->work[p], layer);
     else layer->class_other++;
 }
@@ -293,7 +299,7 @@ static void count_busy(struct clock *c)
 {
     for (size_t i = 0; i < c->count; i++) {
         struct weft_counters *l = &c->layers[c->work[i].layer];
-        uint64_t *const busy[WEFT_UNITS] = {NULL, &l->busy_host_in, &l->busy_host_out, &l->busy_fetch, &l->busy_dram, &l->busy_matrix, &l->busy_vector};
+        uint64_t *const busy[WEFT_UNITS] = {NULL, &l->busy_host_in, &l->busy_host_out, &l->busy_fetch, &l->busy_dram, &l->array_cycles, &l->busy_vector};
         if (c->work[i].unit != WEFT_UNIT_CONTROL) *busy[c->work[i].unit] += c->work[i].time->end - c->work[i].time->start;
     }
 }
@@ -319,6 +325,7 @@ static enum weft_status read_program(struct clock *c, const struct weft_program 
         *w->time = (struct fuzz_time){w->unit, FUZZ_NEVER, FUZZ_NEVER, FUZZ_NEVER, FUZZ_NEVER, FUZZ_NEVER};
         if (w->unit == WEFT_UNIT_FETCH) w->tile = c->tile_count++;
         if (w->instr.next) w->tile = taken++;
+        w->array = w->unit == WEFT_UNIT_MATRIX ? (taken - 1) % c->m->arrays : 0;
         enum weft_status status = list_hazards(c, c->count);
         if (status == WEFT_OK) status = duration_of(&w->duration, c->m, &w->instr, &config, order->active_fmt, order->active_k);
         if (status != WEFT_OK) return status;

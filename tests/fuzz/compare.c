@@ -11,7 +11,7 @@ struct outcome {
     struct weft_sim *sim;
     enum weft_status status;
     char message[1024];
-    uint64_t busy[WEFT_UNITS], last_end[WEFT_UNITS], events; /* from the observer */
+    uint64_t busy[WEFT_UNITS], last_end[WEFT_UNITS], array_end[64], events; /* from the observer */
     const char *wrong;                                       /* an event that cannot be */
     struct fuzz_time *times;                                 /* by instruction, from the observer; or NULL */
 };
@@ -30,9 +30,11 @@ static void keep_event(void *user, const struct weft_event *event)
     o->busy[event->unit] += event->end - event->start;
     if (event->start <= event->dispatched) o->wrong = "an instruction starts before the cycle after its dispatch";
     if (event->end < event->start) o->wrong = "an instruction ends before it starts";
-    if (event->start < o->last_end[event->unit]) o->wrong = "a unit starts an instruction before it is free";
+    uint64_t *free = event->unit == WEFT_UNIT_MATRIX ? &o->array_end[event->array] : &o->last_end[event->unit];
+    if (event->start < *free) o->wrong = "a unit or an array starts an instruction before it is free";
+    *free = event->end;
     if (event->reads_done > event->writes_done && event->writes_done) o->wrong = "writes are complete before reads";
-    o->last_end[event->unit] = event->end;
+    if (event->end > o->last_end[event->unit]) o->last_end[event->unit] = event->end;
     if (o->times)
         o->times[event->index] = (struct fuzz_time){event->unit, event->dispatched, event->start, event->end, event->reads_done, event->writes_done};
 }
@@ -89,7 +91,7 @@ static bool memory_differs(struct fuzz_verdict *v, const char *what, const struc
 
 static bool needs_clock(const char *name)
 {
-    return !strcmp(name, "cycles") || !strncmp(name, "class_", 6) || !strncmp(name, "busy_", 5) || !strcmp(name, "peak_fifo");
+    return !strcmp(name, "cycles") || !strcmp(name, "array_cycles") || !strncmp(name, "class_", 6) || !strncmp(name, "busy_", 5) || !strcmp(name, "peak_fifo");
 }
 
 static uint64_t counter(const struct weft_counters *counters, const struct weft_counter_info *info)
@@ -152,7 +154,7 @@ static bool layers_miss(struct fuzz_verdict *v, const struct outcome *o, size_t 
 static bool events_miss(struct fuzz_verdict *v, const struct outcome *o)
 {
     const struct weft_counters *c = weft_sim_counters(o->sim);
-    const uint64_t busy[WEFT_UNITS] = {0, c->busy_host_in, c->busy_host_out, c->busy_fetch, c->busy_dram, c->busy_matrix, c->busy_vector};
+    const uint64_t busy[WEFT_UNITS] = {0, c->busy_host_in, c->busy_host_out, c->busy_fetch, c->busy_dram, c->array_cycles, c->busy_vector};
     if (o->wrong) {
         snprintf(v->why, sizeof v->why, "events: %s", o->wrong);
         return true;

@@ -84,6 +84,7 @@ static struct weft_machine draw_machine(struct generator *g)
     m.clock_hz = PICK(g, 1000, 1001, 700000000, 940000000);
     m.rows = draw_side(g);
     m.columns = draw_side(g);
+    m.arrays = chance(g, 50) ? 1 : PICK(g, 2, 2, 3, 4);
     m.ub_bytes = PICK(g, 64, 300, 512, 1000, 2048, 4096);
     m.ub_line_bytes = PICK(g, 1, 2, 3, 4, 7, 8, 16, 32, 33, 64);
     m.ub_read_ports = 1 + skewed(g, 4);

@@ -76,7 +76,7 @@ static bool events_differ(const struct weft_event *a, const struct weft_event *b
 {
     for (size_t c = 0; c < COLUMNS; c++)
         if (cell(a, c) != cell(b, c)) return true;
-    return a->unit != b->unit || a->layer != b->layer || a->fifo_slots != b->fifo_slots;
+    return a->unit != b->unit || a->array != b->array || a->layer != b->layer || a->fifo_slots != b->fifo_slots;
 }
 
 static void put_views(FILE *out, const struct view *a, const struct view *b, size_t index)
