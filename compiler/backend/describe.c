@@ -115,8 +115,8 @@ static enum weft_status describe_layer(struct weft_layer *out, const struct back
         snprintf(text, sizeof text, "vector unit; %lld multiplications and additions a result, cheaper than on the array", (long long)(l->m->kh * l->m->kw));
         out->wait = copy_text(text);
     }
-    if (l->kind == LAYER_MATRIX) {
-        describe_mapping(text, sizeof text, l);
+    if (l->kind == LAYER_MATRIX || l->kind == LAYER_PRODUCT) {
+        (l->kind == LAYER_PRODUCT ? product_describe_mapping : describe_mapping)(text, sizeof text, l);
         out->wait = copy_text(text);
     }
     return out->name && out->op && out->shape ? WEFT_OK : WEFT_NO_MEMORY;
@@ -172,6 +172,8 @@ static void describe_bounds(struct weft_program *p, const struct backend *b)
         const struct geometry *y = &b->places[l->y].g;
         p->mapping_cycles += l->mapping;
         vector += l->kind == LAYER_ALIAS ? 0 : (uint64_t)(b->repeats * y->n * y->h * y->w * y->c);
+        if (l->kind == LAYER_PRODUCT)
+            products += l->macs * product_passes(b, l);
         if (l->kind != LAYER_MATRIX)
             continue;
         products += l->macs * weft_passes(b->places[l->x].g.format, l->m->w_format) * (uint64_t)planes_pairs(b, l);

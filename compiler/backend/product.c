@@ -3,6 +3,7 @@
  * into the strides with which the patterns walk; of the two roles that an operand can have, the cheaper is taken. */
 #include "product.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +134,12 @@ static int64_t push_cycles(const struct backend *b, int64_t rows, int64_t lanes,
     return rows * most(1, ceil_div(lanes * element, (int64_t)b->machine->ub_line_bytes));
 }
 
+/* The array multiplies while the next tiles are pushed. */
+static uint64_t bound_of(const struct tiling *t)
+{
+    return t->product_cycles > t->push_cycles ? t->product_cycles : t->push_cycles;
+}
+
 static uint64_t price_role(const struct backend *b, const struct product *p, const struct role *r, enum weft_format stream, enum weft_format weights,
                            struct tiling *out)
 {
@@ -144,13 +151,14 @@ static uint64_t price_role(const struct backend *b, const struct product *p, con
     t.by_columns = push_cycles(b, n, k, r->element) < push_cycles(b, k, n, r->element);
     int64_t row = most((int64_t)weft_passes(stream, weights), ceil_div(lines_of(b, k, r->stream_k, r->element), (int64_t)machine->ub_read_ports));
     int64_t shift = (int64_t)weft_shift_cycles(machine, weights), push = least(push_cycles(b, n, k, r->element), push_cycles(b, k, n, r->element));
-    int64_t planes = b->planes > 1 ? b->planes : 1, cycles = 0;
+    int64_t planes = b->planes > 1 ? b->planes : 1, busy = 0;
     for (int64_t j = 0; j < planes; j++)
-        cycles += most(most((planes - j) * t.chunk_rows * row, shift), push);
+        busy += most((planes - j) * t.chunk_rows * row, shift);
     t.tiles = p->batches * t.chunks * t.n_tiles * t.k_tiles * planes;
-    t.cycles = (uint64_t)(p->batches * t.chunks * t.n_tiles * t.k_tiles * cycles);
+    t.product_cycles = (uint64_t)most(ceil_div(t.tiles / planes * busy, (int64_t)machine->arrays), most(planes * t.chunk_rows * row, shift));
+    t.push_cycles = (uint64_t)(t.tiles * push);
     *out = t;
-    return t.cycles;
+    return bound_of(&t);
 }
 
 static struct role role_of(const struct backend *b, const struct layer *l, bool swapped)
@@ -176,14 +184,24 @@ void product_map(struct backend *b, struct layer *l)
     uint64_t price = price_role(b, p, &as_is, fa, fb, &plain);
     p->swapped = price_role(b, p, &other, fb, fa, &swapped) < price;
     p->tiling = p->swapped ? swapped : plain;
-    uint64_t outputs = (uint64_t)shape_count(&p->shape), passes = weft_passes(fa, fb) * (uint64_t)product_pairs(b);
-    l->macs = (uint64_t)b->repeats * outputs * (uint64_t)p->k;
-    l->mapping = (uint64_t)b->repeats * p->tiling.cycles;
-    uint64_t products = l->macs * passes / (b->machine->rows * b->machine->columns), vector = outputs * (uint64_t)b->repeats / b->machine->vector_lanes;
+    uint64_t outputs = (uint64_t)b->repeats * (uint64_t)shape_count(&p->shape);
+    l->macs = outputs * (uint64_t)p->k;
+    l->mapping = (uint64_t)b->repeats * bound_of(&p->tiling);
+    uint64_t products = l->macs * product_passes(b, l) / (b->machine->arrays * b->machine->rows * b->machine->columns), vector = outputs / b->machine->vector_lanes;
     l->roofline = products > vector ? products : vector;
 }
 
-int product_pairs(const struct backend *b)
+/* Passes through the array that one product of two reals takes. */
+uint64_t product_passes(const struct backend *b, const struct layer *l)
 {
-    return b->planes > 1 ? b->planes * (b->planes + 1) / 2 : 1;
+    uint64_t planes = b->planes > 1 ? (uint64_t)b->planes : 1;
+    return weft_passes(backend_format(b, l->x), backend_format(b, l->other)) * (planes * (planes + 1) / 2);
+}
+
+void product_describe_mapping(char *out, size_t size, const struct layer *l)
+{
+    const struct product *p = l->product;
+    const struct tiling *t = &p->tiling;
+    snprintf(out, size, "%s; %lld tiles x %lld rows, pushed from the buffer; the %s operand is the weights", t->push_cycles > t->product_cycles ? "pushing tiles" : "products",
+             (long long)t->tiles, (long long)t->chunk_rows, p->swapped ? "first" : "second");
 }

@@ -11,7 +11,7 @@ struct tiling {
     int64_t k_tiles, n_tiles, chunks, chunk_rows;
     bool by_columns;      /* tiles are pushed column by column */
     int64_t tiles;        /* all batches and planes */
-    uint64_t cycles;
+    uint64_t product_cycles /* over all arrays */, push_cycles;
 };
 
 struct product {

@@ -127,18 +127,45 @@ static bool product_reads(const struct backend *b, int value)
     return false;
 }
 
+/* A sum of products of 16-bit codes can leave s32: how much larger the scale of each operand must be, so that the greatest sum that calibration saw
+ * stays within half of it. Sums in between may wrap. */
+static float product_room(const struct backend *b, const struct layer *l)
+{
+    int sum = b->graph->nodes[l->node].outputs[0];
+    float greatest = fmaxf(fabsf(b->low[sum]), fabsf(b->high[sum])) / (float)(1 << 30);
+    float product = from_range_16(b->low[l->x], b->high[l->x]).scale * from_range_16(b->low[l->other], b->high[l->other]).scale;
+    return isfinite(greatest) && greatest > product ? sqrtf(greatest / product) : 1;
+}
+
+static float products_room(const struct backend *b, int value)
+{
+    float room = 1;
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        if (!layer_reads(l, value))
+            continue;
+        if (l->kind == LAYER_PRODUCT && l->residual != value)
+            room = fmaxf(room, product_room(b, l));
+        else if (keeps_scale(l) || l->input_count)
+            room = fmaxf(room, products_room(b, l->y));
+    }
+    return room;
+}
+
 static struct quantisation format_for(const struct backend *b, int value)
 {
     float low = b->low[value], high = b->high[value];
     if (b->planes)
         return float_for(b, value);
-    if (low < 0 && product_reads(b, value)) {
+    struct quantisation q = from_range(b, low, high);
+    if (b->format == COMPILE_INT16) {
+        q.scale *= products_room(b, value);
+    } else if (low < 0 && product_reads(b, value)) {
         high = fmaxf(high, -low);
-        struct quantisation q = from_range(b, -high * 128 / 127, high); /* s8: codes -127 to 127 about zero */
+        q = from_range(b, -high * 128 / 127, high); /* s8: codes -127 to 127 about zero */
         q.zero = 0;
-        return q;
     }
-    return from_range(b, low, high);
+    return q;
 }
 
 static bool read_only_as_float(const struct backend *b, int value)
