@@ -190,7 +190,7 @@ static bool is_path(const char *name)
     return strchr(name, '/') || (length > 5 && !strcmp(name + length - 5, ".yaml")) || (length > 4 && !strcmp(name + length - 4, ".yml"));
 }
 
-/* "edge, tiny, tpu-v1": the presets that there are. */
+/* "edge, gemmini, tiny": the presets that there are. */
 static void list_presets(char *out, size_t size, const char *directory)
 {
     struct dirent **entries = NULL;

@@ -16,8 +16,8 @@ static void keep(void *user, const char *message)
 }
 static struct weft_diag diag = {.report = keep};
 
-static const char *const presets[] = {"tiny", "edge", "tpu-v1"};
-enum { PRESETS = 3 };
+static const char *const presets[] = {"tiny", "edge", "tpu-v1", "tpu-v2", "tpu-v3", "tpu-v4i", "edge-tpu", "gemmini"};
+enum { PRESETS = sizeof presets / sizeof *presets };
 
 static void presets_load_and_every_value_has_a_source(void **state)
 {
@@ -46,6 +46,7 @@ static void tpu_v1_is_the_papers(void **state)
     assert_int_equal(weft_machine_load(&m, "tpu-v1", &diag), WEFT_OK);
     assert_int_equal(m.clock_hz, 700000000);
     assert_int_equal(m.rows * m.columns, 65536);
+    assert_int_equal(m.arrays, 1);
     assert_int_equal(m.ub_bytes, 24 << 20);
     assert_int_equal(m.acc_rows * m.columns * 4, 4 << 20);
     assert_int_equal(m.fifo_tiles, 4);
@@ -107,7 +108,7 @@ static void errors_say_where(void **state)
 {
     (void)state;
     static const struct {
-        unsigned line; /* line 5 is clock.hz, 7 array.rows, 8 array.columns, 17 whole_tiles */
+        unsigned line; /* line 5 is clock.hz, 7 array.rows, 8 array.columns, 9 array.count, 18 whole_tiles */
         const char *text, *message;
     } cases[] = {
         {7, "  rows: {value: 0}", "m.yaml:7: array.rows is 0; it lies between 1 and 4095"},
@@ -120,13 +121,14 @@ static void errors_say_where(void **state)
         {8, "  columns: {valu: 3}", "m.yaml:8: unknown key valu; did you mean value?"},
         {8, "  colums: {value: 3}", "m.yaml:7: unknown key colums; did you mean columns?"},
         {8, "  rows: {value: 3}", "m.yaml:7: there is a second key rows"},
-        {8, NULL, "m.yaml:7: a required key is missing: columns"},
+        {8, NULL, "m.yaml:8: a required key is missing: columns"},
         {8, "  columns: 3", "m.yaml:8: Expecting MAPPING, got event: SCALAR"},
         {8, "  columns: [", "m.yaml:8: "},
         {1, NULL, "a required key is missing: name"},
         {3, "formats: {value: [u8, fp8]}", "m.yaml:3: "},
         {3, "formats: {value: []}", "formats is empty"},
-        {17, "  whole_tiles: {value: maybe}", "m.yaml:17: weight_fifo.whole_tiles is 'maybe'; it is true or false"},
+        {9, "  count: {value: 65}", "m.yaml:9: array.count is 65; it lies between 1 and 64"},
+        {18, "  whole_tiles: {value: maybe}", "m.yaml:18: weight_fifo.whole_tiles is 'maybe'; it is true or false"},
         {1, "name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "m.yaml:1: "},
         {1, "extra: 1\nname: a", "m.yaml:1: unknown key extra"},
     };
@@ -189,7 +191,7 @@ static void set_takes_suffixes_and_suggests(void **state)
     assert_int_equal(weft_machine_set(&m, "array.row=3", &diag), WEFT_ERROR);
     assert_string_equal(said, "--set array.row: a machine has no such field; did you mean array.rows?");
     assert_int_equal(weft_machine_set(&m, "array=3", &diag), WEFT_ERROR);
-    assert_string_equal(said, "--set array: a machine has no such field; did you mean array.rows, array.columns?");
+    assert_string_equal(said, "--set array: a machine has no such field; did you mean array.rows, array.columns, array.count?");
     assert_int_equal(weft_machine_set(&m, "columns=3", &diag), WEFT_ERROR);
     assert_string_equal(said, "--set columns: a machine has no such field; did you mean array.columns?");
     assert_int_equal(weft_machine_set(&m, "formats=s16,bf16", &diag), WEFT_OK);
@@ -203,7 +205,7 @@ static void unknown_machines_are_named(void **state)
     char *source;
     assert_int_equal(weft_machine_load(&m, "tpu-v9", &diag), WEFT_ERROR);
     assert_non_null(strstr(said, "machine tpu-v9: there is no such preset"));
-    assert_non_null(strstr(said, "edge, tiny, tpu-v1"));
+    assert_non_null(strstr(said, "edge-tpu, edge, gemmini, tiny, tpu-v1, tpu-v2, tpu-v3, tpu-v4i"));
     assert_int_equal(weft_machine_load(&m, "no/such.yaml", &diag), WEFT_ERROR);
     assert_string_equal(said, "no/such.yaml: cannot be read: No such file or directory");
     assert_int_equal(weft_machine_source(&source, "tiny", "array.depth", &diag), WEFT_ERROR);

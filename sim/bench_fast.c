@@ -81,6 +81,8 @@ int main(void)
     bench_product(gemm, 784, 256, 256, WEFT_FORMAT_u8, WEFT_FORMAT_u8);
     bench_product(gemm, 784, 256, 256, WEFT_FORMAT_s16, WEFT_FORMAT_s8);
     bench_product(gemm, 784, 256, 256, WEFT_FORMAT_bf16, WEFT_FORMAT_bf16);
+    bench_product(gemm, 784, 128, 128, WEFT_FORMAT_bf16, WEFT_FORMAT_bf16);
+    bench_product(gemm, 128, 128, 128, WEFT_FORMAT_bf16, WEFT_FORMAT_bf16);
     bench_activate();
     gemm_free(gemm);
     return 0;
