@@ -3,7 +3,8 @@
  * pooled. */
 #include "emit_vector.h"
 
-enum { WINDOWS = 2, LANE_LEVELS = 3, PIECE_ELEMENTS = 32768 /* of a softmax at once */ };
+enum { WINDOWS = 2, LANE_LEVELS = 3, PIECE_ELEMENTS = 32768 /* of a softmax at once, or as many as fill the vector unit's lanes with rows */,
+       PIECE_SHARE = 32 /* but not more than one in so many of the buffer's bytes */ };
 
 struct level { int64_t count, stride; };
 
@@ -234,13 +235,24 @@ static int outermost(const struct part *p)
     return best;
 }
 
+static int64_t piece_of(const struct backend *b, const struct part *p)
+{
+    int64_t row = 1, most = (int64_t)(b->machine->ub_bytes / PIECE_SHARE);
+    for (unsigned d = 0; d < p->box.rank; d++)
+        row *= p->reduced[d] ? p->box.dims[d] : 1;
+    int64_t full = row < most ? row * (int64_t)b->machine->vector_lanes : most;
+    full = full < most ? full : most;
+    return full > PIECE_ELEMENTS ? full : PIECE_ELEMENTS;
+}
+
 /* Elements of a part when the box is cut along its outermost dimensions until it is small. */
-static int64_t cut(struct vector_box *box, const struct part *whole)
+static int64_t cut(struct vector_box *box, const struct backend *b, const struct part *whole)
 {
     struct part p = *whole;
-    for (int d; elements_of(&p.box) > PIECE_ELEMENTS && (d = outermost(&p)) >= 0;) {
+    int64_t piece = piece_of(b, whole);
+    for (int d; elements_of(&p.box) > piece && (d = outermost(&p)) >= 0;) {
         int64_t rest = elements_of(&p.box) / p.box.dims[d];
-        p.box.dims[d] = rest >= PIECE_ELEMENTS ? 1 : PIECE_ELEMENTS / rest;
+        p.box.dims[d] = rest >= piece ? 1 : piece / rest;
     }
     *box = p.box;
     return elements_of(&p.box);
@@ -283,7 +295,7 @@ void softmax_temporaries(uint64_t bytes[2], const struct backend *b, const struc
     place_strides(&b->places[l->x], &b->graph->values[l->x].shape, x.strides);
     struct part whole = softmax_whole(b, l, x, x);
     struct vector_box size;
-    int64_t elements = cut(&size, &whole);
+    int64_t elements = cut(&size, b, &whole);
     bytes[0] = (uint64_t)elements * 4;
     bytes[1] = (uint64_t)(elements / size.dims[b->graph->nodes[l->node].at.axis]) * 4;
 }
@@ -293,6 +305,6 @@ void emit_softmax(struct backend *b, struct layer *l)
     const struct shape *shape = &b->graph->values[l->x].shape;
     struct part whole = softmax_whole(b, l, vector_view_of(b, l, l->x, shape), vector_view_of(b, l, l->y, shape));
     struct vector_box size;
-    cut(&size, &whole);
+    cut(&size, b, &whole);
     softmax_parts(b, l, &whole, &size);
 }
