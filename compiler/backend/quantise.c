@@ -290,8 +290,30 @@ static enum weft_status quantise_integers(struct backend *b, const struct layer 
     return WEFT_OK;
 }
 
+/* What is only quantised by the network itself takes the network's scale, and so its very integers: it is rounded once. */
+static bool own_scale(struct backend *b, int value, struct quantisation *out)
+{
+    bool found = false;
+    for (unsigned i = 0; i < b->graph->output_count; i++)
+        if (b->graph->outputs[i] == value)
+            return false; /* is wanted as it is, too */
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        struct quantisation q;
+        if (!layer_reads(l, value))
+            continue;
+        if (l->kind != LAYER_UNARY || l->op != CORE_QUANTIZE || !quantise_parameters(b, l, &q) ||
+            (found && (q.scale != out->scale || q.zero != out->zero || q.format != out->format)))
+            return false;
+        *out = q;
+        found = true;
+    }
+    return found;
+}
+
 static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
 {
+    struct quantisation own;
     struct value *y = &b->graph->values[layer->y];
     if (layer->kind == LAYER_UNARY && (layer->op == CORE_DEQUANTIZE || layer->op == CORE_QUANTIZE))
         return quantise_conversion(b, layer);
@@ -308,27 +330,11 @@ static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
         y->q = b->graph->values[layer->x].q;
     else if (!b->planes && ((can_make_float(b, layer) && read_only_as_float(b, layer->y)) || stays_fine(b, layer)))
         y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1};
+    else if (!b->planes && own_scale(b, layer->y, &own))
+        y->q = own;
     else
         y->q = format_for(b, layer->y);
     return WEFT_OK;
-}
-
-/* An input that is only quantised by the network itself takes the network's scale, and so its very integers. */
-static bool own_scale(struct backend *b, int value, struct quantisation *out)
-{
-    bool found = false;
-    for (int i = 0; i < b->layer_count; i++) {
-        const struct layer *l = &b->layers[i];
-        struct quantisation q;
-        if (!layer_reads(l, value))
-            continue;
-        if (l->kind != LAYER_UNARY || l->op != CORE_QUANTIZE || !quantise_parameters(b, l, &q) ||
-            (found && (q.scale != out->scale || q.zero != out->zero || q.format != out->format)))
-            return false;
-        *out = q;
-        found = true;
-    }
-    return found;
 }
 
 /* The network quantises it with several scales, or computed ones: it must see the reals. */
