@@ -78,22 +78,29 @@ static void rows_and_lanes(struct backend *b, unsigned number, uint64_t base, in
     emit_pattern(b, number, &pattern);
 }
 
-static void set_batch(struct backend *b, const struct work *w, int64_t batch)
+static void set_stream(struct backend *b, const struct work *w, int64_t batch)
 {
-    const struct product *p = w->p;
-    int64_t element = weft_format_bytes(w->stream_format);
     for (int i = 0; i < w->planes; i++) {
-        uint64_t stream = place_origin(b, w->stream.planes[i]) + batch_offset(p, w->stream.strides, batch);
-        uint64_t weights = place_origin(b, w->weights.planes[i]) + batch_offset(p, w->weights.strides, batch);
-        rows_and_lanes(b, STREAM + (unsigned)i, stream, w->stream.across, w->stream.deep, element);
-        if (p->tiling.by_columns)
-            rows_and_lanes(b, WEIGHTS + (unsigned)i, weights, w->weights.across, w->weights.deep, weft_format_bytes(w->weights_format));
-        else
-            rows_and_lanes(b, WEIGHTS + (unsigned)i, weights, w->weights.deep, w->weights.across, weft_format_bytes(w->weights_format));
+        uint64_t base = place_origin(b, w->stream.planes[i]) + batch_offset(w->p, w->stream.strides, batch);
+        rows_and_lanes(b, STREAM + (unsigned)i, base, w->stream.across, w->stream.deep, weft_format_bytes(w->stream_format));
     }
-    rows_and_lanes(b, RESULT, w->y.at + batch_offset(p, w->y.strides, batch), w->y_row, w->y_column, weft_format_bytes(w->y.format));
+}
+
+static void set_weights(struct backend *b, const struct work *w, int64_t batch, int plane)
+{
+    const struct side *s = &w->weights;
+    uint64_t base = place_origin(b, s->planes[plane]) + batch_offset(w->p, s->strides, batch);
+    bool by_columns = w->p->tiling.by_columns;
+    rows_and_lanes(b, WEIGHTS + (unsigned)plane, base, by_columns ? s->across : s->deep, by_columns ? s->deep : s->across,
+                   weft_format_bytes(w->weights_format));
+}
+
+static void set_result(struct backend *b, const struct work *w, int64_t batch)
+{
+    rows_and_lanes(b, RESULT, w->y.at + batch_offset(w->p, w->y.strides, batch), w->y_row, w->y_column, weft_format_bytes(w->y.format));
     if (w->l->residual != GRAPH_NONE)
-        rows_and_lanes(b, OTHER, w->residual.at + batch_offset(p, w->residual.strides, batch), w->r_row, w->r_column, weft_format_bytes(w->residual.format));
+        rows_and_lanes(b, OTHER, w->residual.at + batch_offset(w->p, w->residual.strides, batch), w->r_row, w->r_column,
+                       weft_format_bytes(w->residual.format));
 }
 
 static void set_vector(struct backend *b, const struct work *w)
@@ -107,32 +114,41 @@ static void set_vector(struct backend *b, const struct work *w)
 
 /* --- tiles ---------------------------------------------------------------------------------------------------------------- */
 
-/* Number i of the tiles of one batch, in order: chunk of rows, column of tiles, depth, plane. */
-struct tile_at { int64_t chunk, nt, kt; int plane; };
-
-static struct tile_at tile_number(const struct work *w, int64_t i)
-{
-    const struct tiling *t = &w->p->tiling;
-    struct tile_at at = {.plane = (int)(i % w->planes)};
-    i /= w->planes;
-    at.kt = i % t->k_tiles;
-    i /= t->k_tiles;
-    at.nt = i % t->n_tiles;
-    at.chunk = i / t->n_tiles;
-    return at;
-}
-
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
-static void push(struct backend *b, const struct work *w, int64_t number)
+/* A sum: rows of accumulators that the tiles of one column, one below the other, add up in. As many sums as there are arrays go side by side:
+ * tiles are dealt out in turn, so all of a sum land on one array, and no array waits for what another adds. */
+struct sums { int64_t first_batch, count, deep /* tiles of one */, abreast; };
+
+struct tile_at { int64_t sum /* of those abreast */, batch, chunk, nt, kt; int plane; };
+
+static struct sums sums_of(const struct work *w, int64_t first_batch, int64_t batches)
 {
-    struct tile_at at = tile_number(w, number);
+    const struct tiling *t = &w->p->tiling;
+    int64_t count = batches * t->chunks * t->n_tiles;
+    return (struct sums){first_batch, count, t->k_tiles * w->planes, t->k_tiles * w->planes > 1 ? least(t->abreast, count) : 1};
+}
+
+/* Number i of all tiles, in the order in which they are pushed and taken. */
+static struct tile_at tile_number(const struct work *w, const struct sums *s, int64_t i)
+{
+    const struct tiling *t = &w->p->tiling;
+    int64_t group = i / (s->abreast * s->deep) * s->abreast, size = least(s->abreast, s->count - group), in = i % (s->abreast * s->deep);
+    int64_t sum = group + in % size, column = sum % (t->chunks * t->n_tiles), depth = in / size;
+    return (struct tile_at){.sum = sum - group, .batch = s->first_batch + sum / (t->chunks * t->n_tiles), .chunk = column / t->n_tiles,
+                            .nt = column % t->n_tiles, .kt = depth / w->planes, .plane = (int)(depth % w->planes)};
+}
+
+static void push(struct backend *b, const struct work *w, const struct sums *s, int64_t number)
+{
+    struct tile_at at = tile_number(w, s, number);
     const struct weft_machine *m = b->machine;
     int64_t k0 = at.kt * (int64_t)m->rows, n0 = at.nt * (int64_t)m->columns;
     bool by_columns = w->p->tiling.by_columns;
+    set_weights(b, w, at.batch, at.plane);
     struct weft_instr *i = emit(b, WEFT_OP_PUSH_WEIGHTS);
     i->a = (uint8_t)(WEIGHTS + at.plane);
     i->first_row = (uint32_t)(by_columns ? n0 : k0);
@@ -145,6 +161,7 @@ static void push(struct backend *b, const struct work *w, int64_t number)
 
 static void multiply(struct backend *b, const struct work *w, const struct tile_at *at, int64_t first, int64_t rows, uint64_t acc)
 {
+    set_stream(b, w, at->batch);
     for (int plane = 0; plane + at->plane < w->planes; plane++) {
         struct weft_instr *i = emit(b, WEFT_OP_CONVOLVE);
         i->a = (uint8_t)(STREAM + plane);
@@ -163,6 +180,7 @@ static void multiply(struct backend *b, const struct work *w, const struct tile_
 static void drain(struct backend *b, const struct work *w, const struct tile_at *at, int64_t first, int64_t rows, uint64_t acc)
 {
     int64_t n0 = at->nt * (int64_t)b->machine->columns;
+    set_result(b, w, at->batch);
     struct weft_instr *i = emit(b, WEFT_OP_ACTIVATE);
     i->acc = (uint32_t)acc;
     i->d = RESULT;
@@ -180,38 +198,38 @@ static void drain(struct backend *b, const struct work *w, const struct tile_at 
     }
 }
 
-static void emit_batch(struct backend *b, const struct work *w)
+static void emit_sums(struct backend *b, const struct work *w, const struct sums *s)
 {
     const struct tiling *t = &w->p->tiling;
-    int64_t tiles = t->chunks * t->n_tiles * t->k_tiles * w->planes;
+    int64_t tiles = s->count * s->deep;
     bool ahead = b->machine->fifo_tiles > 1;
     uint64_t acc = 0;
     for (int64_t i = 0; i < tiles; i++) {
-        struct tile_at at = tile_number(w, i);
+        struct tile_at at = tile_number(w, s, i);
         int64_t first = at.chunk * t->chunk_rows, rows = least(w->rows - first, t->chunk_rows);
+        bool begins = at.kt == 0 && at.plane == 0, ends = at.kt + 1 == t->k_tiles && at.plane + 1 == w->planes;
         if (i == 0 || !ahead)
-            push(b, w, i);
+            push(b, w, s, i);
         if (ahead && i + 1 < tiles)
-            push(b, w, i + 1);
-        if (at.kt == 0 && at.plane == 0)
-            acc = emit_claim_rows(b, rows);
-        multiply(b, w, &at, first, rows, acc);
-        if (at.kt + 1 == t->k_tiles && at.plane + 1 == w->planes)
-            drain(b, w, &at, first, rows, acc);
+            push(b, w, s, i + 1);
+        if (begins && at.sum == 0)
+            acc = emit_claim_rows(b, s->abreast * t->chunk_rows);
+        multiply(b, w, &at, first, rows, acc + (uint64_t)(at.sum * t->chunk_rows));
+        if (ends)
+            drain(b, w, &at, first, rows, acc + (uint64_t)(at.sum * t->chunk_rows));
+        if (ends && waves_between(b, (double)(i + 1) / (double)tiles))
+            set_vector(b, w);
     }
 }
 
 void emit_product(struct backend *b, struct layer *l)
 {
     struct wave part = b->wave;
-    int64_t parts = part.count > 1 ? part.count : 1, each = l->product->batches / parts, first = each * part.index;
+    int64_t parts = part.count > 1 ? part.count : 1, each = l->product->batches / parts;
     b->wave = (struct wave){0, 1}; /* views of all of it: the batches are counted here */
     struct work w = work_of(b, l);
     b->wave = part;
-    for (int64_t batch = first; batch < first + each; batch++) {
-        set_batch(b, &w, batch);
-        set_vector(b, &w);
-        emit_batch(b, &w);
-        waves_between(b, (double)(batch + 1 - first) / (double)each);
-    }
+    struct sums sums = sums_of(&w, each * part.index, each);
+    set_vector(b, &w);
+    emit_sums(b, &w, &sums);
 }

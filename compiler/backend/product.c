@@ -140,25 +140,47 @@ static uint64_t bound_of(const struct tiling *t)
     return t->product_cycles > t->push_cycles ? t->product_cycles : t->push_cycles;
 }
 
-static uint64_t price_role(const struct backend *b, const struct product *p, const struct role *r, enum weft_format stream, enum weft_format weights,
-                           struct tiling *out)
+/* What limits the layer counts most, the rest a little. */
+static uint64_t cost_of(const struct tiling *t)
 {
-    const struct weft_machine *machine = b->machine;
-    struct tiling t = {.k_tiles = ceil_div(p->k, (int64_t)machine->rows), .n_tiles = ceil_div(r->columns, (int64_t)machine->columns)};
-    int64_t k = least(p->k, (int64_t)machine->rows), n = least(r->columns, (int64_t)machine->columns);
-    t.chunks = ceil_div(r->rows, (int64_t)machine->acc_rows);
-    t.chunk_rows = ceil_div(r->rows, t.chunks);
-    t.by_columns = push_cycles(b, n, k, r->element) < push_cycles(b, k, n, r->element);
-    int64_t row = most((int64_t)weft_passes(stream, weights), ceil_div(lines_of(b, k, r->stream_k, r->element), (int64_t)machine->ub_read_ports));
-    int64_t shift = (int64_t)weft_shift_cycles(machine, weights), push = least(push_cycles(b, n, k, r->element), push_cycles(b, k, n, r->element));
-    int64_t planes = b->planes > 1 ? b->planes : 1, busy = 0;
+    uint64_t top = bound_of(t) > t->drain_cycles ? bound_of(t) : t->drain_cycles;
+    return top * 16 + (t->product_cycles + t->push_cycles + t->drain_cycles) / 4;
+}
+
+struct formats { enum weft_format stream, weights, result; };
+
+static struct tiling tile(const struct backend *b, const struct product *p, const struct role *r, const struct formats *f, int64_t chunks)
+{
+    const struct weft_machine *m = b->machine;
+    struct tiling t = {.k_tiles = ceil_div(p->k, (int64_t)m->rows), .n_tiles = ceil_div(r->columns, (int64_t)m->columns)};
+    int64_t k = least(p->k, (int64_t)m->rows), n = least(r->columns, (int64_t)m->columns), planes = b->planes > 1 ? b->planes : 1, busy = 0;
+    t.chunk_rows = ceil_div(r->rows, chunks);
+    t.chunks = ceil_div(r->rows, t.chunk_rows);
+    int64_t across = push_cycles(b, n, k, r->element), down = push_cycles(b, k, n, r->element), sums = p->batches * t.chunks * t.n_tiles;
+    t.by_columns = across < down;
+    int64_t row = most((int64_t)weft_passes(f->stream, f->weights), ceil_div(lines_of(b, k, r->stream_k, r->element), (int64_t)m->ub_read_ports));
     for (int64_t j = 0; j < planes; j++)
-        busy += most((planes - j) * t.chunk_rows * row, shift);
-    t.tiles = p->batches * t.chunks * t.n_tiles * t.k_tiles * planes;
-    t.product_cycles = (uint64_t)most(ceil_div(t.tiles / planes * busy, (int64_t)machine->arrays), most(planes * t.chunk_rows * row, shift));
-    t.push_cycles = (uint64_t)(t.tiles * push);
-    *out = t;
-    return bound_of(&t);
+        busy += most((planes - j) * t.chunk_rows * row, (int64_t)weft_shift_cycles(m, f->weights));
+    t.abreast = t.k_tiles * planes > 1 ? least((int64_t)m->arrays, (int64_t)m->acc_rows / t.chunk_rows) : (int64_t)m->arrays;
+    t.tiles = sums * t.k_tiles * planes;
+    t.product_cycles = (uint64_t)(ceil_div(sums, t.abreast) * t.k_tiles * busy);
+    t.push_cycles = (uint64_t)(t.tiles * least(across, down));
+    int64_t beats = most(most(1, ceil_div(n, (int64_t)m->vector_lanes)), ceil_div(n * weft_format_bytes(f->result), (int64_t)m->ub_line_bytes));
+    t.drain_cycles = (uint64_t)(p->batches * t.n_tiles * r->rows * beats);
+    return t;
+}
+
+/* The cheapest number of chunks: as few as the accumulators need, or more, so that every array has rows of its own. */
+static uint64_t price_role(const struct backend *b, const struct product *p, const struct role *r, const struct formats *f, struct tiling *out)
+{
+    int64_t fewest = ceil_div(r->rows, (int64_t)b->machine->acc_rows), end = least(fewest * (int64_t)b->machine->arrays, r->rows);
+    *out = tile(b, p, r, f, fewest);
+    for (int64_t chunks = fewest + 1; chunks <= end; chunks++) {
+        struct tiling t = tile(b, p, r, f, chunks);
+        if (cost_of(&t) < cost_of(out))
+            *out = t;
+    }
+    return cost_of(out);
 }
 
 static struct role role_of(const struct backend *b, const struct layer *l, bool swapped)
@@ -179,10 +201,10 @@ void product_map(struct backend *b, struct layer *l)
 {
     struct product *p = l->product;
     struct tiling plain, swapped;
-    enum weft_format fa = backend_format(b, l->x), fb = backend_format(b, l->other);
+    enum weft_format fa = backend_format(b, l->x), fb = backend_format(b, l->other), fy = backend_format(b, l->y);
     struct role as_is = role_of(b, l, false), other = role_of(b, l, true);
-    uint64_t price = price_role(b, p, &as_is, fa, fb, &plain);
-    p->swapped = price_role(b, p, &other, fb, fa, &swapped) < price;
+    uint64_t price = price_role(b, p, &as_is, &(struct formats){fa, fb, fy}, &plain);
+    p->swapped = price_role(b, p, &other, &(struct formats){fb, fa, fy}, &swapped) < price;
     p->tiling = p->swapped ? swapped : plain;
     uint64_t outputs = (uint64_t)b->repeats * (uint64_t)shape_count(&p->shape);
     l->macs = outputs * (uint64_t)p->k;

@@ -9,9 +9,10 @@ struct operand { unsigned rank, from[GRAPH_RANK_MAX]; int64_t dims[GRAPH_RANK_MA
 
 struct tiling {
     int64_t k_tiles, n_tiles, chunks, chunk_rows;
+    int64_t abreast;      /* sums of several tiles that arrays work on side by side */
     bool by_columns;      /* tiles are pushed column by column */
     int64_t tiles;        /* all batches and planes */
-    uint64_t product_cycles /* over all arrays */, push_cycles;
+    uint64_t product_cycles /* over all arrays */, push_cycles, drain_cycles;
 };
 
 struct product {

@@ -1,5 +1,5 @@
-/* test_networks.c FILE: compiles the network for three machines and two batches in int8, and for one machine and batch in the other formats,
- * and runs it. The fast engine's and the reference interpreter's memories must be equal in every byte; the outputs must be close to the float
+/* test_networks.c FILE: compiles the network for three machines and two batches in int8, and for one machine, with three arrays, and one batch in
+ * the other formats, and runs it. The fast engine's and the reference interpreter's memories must be equal in every byte; the outputs must be close to the float
  * interpreter's.
  *
  * A line "# sqnr: 30" in the file says how many decibels are asked for in int8 and int16; integer outputs must be equal ("# sqnr: exact").
@@ -126,7 +126,8 @@ static bool try_once(const char *path, const char *name, const char *format, int
     struct weft_arrays inputs = {0};
     struct weft_compile_options options = {.batch = batch, .seed = 7, .format = format};
     printf("%s, %s, batch %lld\n", name, format, (long long)batch);
-    bool good = !weft_machine_load(&machine, name, diag) && !weft_machine_set(&machine, "formats=u8,s8,s16,bf16", diag) && !weft_network_load(&network, path, &options, diag) &&
+    bool good = !weft_machine_load(&machine, name, diag) && !weft_machine_set(&machine, "formats=u8,s8,s16,bf16", diag) &&
+                !weft_machine_set(&machine, strcmp(format, "int8") ? "array.count=3" : "array.count=1", diag) && !weft_network_load(&network, path, &options, diag) &&
                 !weft_compile(&program, network, &machine, &options, diag) && !weft_random_inputs(&inputs, program, 7, diag);
     struct weft_sim *fast = good ? run(program, &inputs, WEFT_ENGINE_FAST, diag) : NULL;
     struct weft_sim *reference = good ? run(program, &inputs, WEFT_ENGINE_REFERENCE, diag) : NULL;
