@@ -146,6 +146,10 @@ static void read_weights(struct lower *l, struct rnn *rnn)
         int peepholes = lower_given(l, P) ? part(l, l->in[P], d) : GRAPH_NONE;
         way->late_bias = GRAPH_NONE;
         way->r = part(l, l->in[R], d);
+        if (rnn->gates == RNN_GATES_GRU && !rnn->linear_before_reset) {
+            way->r_late = build_slice(l, way->r, 0, 2 * rnn->hidden, 3 * rnn->hidden, 1);
+            way->r = build_slice(l, way->r, 0, 0, 2 * rnn->hidden, 1);
+        }
         for (unsigned k = 0; k < 3; k++)
             way->peepholes[k] = peepholes == GRAPH_NONE ? GRAPH_NONE : build_slice(l, peepholes, 0, k * rnn->hidden, (k + 1) * rnn->hidden, 1);
         if (lower_given(l, B))

@@ -23,7 +23,8 @@ struct rnn_state { /* [batch, hidden] each; GRAPH_NONE: zeros */
 struct rnn_direction {
     bool reverse;
     struct rnn_function functions[RNN_FUNCTIONS_MAX];
-    int r;             /* [gates x hidden, hidden] */
+    int r;             /* what meets the state first: [gates x hidden, hidden], or of a GRU that resets before its product the first two gates */
+    int r_late;        /* the third gate of such a GRU */
     int late_bias;     /* of a GRU with linear_before_reset: what its hidden gate adds before the reset, [hidden]; or GRAPH_NONE */
     int peepholes[3];  /* of input, output and forget gate, [hidden]; or GRAPH_NONE */
     struct rnn_state state;

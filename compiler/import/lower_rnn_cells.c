@@ -177,12 +177,11 @@ static int late_reset(struct lower *l, const struct rnn *rnn, const struct rnn_d
     return build_binary(l, CORE_MUL, reset, hidden);
 }
 
-static int early_reset(struct lower *l, const struct rnn *rnn, const struct rnn_direction *way, int h, int reset)
+static int early_reset(struct lower *l, const struct rnn_direction *way, int h, int reset)
 {
     if (h == GRAPH_NONE)
         return GRAPH_NONE;
-    int weights = build_slice(l, way->r, 0, 2 * rnn->hidden, 3 * rnn->hidden, 1);
-    return build_linear(l, build_binary(l, CORE_MUL, reset, h), weights, GRAPH_NONE);
+    return build_linear(l, build_binary(l, CORE_MUL, reset, h), way->r_late, GRAPH_NONE);
 }
 
 /* Update z and reset r are one function of one product; the new state lies between the hidden gate (z = 0) and the old (z = 1). */
@@ -191,12 +190,12 @@ static struct rnn_state step_gru(struct lower *l, const struct rnn *rnn, const s
     int product = GRAPH_NONE, both = gate(l, rnn, x, 0, 2), hidden = gate(l, rnn, x, 2, 1);
     bool late = rnn->linear_before_reset;
     if (before.h != GRAPH_NONE) {
-        product = build_linear(l, before.h, late ? way->r : build_slice(l, way->r, 0, 0, 2 * rnn->hidden, 1), GRAPH_NONE);
+        product = build_linear(l, before.h, way->r, GRAPH_NONE);
         both = build_binary(l, CORE_ADD, both, gate(l, rnn, product, 0, 2));
     }
     both = apply(l, rnn, &way->functions[0], both);
     int update = gate(l, rnn, both, 0, 1), reset = gate(l, rnn, both, 1, 1);
-    int added = late ? late_reset(l, rnn, way, product, reset) : early_reset(l, rnn, way, before.h, reset);
+    int added = late ? late_reset(l, rnn, way, product, reset) : early_reset(l, way, before.h, reset);
     if (added != GRAPH_NONE)
         hidden = build_binary(l, CORE_ADD, hidden, added);
     hidden = apply(l, rnn, &way->functions[1], hidden);
