@@ -1,10 +1,19 @@
 /* numbers.c: the machine's numbers. Only + - x / sqrt, comparisons and moves of bits: each is defined by IEEE 754 to the last
  * bit, so every host gives the same result. (floorf and sqrtf are exact by the same standard.) */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-math-errno", "no-trapping-math") /* so that floor and sqrt are single instructions; it changes no value */
+#endif
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "weft_isa.h"
+
+#if defined(__x86_64__) && defined(__gnu_linux__)
+#define MANY __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define MANY
+#endif
 
 _Static_assert(FLT_EVAL_METHOD == 0, "float arithmetic must be rounded to float after every operation");
 
@@ -126,7 +135,11 @@ int32_t weft_requantise(float f, int32_t zero, int32_t low, int32_t high)
 
 /* --- functions ------------------------------------------------------------------------------------------------------ */
 
-static double power_of_two(int k) /* a normal binary64: -1022 to 1023 */
+/* Each of these is written without branches, so that a compiler can do several elements at a time; every operation is one of IEEE's, so that
+ * it makes no difference to the bits. */
+#define EACH static inline __attribute__((always_inline))
+
+EACH double power_of_two(int k) /* a normal binary64: -1022 to 1023 */
 {
     uint64_t bits = (uint64_t)(k + 1023) << 52;
     double d;
@@ -135,72 +148,104 @@ static double power_of_two(int k) /* a normal binary64: -1022 to 1023 */
 }
 
 /* e^x for |x| <= 700: x = k ln 2 + r with |r| <= 0.35; the series ends at r^13 / 13! (the next term is below 2^-57). */
-static double exp_double(double x)
+EACH double exp_double(double x)
 {
     const double ln2_high = 0x1.62e42fee00000p-1, ln2_low = 0x1.a39ef35793c76p-33; /* high x k is exact */
     double k = floor(x * 0x1.71547652b82fep+0 + 0.5);
     double r = (x - k * ln2_high) - k * ln2_low;
-    static const double inverse_factorial[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880,
-                                               1.0 / 40320,      1.0 / 5040,      1.0 / 720,      1.0 / 120,     1.0 / 24,
-                                               1.0 / 6,          1.0 / 2,         1.0,            1.0};
-    double sum = inverse_factorial[0];
-    for (unsigned i = 1; i < sizeof inverse_factorial / sizeof *inverse_factorial; i++)
-        sum = sum * r + inverse_factorial[i];
+    double sum = 1.0 / 6227020800;
+    sum = sum * r + 1.0 / 479001600;
+    sum = sum * r + 1.0 / 39916800;
+    sum = sum * r + 1.0 / 3628800;
+    sum = sum * r + 1.0 / 362880;
+    sum = sum * r + 1.0 / 40320;
+    sum = sum * r + 1.0 / 5040;
+    sum = sum * r + 1.0 / 720;
+    sum = sum * r + 1.0 / 120;
+    sum = sum * r + 1.0 / 24;
+    sum = sum * r + 1.0 / 6;
+    sum = sum * r + 1.0 / 2;
+    sum = sum * r + 1.0;
+    sum = sum * r + 1.0;
     return sum * power_of_two((int)k);
 }
 
-static double bounded(double x, double bound) { return x > bound ? bound : x < -bound ? -bound : x; }
+EACH double bounded(double x, double bound)
+{
+    x = x > bound ? bound : x;
+    return x < -bound ? -bound : x;
+}
 
-static float exp_float(float x) { return (float)exp_double(bounded(x, 200)); }
+EACH float exp_float(float x) { return (float)exp_double(bounded(x, 200)); }
 
 /* log(2^e m) = e ln 2 + 2 artanh((m - 1) / (m + 1)) with m in [0.70, 1.42): |s| < 0.172, the first term left out is below 2^-58. */
-static float log_float(float f)
+EACH float log_float(float f)
 {
-    if (f == 0)
-        return -INFINITY;
-    if (f < 0)
-        return NAN;
-    if (f == INFINITY)
-        return f;
     double x = f; /* a subnormal float is a normal double */
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
-    int e = (int)(bits >> 52) - 1023;
+    int e = (int)(bits >> 52 & 0x7ff) - 1023;
     bits = (bits & 0xfffffffffffff) | (uint64_t)1023 << 52;
     double m;
     memcpy(&m, &bits, sizeof m);
-    if (m > 0x1.6a09e667f3bcdp0) {
-        m = m * 0.5;
-        e = e + 1;
-    }
+    int upper = m > 0x1.6a09e667f3bcdp0;
+    m = upper ? m * 0.5 : m;
+    e = e + upper;
     double s = (m - 1) / (m + 1), s2 = s * s, sum = 0;
-    for (int n = 21; n >= 1; n -= 2)
-        sum = sum * s2 + 1.0 / n;
-    return (float)(e * 0x1.62e42fefa39efp-1 + 2 * s * sum);
+    sum = sum * s2 + 1.0 / 21;
+    sum = sum * s2 + 1.0 / 19;
+    sum = sum * s2 + 1.0 / 17;
+    sum = sum * s2 + 1.0 / 15;
+    sum = sum * s2 + 1.0 / 13;
+    sum = sum * s2 + 1.0 / 11;
+    sum = sum * s2 + 1.0 / 9;
+    sum = sum * s2 + 1.0 / 7;
+    sum = sum * s2 + 1.0 / 5;
+    sum = sum * s2 + 1.0 / 3;
+    sum = sum * s2 + 1.0;
+    float result = (float)(e * 0x1.62e42fefa39efp-1 + 2 * s * sum);
+    result = f == INFINITY ? f : result;
+    result = f < 0 ? NAN : result;
+    return f == 0 ? -INFINITY : result;
 }
 
 /* Near zero the quotient of exponentials would cancel; the series' next term is below 2^-51 of the result. */
-static float tanh_float(float f)
+EACH float tanh_float(float f)
 {
     double x = f, x2 = x * x;
-    if (x2 < 0.0004)
-        return (float)(x * (1 - x2 * (1.0 / 3 - x2 * (2.0 / 15 - x2 * (17.0 / 315)))));
+    float small = (float)(x * (1 - x2 * (1.0 / 3 - x2 * (2.0 / 15 - x2 * (17.0 / 315)))));
     double e = exp_double(bounded(2 * x, 200));
-    return (float)((e - 1) / (e + 1));
+    float large = (float)((e - 1) / (e + 1));
+    return x2 < 0.0004 ? small : large;
 }
 
-static float sigmoid_float(float x) { return (float)(1 / (1 + exp_double(bounded(-(double)x, 200)))); }
+EACH float sigmoid_float(float x) { return (float)(1 / (1 + exp_double(bounded(-(double)x, 200)))); }
 
-/* erf x = 2/sqrt(pi) e^(-x^2) (x + 2 x^3/3 + 4 x^5/15 + ...): all terms have one sign, so nothing cancels. Beyond 4 it is 1 in fp32. */
-static float erf_float(float f)
+/* erf x = 2/sqrt(pi) e^(-x^2) (x + 2 x^3/3 + 4 x^5/15 + ...): all terms have one sign, so nothing cancels. Beyond 4 it is 1 in fp32. A sum ends
+ * with the term that is too small to matter, whatever the others beside it still do. */
+enum { ERF_BESIDE = 32 };
+
+EACH void erf_floats(float *f, int count)
 {
-    double x = bounded(f, 4), x2 = x * x, term = x, sum = x;
-    double smallest = (x < 0 ? -x : x) * 0x1p-56;
-    for (int n = 3; term > smallest || term < -smallest; n += 2) {
-        term = term * (2 * x2) / n;
-        sum = sum + term;
+    double x2[ERF_BESIDE], term[ERF_BESIDE], sum[ERF_BESIDE], smallest[ERF_BESIDE];
+    for (int i = 0; i < count; i++) {
+        double x = bounded(f[i], 4);
+        x2[i] = x * x;
+        term[i] = sum[i] = x;
+        smallest[i] = (x < 0 ? -x : x) * 0x1p-56;
     }
-    return (float)(0x1.20dd750429b6dp0 * exp_double(-x2) * sum);
+    int64_t any = 1;
+    for (double n = 3; any; n += 2) {
+        any = 0;
+        for (int i = 0; i < count; i++) {
+            int64_t more = (term[i] > smallest[i]) | (term[i] < -smallest[i]);
+            double next = term[i] * (2 * x2[i]) / n;
+            term[i] = more ? next : term[i];
+            sum[i] = more ? sum[i] + next : sum[i];
+            any |= more;
+        }
+    }
+    for (int i = 0; i < count; i++) f[i] = (float)(0x1.20dd750429b6dp0 * exp_double(-x2[i]) * sum[i]);
 }
 
 /* --- half precision, in arrays only: the machine has no such format --- */
@@ -231,6 +276,39 @@ uint16_t weft_half_from_double(double value)
     return sign | (uint16_t)((exponent + 13) * 1024 + (int)units);
 }
 
+#define MANY_OF(NAME, RESULT)                                                                                                                \
+    MANY static void NAME(float *values, size_t n)                                                                                           \
+    {                                                                                                                                        \
+        for (size_t i = 0; i < n; i++) {                                                                                                     \
+            float value = values[i], x = value != value ? 1 : value;                                                                         \
+            values[i] = value != value ? NAN : RESULT;                                                                                       \
+        }                                                                                                                                    \
+    }
+MANY_OF(many_exp, exp_float(x))
+MANY_OF(many_log, log_float(x))
+MANY_OF(many_sqrt, sqrtf(x))
+MANY_OF(many_rsqrt, 1 / sqrtf(x))
+MANY_OF(many_tanh, tanh_float(x))
+MANY_OF(many_sigmoid, sigmoid_float(x))
+#undef MANY_OF
+
+MANY static void many_erf(float *values, size_t n)
+{
+    for (size_t i = 0; i < n; i += ERF_BESIDE) {
+        size_t count = n - i < ERF_BESIDE ? n - i : ERF_BESIDE;
+        float x[ERF_BESIDE] = {0};
+        for (size_t j = 0; j < count; j++) x[j] = values[i + j] != values[i + j] ? 0 : values[i + j];
+        erf_floats(x, ERF_BESIDE);
+        for (size_t j = 0; j < count; j++) values[i + j] = values[i + j] != values[i + j] ? NAN : x[j];
+    }
+}
+
+static float erf_float(float x)
+{
+    erf_floats(&x, 1);
+    return x;
+}
+
 float weft_apply(enum weft_function function, float x, float alpha)
 {
     if (x != x)
@@ -252,4 +330,20 @@ float weft_apply(enum weft_function function, float x, float alpha)
     case WEFT_FUNCTION_table: break; /* the table is looked up after rounding, by who holds it */
     }
     return x;
+}
+
+void weft_apply_many(float *x, size_t n, enum weft_function function, float alpha)
+{
+    switch (function) {
+    case WEFT_FUNCTION_exp: many_exp(x, n); return;
+    case WEFT_FUNCTION_log: many_log(x, n); return;
+    case WEFT_FUNCTION_sqrt: many_sqrt(x, n); return;
+    case WEFT_FUNCTION_rsqrt: many_rsqrt(x, n); return;
+    case WEFT_FUNCTION_tanh: many_tanh(x, n); return;
+    case WEFT_FUNCTION_sigmoid: many_sigmoid(x, n); return;
+    case WEFT_FUNCTION_erf: many_erf(x, n); return;
+    default:
+        for (size_t i = 0; i < n; i++)
+            x[i] = weft_apply(function, x[i], alpha);
+    }
 }

@@ -63,6 +63,7 @@ float weft_half_to_float(uint16_t half); /* IEEE binary16, which arrays may hold
 uint16_t weft_half_from_double(double value); /* nearest even */
 
 float weft_apply(enum weft_function function, float x, float alpha); /* all but `table` */
+void weft_apply_many(float *x, size_t n, enum weft_function function, float alpha); /* the same of each, several at a time */
 
 /* The integer nearest to f (ties to even), plus zero, saturated to s32 and then to low..high. NaN gives zero point. */
 int32_t weft_requantise(float f, int32_t zero, int32_t low, int32_t high);

@@ -65,6 +65,23 @@ static void bench_activate(void)
     printf("activate, s32 to u8 with bias, scale and relu %8.3f ns a lane (%u)\n", spent / rounds / N * 1e9, out[N / 2]);
 }
 
+static void bench_functions(void)
+{
+    enum { N = 2048 };
+    static const enum weft_function functions[] = {WEFT_FUNCTION_exp, WEFT_FUNCTION_log, WEFT_FUNCTION_rsqrt, WEFT_FUNCTION_tanh, WEFT_FUNCTION_sigmoid, WEFT_FUNCTION_erf};
+    static const char *const names[] = {"exp", "log", "rsqrt", "tanh", "sigmoid", "erf"};
+    static float x[N];
+    for (size_t f = 0; f < sizeof functions / sizeof functions[0]; f++) {
+        double begin = seconds(), spent = 0;
+        unsigned rounds = 0;
+        for (; spent < 0.1; rounds++, spent = seconds() - begin) {
+            for (int i = 0; i < N; i++) x[i] = 3e-3f * (float)(i - N / 2);
+            kernel_apply(x, N, functions[f], 0);
+        }
+        printf("%-8s %8.3f ns a lane\n", names[f], spent / rounds / N * 1e9);
+    }
+}
+
 int main(void)
 {
     struct gemm *gemm;
@@ -84,6 +101,7 @@ int main(void)
     bench_product(gemm, 784, 128, 128, WEFT_FORMAT_bf16, WEFT_FORMAT_bf16);
     bench_product(gemm, 128, 128, 128, WEFT_FORMAT_bf16, WEFT_FORMAT_bf16);
     bench_activate();
+    bench_functions();
     gemm_free(gemm);
     return 0;
 }

@@ -201,8 +201,7 @@ void kernel_apply(float *x, size_t n, enum weft_function function, float alpha)
     case WEFT_FUNCTION_abs: apply_abs(x, n, alpha); break;
     case WEFT_FUNCTION_floor: apply_floor(x, n, alpha); break;
     case WEFT_FUNCTION_recip: apply_recip(x, n, alpha); break;
-    default:
-        for (size_t i = 0; i < n; i++) x[i] = weft_apply(function, x[i], alpha);
+    default: weft_apply_many(x, n, function, alpha); break;
     }
 }
 
