@@ -50,6 +50,45 @@ cycles "ResNet-50, tpu-v1, batch 1" resnet50 1 640000
 cycles "ResNet-50, tpu-v1, batch 8" resnet50 8 1120000
 cycles "perceptron 2048 x 5, batch 200" mlp-2048x5 200 x1.10
 
+# Every model with its two ratios: to what the array itself needs, and to what any machine with these bandwidths would.
+ratios() { # ratios MODEL MACHINE OPTION...
+    what=$*
+    model=$1
+    machine=$2
+    shift 2
+    if ! "$weft" run "$models/$model.onnxtxt" -m "$machine" --timing -q --report "json=$scratch/report.json" "$@" 2>refusal; then
+        printf '%-58s %s\n' "$what" "$(head -n 1 refusal)"
+        return
+    fi
+    roofline=$(sed -n 's/^ *"roofline_cycles": *\([0-9]*\).*/\1/p' report.json | head -n 1)
+    mapping=$(sed -n 's/^ *"mapping_cycles": *\([0-9]*\).*/\1/p' report.json | head -n 1)
+    awk -v what="$what" -v c="$(cycles_of report.json)" -v r="$roofline" -v m="$mapping" 'BEGIN {
+        printf "%-58s %12d cycles   %5.2f x mapping bound   %5.2f x roofline\n", what, c, m ? c / m : 0, r ? c / r : 0 }'
+}
+echo
+for machine in tpu-v1 tpu-v4i; do
+    format=--format=int8
+    [ "$machine" = tpu-v1 ] || format=--format=bf16
+    for batch in 1 8; do
+        for model in alexnet bert-base cifar10-keras cifar10-lenet dlrm efficientnet-b0 mlp-2048x5 mlp-784-512-10 mobilenet-v2 resnet50 transformer-encoder unet vgg16 wavenet; do
+            ratios "$model" "$machine" "$format" --batch "$batch"
+        done
+        ratios gpt2-small "$machine" "$format" --batch "$batch" --dim seq=128
+        ratios gpt2-small-decode "$machine" "$format" --batch "$batch" --dim past=127
+        ratios lstm-lm "$machine" "$format" --batch "$batch"
+    done
+    ratios lstm-lm "$machine" "$format" --batch 64
+done
+
+# Values against another runtime's, both on one thread.
+if [ -n "${WEFT_ONNXRUNTIME:-}" ] && command -v node >/dev/null; then
+    echo
+    theirs=$(node "$here/tests/onnxruntime/time.cjs" "$weft" bert-base)
+    "$weft" compile "$models/bert-base.onnxtxt" -m tpu-v4i --format bf16 -q -o bert.tpu
+    row "ONNX Runtime, BERT-base, fp32" "$theirs -" ""
+    row "weft run, BERT-base, bf16, values and cycles" "$(measure 3 "$weft" run bert.tpu -q)" "limit 4 x that"
+fi
+
 # The clocked twin: cycles of a perceptron, and how many of them a second.
 twin() { # twin SIDE OPTION...
     side=$1
