@@ -237,9 +237,9 @@ static void every_key_has_an_effect(void **state)
 static void the_files_that_there_are(void **state)
 {
     (void)state;
-    static const char *const names[] = {"45nm", "28nm", "7nm"};
+    static const char *const names[] = {"45nm", "28nm", "16nm", "7nm"};
     struct weft_technology t;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         assert_int_equal(weft_technology_load(&t, names[i], NULL), WEFT_OK);
         assert_string_equal(t.name, names[i]);
     }
@@ -267,24 +267,46 @@ static void published_values_are_as_published(void **state)
         near(pairs[i][0], pairs[i][1]);
 }
 
-/* The rule at the head of 28nm.yaml, to its four digits; what follows the bit cell in technology.def has sources of its own. */
-static void the_28_nm_file_keeps_its_rule(void **state)
+/* The rule at the head of 28nm.yaml and 16nm.yaml, to its four digits; what follows the bit cell in technology.def has sources of its own. */
+static void keeps_its_rule(const char *name, double nm)
 {
-    (void)state;
     struct weft_technology old, mid, new;
     assert_int_equal(weft_technology_load(&old, "45nm", NULL), WEFT_OK);
-    assert_int_equal(weft_technology_load(&mid, "28nm", NULL), WEFT_OK);
+    assert_int_equal(weft_technology_load(&mid, name, NULL), WEFT_OK);
     assert_int_equal(weft_technology_load(&new, "7nm", NULL), WEFT_OK);
     size_t count, i = 0;
     const struct weft_technology_field *fields = weft_technology_fields(&count);
     for (; strcmp(fields[i].name, "sram.um2_per_bit"); i++) {
         double a = *(double *)((char *)&old + fields[i].offset), b = *(double *)((char *)&new + fields[i].offset);
-        double rule = exp(log(a) + (log(b) - log(a)) * (log(45) - log(28)) / (log(45) - log(7)));
+        double rule = exp(log(a) + (log(b) - log(a)) * (log(45) - log(nm)) / (log(45) - log(7)));
         double got = *(double *)((char *)&mid + fields[i].offset);
         if (fabs(got / rule - 1) > 1e-3)
             fail_msg("%s is %g, and by the rule %g", fields[i].name, got, rule);
     }
     assert_int_equal(i, 15);
+}
+
+static void the_files_between_keep_their_rule(void **state)
+{
+    (void)state;
+    keeps_its_rule("28nm", 28);
+    keeps_its_rule("16nm", 16);
+}
+
+static void several_arrays_take_so_much_more(void **state)
+{
+    (void)state;
+    struct weft_technology t;
+    struct weft_counters none = {0};
+    struct weft_work work = {0};
+    struct weft_energy one, three;
+    struct weft_machine m = machine;
+    assert_int_equal(weft_technology_load(&t, "16nm", NULL), WEFT_OK);
+    weft_energy_compute(&one, &none, &work, &m, &t, 0, 1);
+    m.arrays = 3;
+    weft_energy_compute(&three, &none, &work, &m, &t, 0, 1);
+    near(three.mm2[WEFT_COMPONENT_ARRAY], 3 * one.mm2[WEFT_COMPONENT_ARRAY]);
+    near(three.mm2[WEFT_COMPONENT_ACCUMULATORS], one.mm2[WEFT_COMPONENT_ACCUMULATORS]);
 }
 
 struct heard {
@@ -340,7 +362,7 @@ static void a_name_that_is_not_there(void **state)
     struct weft_diag diag = {.report = hear, .user = &heard};
     struct weft_technology t;
     assert_int_equal(weft_technology_load(&t, "3nm", &diag), WEFT_ERROR);
-    assert_non_null(strstr(heard.message, "28nm, 45nm, 7nm"));
+    assert_non_null(strstr(heard.message, "16nm, 28nm, 45nm, 7nm"));
     assert_int_equal(weft_technology_load(&t, "no/such.yaml", &diag), WEFT_ERROR);
     assert_non_null(strstr(heard.message, "no/such.yaml: cannot be read"));
     assert_int_equal(weft_technology_parse(&t, "", 0, "my.yaml", &diag), WEFT_ERROR);
@@ -369,7 +391,8 @@ int main(void)
         cmocka_unit_test(energy_of_a_small_program),        cmocka_unit_test(memories_scale_between_and_beyond_the_table),
         cmocka_unit_test(without_time_there_are_no_watts),  cmocka_unit_test(every_key_has_an_effect),
         cmocka_unit_test(the_files_that_there_are),         cmocka_unit_test(published_values_are_as_published),
-        cmocka_unit_test(the_28_nm_file_keeps_its_rule),    cmocka_unit_test(errors_name_the_line),
+        cmocka_unit_test(the_files_between_keep_their_rule), cmocka_unit_test(several_arrays_take_so_much_more),
+        cmocka_unit_test(errors_name_the_line),
         cmocka_unit_test(a_name_that_is_not_there),         cmocka_unit_test(every_key_is_documented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
