@@ -223,6 +223,32 @@ static bool stays_fine(const struct backend *b, const struct layer *maker)
     return read && is_fine(maker) && (maker->function == GRAPH_NONE || b->graph->nodes[maker->function].op != CORE_CLIP);
 }
 
+/* Is it a softmax alone that looks at the value, or at the sum of a product and it? Such a value may hold what masks, far below everything
+ * else or infinitely far; eight bits over that range would leave nothing of the rest. */
+static bool feeds_softmax(const struct backend *b, int value)
+{
+    bool read = false;
+    for (unsigned i = 0; i < b->graph->output_count; i++)
+        if (b->graph->outputs[i] == value)
+            return false;
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        if (!layer_reads(l, value))
+            continue;
+        bool added = l->kind == LAYER_PRODUCT && l->residual == value && l->x != value && l->other != value && l->chain_count == 0;
+        if (l->kind != LAYER_SOFTMAX && !(added && feeds_softmax(b, l->y)))
+            return false;
+        read = true;
+    }
+    return read;
+}
+
+/* As many digits as eight or sixteen bits have, whatever the range. */
+static struct quantisation float_beside(const struct backend *b)
+{
+    return (struct quantisation){.known = true, .format = b->format == COMPILE_INT16 ? WEFT_FORMAT_f32 : WEFT_FORMAT_bf16, .scale = 1};
+}
+
 /* u8, s8 and s32 are all that quantised operators have; compile.c refuses the others. */
 static enum weft_format integer_format(enum element e)
 {
@@ -330,6 +356,8 @@ static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
         y->q = b->graph->values[layer->x].q;
     else if (!b->planes && ((can_make_float(b, layer) && read_only_as_float(b, layer->y)) || stays_fine(b, layer)))
         y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1};
+    else if (!b->planes && (can_make_float(b, layer) || is_fine(layer)) && feeds_softmax(b, layer->y))
+        y->q = float_beside(b);
     else if (!b->planes && own_scale(b, layer->y, &own))
         y->q = own;
     else
@@ -381,7 +409,9 @@ enum weft_status backend_quantise(struct backend *b)
     for (unsigned i = 0; i < b->graph->input_count; i++) {
         int v = b->graph->inputs[i];
         if (is_input(b->graph, v) && backend_value_is_real(b, v) && (b->planes || !own_scale(b, v, &b->graph->values[v].q)))
-            b->graph->values[v].q = quantised_in_steps(b, v) ? (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1} : format_for(b, v);
+            b->graph->values[v].q = quantised_in_steps(b, v)                  ? (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1}
+                                    : !b->planes && feeds_softmax(b, v) ? float_beside(b)
+                                                                        : format_for(b, v);
     }
     enum weft_status status = WEFT_OK;
     for (int i = 0; i < b->layer_count && !status; i++) {
