@@ -386,7 +386,8 @@ static void emit_conversion(struct backend *b, const struct layer *l)
 {
     enum weft_format from = b->places[l->x].g.format, to = b->places[l->y].g.format;
     struct quantisation q;
-    if (l->op == CORE_DEQUANTIZE && from != to && quantise_parameters(b, l, &q)) {
+    bool kept = l->op == CORE_DEQUANTIZE && quantise_parameters(b, l, &q) && from == to && q.scale == backend_scale(b, l->y) && q.zero == backend_zero(b, l->y);
+    if (l->op == CORE_DEQUANTIZE && !kept && quantise_parameters(b, l, &q)) {
         struct unary u = unary_of(b, l);
         u.a.mul = q.scale / backend_scale(b, l->y);
         u.a.zero = q.zero;
@@ -395,7 +396,7 @@ static void emit_conversion(struct backend *b, const struct layer *l)
         return;
     }
     bool same = from == to && backend_scale(b, l->x) == backend_scale(b, l->y) && backend_zero(b, l->x) == backend_zero(b, l->y);
-    bool bytes = same || (l->op == CORE_DEQUANTIZE && from == to); /* the bytes stay; what they stand for is the result's */
+    bool bytes = same || kept; /* the bytes stay; what they stand for is the result's */
     copy_all(b, l, backend_scale(b, l->x) / backend_scale(b, l->y), 1, bytes ? RAW : WEFT_FUNCTION_none);
 }
 
