@@ -190,3 +190,42 @@ bool lower_range(struct lower *l, const struct onnx_op *op)
     l->graph->values[id].contents = CONTENTS_BYTES;
     return lower_done(l, id);
 }
+
+/* Coordinates of what is not 0, one column each, in C order. */
+static void note_places(const double *numbers, const struct shape *x, int64_t columns, int64_t *out)
+{
+    int64_t column = 0;
+    for (int64_t i = 0; i < shape_count(x); i++) {
+        int64_t rest = i;
+        if (numbers[i] == 0)
+            continue;
+        for (unsigned d = x->rank; d-- > 0; rest /= x->dims[d])
+            out[d * columns + column] = rest % x->dims[d];
+        column++;
+    }
+}
+
+bool lower_non_zero(struct lower *l, const struct onnx_op *op)
+{
+    if (!lower_parameter(l, 0))
+        return false;
+    struct shape x = lower_shape(l, 0), out = {.rank = 2, .dims = {x.rank, 0}};
+    int64_t count = shape_count(&x);
+    if (!value_is_constant(lower_value(l, 0)))
+        return lower_refuse(l, "the input (%s) is computed at run time, and the result's size depends on it; it must be constant", lower_value(l, 0)->name);
+    if (count > 1 << 24)
+        return lower_refuse(l, "the input has %lld elements; at most %d are supported", (long long)count, 1 << 24);
+    double *numbers = malloc((size_t)(count + 1) * sizeof *numbers);
+    bool read = numbers;
+    for (int64_t i = 0; read && i < count; i++) {
+        read = value_at(l->graph, l->in[0], i, &numbers[i]);
+        out.dims[1] += read && numbers[i] != 0;
+    }
+    int64_t *places = read ? malloc((size_t)(shape_count(&out) + 1) * sizeof *places) : NULL;
+    if (places)
+        note_places(numbers, &x, out.dims[1], places);
+    bool fine = places ? lower_done(l, lower_constant(l, ELEMENT_S64, &out, places)) : lower_no_memory(l);
+    free(numbers);
+    free(places);
+    return fine;
+}

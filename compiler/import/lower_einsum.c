@@ -35,7 +35,7 @@ static bool read_term(struct lower *l, const char **text, unsigned rank, struct 
     for (; **text && **text != ',' && **text != '-'; ++*text) {
         if (**text == ' ')
             continue;
-        if (!dots && !strncmp(*text, "...", 3) && letters <= rank) {
+        if (!dots && !strncmp(*text, "...", 3) && letters <= rank && out->rank + rank - letters <= GRAPH_RANK_MAX) {
             dots = true;
             *text += 2;
             for (unsigned left = rank - letters; left-- > 0;)

@@ -219,7 +219,8 @@ bool lower_log_softmax(struct lower *l, const struct onnx_op *op)
     return lower_done(l, lower_reshape(l, log_softmax(l, lower_reshape(l, l->in[0], &shape), axes), &whole));
 }
 
-/* The place of the greatest number: the least (or last) of the places where it stands. fp32 counts to 2^24. */
+/* The place of the greatest number: the least (or last) of the places where it stands. fp32 counts to 2^24, and doubles are
+ * computed with as fp32. */
 static int place_of_peak(struct lower *l, int x, unsigned axis, bool last)
 {
     struct shape shape = build_shape(l, x);
@@ -228,6 +229,7 @@ static int place_of_peak(struct lower *l, int x, unsigned axis, bool last)
     axes[axis] = true;
     for (unsigned i = 0; i < shape.rank; i++)
         dims[i] = i == axis ? shape.dims[i] : 1;
+    x = build_element(l, x) == ELEMENT_F64 ? build_cast(l, x, ELEMENT_F32) : x;
     int places = build_reshape(l, build_count_up(l, ELEMENT_F32, shape.dims[axis]), shape.rank, dims);
     int peak = build_binary(l, CORE_COMPARE_EQUAL, x, build_reduce(l, CORE_REDUCE_MAX, x, axes, true));
     int none = lower_scalar(l, ELEMENT_F32, last ? -1 : (double)shape.dims[axis]), found = build_where(l, peak, places, none);

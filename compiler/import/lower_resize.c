@@ -13,7 +13,7 @@
 enum transform { HALF_PIXEL, HALF_PIXEL_SYMMETRIC, PYTORCH_HALF_PIXEL, ALIGN_CORNERS, ASYMMETRIC, TF_HALF_PIXEL, TF_CROP_AND_RESIZE };
 enum mode { NEAREST, LINEAR, CUBIC };
 enum rounding { PREFER_FLOOR, PREFER_CEIL, DOWN, UP };
-enum { POINTS_MAX = 1 << 16, MATRIX_MAX = 1 << 26 };
+enum { POINTS_MAX = 1 << 16, MATRIX_MAX = 1 << 26, REGION_MAX = 1 << 20 };
 
 struct resize {
     enum transform transform;
@@ -376,6 +376,9 @@ static bool read_region(struct lower *l, struct resize *how, const int64_t *axes
         return lower_refuse(l, "tf_crop_and_resize needs roi");
     if (!read_numbers(l, 1, "roi", 2 * count, region))
         return false;
+    for (unsigned i = 0; i < 2 * count; i++)
+        if (!(fabs(region[i]) <= REGION_MAX))
+            return lower_refuse(l, "roi has %g; it must be between -%d and %d", region[i], REGION_MAX, REGION_MAX);
     for (unsigned i = 0; i < count; i++) {
         how->begin[axes[i]] = region[i];
         how->end[axes[i]] = region[count + i];

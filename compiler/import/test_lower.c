@@ -317,10 +317,27 @@ static void norms(void **state)
     check_all(cases, sizeof cases / sizeof cases[0]);
 }
 
+/* How PyTorch writes an expansion: a shape from parts, its zeros and minus ones replaced by a choice. All of it is known. */
+static void shape_arithmetic(void **state)
+{
+    static const struct one_case cases[] = {
+        {"m (float[1, 2] x) => (float[3, 2] y) <int64[1] zero = {0}, int64[1] one = {1}, int64 last = {1}, int64[1] three = {3}, int64[2] minus = {-1, -1}> {"
+         " s = Shape (x) n = Gather (s, last) first = Unsqueeze (n, zero) target = Concat <axis = 0> (three, first) rank = Shape (target)"
+         " ones = ConstantOfShape <value = int64[1] {1}> (rank) many = Mul (ones, minus) same = Equal (target, many) shape = Where (same, ones, target)"
+         " y = Expand (x, shape) }",
+         2, 6, {1, 2}, {1, 2, 1, 2, 1, 2}},
+        {"m (float[3] x) => (float[2] y) <bool[3] c = {1, 0, 1}, int64[1] zero = {0}> { p = NonZero (c) q = Squeeze (p, zero) y = Gather (x, q) }", 3, 2, {1, 2, 3}, {1, 3}},
+    };
+    struct graph *graph = import_text(cases[0].text);
+    assert_int_equal(graph->node_count, 1);
+    graph_free(graph);
+    check_all(cases, sizeof cases / sizeof cases[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(recurrent_layers), cmocka_unit_test(recurrent_products), cmocka_unit_test(transposed_convolutions),
                                        cmocka_unit_test(volumes), cmocka_unit_test(sizes), cmocka_unit_test(doubling), cmocka_unit_test(einsums),
-                                       cmocka_unit_test(places), cmocka_unit_test(norms)};
+                                       cmocka_unit_test(places), cmocka_unit_test(norms), cmocka_unit_test(shape_arithmetic)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
