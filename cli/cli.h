@@ -25,6 +25,7 @@ int cmd_report(int argc, char **argv);
 int cmd_debug(int argc, char **argv);
 int cmd_sweep(int argc, char **argv);
 int cmd_conformance(int argc, char **argv);
+int cmd_paper(int argc, char **argv);
 int cmd_machines(int argc, char **argv);
 int cmd_models(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);

@@ -18,6 +18,7 @@ static const struct cli_command commands[] = {
     {"report", "the results of a sweep as a page for a browser", cmd_report},
     {"sweep", "run networks on many machines; ask what came of it", cmd_sweep},
     {"conformance", "run ONNX's backend tests on a machine; say what passed, failed or is not supported", cmd_conformance},
+    {"paper", "the tables of a paper beside ours: isca2017", cmd_paper},
     {"machines", "the machines there are, or every value of one with its source", cmd_machines},
     {"models", "the networks that come with Weft", cmd_models},
     {"doctor", "what is missing on this host", cmd_doctor},

@@ -74,4 +74,15 @@ enum weft_status weft_results_best(FILE *out, const char *store, const char *met
 /* Of each network and batch the rows that no other beats in all of the metrics "a,b,...". */
 enum weft_status weft_results_pareto(FILE *out, const char *store, const char *metrics, const char *where, struct weft_diag *diag);
 
+/* --- a paper as witness (paper.c, isca2017.def) -------------------------------------------------------------------------------- */
+
+struct weft_paper_options {
+    struct weft_machine machine;
+    const char *only; /* one of the networks, or NULL: all */
+    bool scaling;     /* figure 11 too, which takes some twenty runs of each network */
+};
+const char *weft_paper_network(size_t index); /* NULL: there are no more */
+/* Tables 1 and 3 and figure 11 of the ISCA 2017 paper: published, ours, the difference. */
+enum weft_status weft_paper_isca2017(FILE *out, const struct weft_paper_options *options, struct weft_diag *diag);
+
 #endif
