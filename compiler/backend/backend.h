@@ -20,7 +20,8 @@
 #include "network.h"
 #include "weft_compiler.h"
 
-enum layer_kind { LAYER_MATRIX, LAYER_DEPTHWISE /* on the vector unit */, LAYER_PRODUCT /* of two computed values */, LAYER_POOL, LAYER_BINARY, LAYER_UNARY, LAYER_SOFTMAX, LAYER_LRN, LAYER_REDUCE, LAYER_STEPS /* becomes several others (steps.c) */, LAYER_MOVE, LAYER_ALIAS, LAYER_LOOKUP /* gone after lookup.c */ };
+enum layer_kind { LAYER_MATRIX, LAYER_DEPTHWISE /* on the vector unit */, LAYER_PRODUCT /* of two computed values */, LAYER_POOL, LAYER_BINARY, LAYER_UNARY, LAYER_SOFTMAX, LAYER_LRN, LAYER_REDUCE, LAYER_STEPS /* becomes several others (steps.c) */, LAYER_MOVE, LAYER_ALIAS, LAYER_LOOKUP /* gone after lookup.c */,
+    LAYER_CONSTANTS, LAYER_LOAD, LAYER_STORE /* spill.c: bytes that come from outside the buffer, or leave it */ };
 
 /* Bytes of one value in the unified buffer: n images of h lines of w pixels of c lanes, with a halo around each image.
  * Spatial values (ONNX: N C spatial...) stand channels last; plain ones in C order, their last dimension the lanes. */
@@ -48,7 +49,7 @@ struct vector_step { bool used; enum weft_opcode op; enum weft_function function
 struct strides4 { int64_t n, h, w, c; };
 
 /* A value's storage: a geometry at an offset within a buffer. Aliases share a buffer. */
-struct place { struct geometry g; int buffer; uint64_t offset; bool placed, view /* the channels of a concatenation's buffer that this value fills */, halo_done /* in this part of the batch */; int owner; /* of a view: the concatenation's value */ int64_t permuted[3]; /* C H W that a flattened row is really stored in H W C order; or 0 */ };
+struct place { struct geometry g; int buffer; uint64_t offset; bool placed, view /* the channels of a concatenation's buffer that this value fills */, halo_done /* in this part of the batch */; bool part; /* a band of the owner */ int owner; /* of a view: the concatenation's value */ int64_t permuted[3]; /* C H W that a flattened row is really stored in H W C order; or 0 */ };
 
 /* How a matrix layer lies on the array (mapping.c). Rows are (image, line, pixel group); lanes number (kernel row, tap, channel of
  * the slice); columns number (pixel of the group, output channel of the slice). */
@@ -88,6 +89,14 @@ struct matrix {
     int64_t *tile_ids;                 /* [slice][term][kt][nt]: index into emitter tiles, or -1 for zero */
 };
 
+/* Bytes between a value's buffer and its home outside (spill.h). */
+struct transfer {
+    int value;                         /* whose home it is */
+    int output;                        /* index of the output that is written instead, or -1 */
+    uint64_t home, home_step, step, bytes; /* of the first run, counted from the padded value's first byte; from run to run there and in the buffer; of a run */
+    int64_t runs;
+};
+
 struct layer {
     enum layer_kind kind;
     enum core_op op;
@@ -109,6 +118,9 @@ struct layer {
     uint64_t *input_offsets;           /* concatenation: where constant inputs lie among the constants; or NULL */
     uint64_t constants_first, constants_end; /* this layer's part of the constants */
     uint64_t macs, roofline, mapping;
+    int row, follows;                  /* spill.c: the layer it is a part of; the first band of it, or -1 */
+    struct { bool used, flat; int cut; int64_t first, top, bottom; } band; /* rows of the result from `first` on; padding of a pool */
+    struct transfer transfer;
     int64_t emitted_lines;             /* pool: lines already emitted ahead, over all images */
     size_t done_at;                    /* instructions emitted when the layer was whole */
 };
@@ -136,6 +148,8 @@ struct backend {
     struct lookup *lookups; int lookup_count;
     struct place *places;              /* by value id */
     struct buffer *buffers; int buffer_count, buffer_room;
+    struct place *wide; int wide_count; /* places with their halos, before any of them shares a buffer */
+    bool may_spill; struct spill *spill; /* values leave the buffer where they do not fit (spill.h); NULL: all fit */
     /* emitter */
     struct weft_instr *instr, scratch; size_t instr_count, instr_room;
     int *instr_layer;
@@ -159,7 +173,6 @@ struct backend {
 /* refuse.c */
 enum weft_status backend_refusals(struct graph *graph, struct weft_diag *diag); /* names all that has no form on the machine; changes nothing */
 enum weft_status backend_check(const struct backend *b);                        /* the part of it that fuse.c does not find by itself */
-enum weft_status backend_refuse_sizes(const struct backend *b); /* layers whose result is larger than the unified buffer */
 /* outputs.c: in front of fuse.c */
 enum weft_status backend_outputs(struct backend *b);
 /* fuse.c */
@@ -217,8 +230,10 @@ int planes_pairs(const struct backend *b, const struct layer *layer); /* product
 enum weft_status backend_layout(struct backend *b);
 bool layer_reads(const struct layer *layer, int value);
 bool layer_is_conv(const struct backend *b, const struct layer *layer);
+void layout_extents(struct geometry *g, const struct shape *shape, bool spatial);
 /* buffers.c */
 enum weft_status backend_buffers(struct backend *b);
+void layer_temps(struct backend *b, struct layer *layer, int index);
 int backend_add_buffer(struct backend *b, uint64_t bytes, int first, int last);
 void geometry_finish(struct geometry *g);
 int32_t geometry_least(enum weft_format format);

@@ -3,6 +3,7 @@
 #include "backend.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { TEMP_BYTES = 131072 }; /* an LRN works in pieces about this large */
 
@@ -127,7 +128,7 @@ static enum weft_status widen(struct backend *b)
     return WEFT_OK;
 }
 
-static void add_temps(struct backend *b, struct layer *l, int index)
+void layer_temps(struct backend *b, struct layer *l, int index)
 {
     const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
     if (l->kind == LAYER_DEPTHWISE) {
@@ -266,7 +267,7 @@ static void make_buffers(struct backend *b)
             p->buffer = b->places[l->x].buffer;
         else
             p->buffer = backend_add_buffer(b, p->g.bytes, l->kind == LAYER_POOL && i ? i - 1 : i, i);
-        add_temps(b, l, i);
+        layer_temps(b, l, i);
         live(b, l->y, i);
         live(b, l->x, i);
         live(b, l->other, i);
@@ -278,9 +279,26 @@ static void make_buffers(struct backend *b)
         live(b, b->graph->outputs[i], b->layer_count);
 }
 
+/* The places as they are before concatenations share buffers: spill.c begins again from here. */
+static enum weft_status keep_places(struct backend *b)
+{
+    free(b->wide);
+    b->wide_count = b->graph->value_count;
+    b->wide = malloc(((size_t)b->wide_count + 1) * sizeof *b->wide);
+    if (!b->wide)
+        return WEFT_NO_MEMORY;
+    memcpy(b->wide, b->places, (size_t)b->wide_count * sizeof *b->wide);
+    for (int v = 0; v < b->wide_count; v++)
+        if (b->wide[v].placed)
+            geometry_finish(&b->wide[v].g);
+    return WEFT_OK;
+}
+
 enum weft_status backend_buffers(struct backend *b)
 {
     enum weft_status status = widen(b);
+    if (!status)
+        status = keep_places(b);
     if (status)
         return status;
     concat_in_place(b);

@@ -1,6 +1,7 @@
 /* compile.c: weft_compile: the backend's stages in order, and the bounds that the program is measured against. */
 #include "backend.h"
 #include "finish.h"
+#include "spill.h"
 #include "waves.h"
 #include "import.h"
 #include "passes.h"
@@ -24,10 +25,12 @@ static void free_layer(struct layer *l)
 
 void backend_free(struct backend *b)
 {
+    spill_free(b);
     for (int i = 0; i < b->layer_count; i++)
         free_layer(&b->layers[i]);
     free(b->layers);
     free(b->places);
+    free(b->wide);
     free(b->lookups);
     free(b->uses);
     free(b->reader);
@@ -72,7 +75,7 @@ static enum weft_status place_buffers(struct backend *b)
     if (allocate_buffers(b->buffers, b->buffer_count, b->machine->ub_bytes, align, &peak))
         return WEFT_OK;
     b->too_big = peak;
-    return WEFT_ERROR;
+    return b->may_spill ? backend_spill(b) : WEFT_ERROR;
 }
 
 /* A layer's activations enter the array in a format that the machine multiplies. */
@@ -130,7 +133,9 @@ static enum weft_status run_stages(struct backend *b)
         status = backend_tables(b);
     progress(b, "emitting", 0.8);
     if (!status)
-        status = each_layer(b, true, backend_tiles);
+        status = each_layer(b, true, b->spill ? spill_tiles : backend_tiles);
+    if (!status && b->spill)
+        spill_note_rows(b);
     return status;
 }
 
@@ -174,15 +179,32 @@ static int64_t next_part(int64_t batch, int64_t below)
     return 0;
 }
 
+/* What cannot be cut into inferences leaves the buffer value by value. */
+static enum weft_status whole_again(struct weft_program **out, const struct weft_network *network, const struct backend *whole)
+{
+    struct backend b = {.machine = whole->machine, .options = whole->options, .diag = whole->diag, .repeats = 1, .format = whole->format, .planes = whole->planes, .waves = 1,
+                        .may_spill = true};
+    enum weft_status status = graph_clone(&b.graph, network->graph);
+    if (!status)
+        status = attempt(out, &b);
+    if (b.too_big)
+        status = weft_error(whole->diag, "%s: its values need %llu bytes of unified buffer; machine %s has %llu, and none may leave it (state is kept in device memory, or an input is an output too); try --set unified_buffer.bytes=%llu",
+                            whole->graph->name, (unsigned long long)b.too_big, whole->machine->name, (unsigned long long)whole->machine->ub_bytes, (unsigned long long)b.too_big);
+    backend_free(&b);
+    graph_free(b.graph);
+    return status;
+}
+
 /* A batch that does not fit the buffer runs as several smaller ones, one after the other, in one program. */
 static enum weft_status in_parts(struct weft_program **out, const struct weft_network *network, struct backend *whole)
 {
     int64_t batch = batch_of(whole->graph), part = batch;
     uint64_t needed = whole->too_big;
     while (every_first_dimension_is(whole->graph, batch) && (part = next_part(batch, part)) > 0) {
-        if ((uint64_t)part > 2 * (uint64_t)batch * whole->machine->ub_bytes / needed)
+        if (part > 1 && (uint64_t)part > 2 * (uint64_t)batch * whole->machine->ub_bytes / needed)
             continue; /* far from fitting */
-        struct backend b = {.machine = whole->machine, .options = whole->options, .diag = whole->diag, .repeats = batch / part, .format = whole->format, .planes = whole->planes, .waves = 1};
+        struct backend b = {.machine = whole->machine, .options = whole->options, .diag = whole->diag, .repeats = batch / part, .format = whole->format, .planes = whole->planes, .waves = 1,
+                            .may_spill = part == 1};
         enum weft_status status = reload(&b.graph, network, whole, part);
         if (!status && !every_first_dimension_is(b.graph, part)) {
             graph_free(b.graph);
@@ -197,11 +219,7 @@ static enum weft_status in_parts(struct weft_program **out, const struct weft_ne
         if (!again)
             return status;
     }
-    return weft_error(whole->diag, "%s: its values need %llu bytes of unified buffer%s; machine %s has %llu; try --set unified_buffer.bytes=%llu%s",
-                      whole->graph->name, (unsigned long long)whole->too_big,
-                      part > 0 ? " (inputs and outputs do not all begin with the batch, so it cannot run in parts)" : " for one inference",
-                      whole->machine->name, (unsigned long long)whole->machine->ub_bytes, (unsigned long long)whole->too_big,
-                      part > 0 ? " or a smaller --batch" : "");
+    return whole_again(out, network, whole);
 }
 
 /* Weights by rule are made once for all compilations and for the interpreter, which would each make them again. */

@@ -1,5 +1,6 @@
 /* describe.c: what a program file says about itself: tensors, layers with their bounds, probes. */
 #include "finish.h"
+#include "spill.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,12 +123,30 @@ static enum weft_status describe_layer(struct weft_layer *out, const struct back
     return out->name && out->op && out->shape ? WEFT_OK : WEFT_NO_MEMORY;
 }
 
+/* Behind what bounds a layer, what came and went while it ran. */
+static enum weft_status describe_spill(struct weft_layer *out, const struct backend *b, int row)
+{
+    char text[512] = "";
+    snprintf(text, sizeof text, "%s", out->wait ? out->wait : "");
+    spill_describe(text, sizeof text, b, row);
+    if (!text[0])
+        return WEFT_OK;
+    free(out->wait);
+    out->wait = copy_text(text);
+    return out->wait ? WEFT_OK : WEFT_NO_MEMORY;
+}
+
 static enum weft_status describe_layers(struct weft_program *p, const struct backend *b)
 {
-    p->layers = calloc((size_t)b->layer_count + 1, sizeof *p->layers);
+    int count;
+    const struct layer *rows = spill_rows(b, &count);
+    p->layers = calloc((size_t)count + 1, sizeof *p->layers);
     enum weft_status status = p->layers ? WEFT_OK : WEFT_NO_MEMORY;
-    for (int i = 0; i < b->layer_count && !status; i++)
-        status = describe_layer(&p->layers[p->layer_count++], b, &b->layers[i]);
+    for (int i = 0; i < count && !status; i++) {
+        status = describe_layer(&p->layers[p->layer_count++], b, &rows[i]);
+        if (!status && b->spill)
+            status = describe_spill(&p->layers[i], b, i);
+    }
     return status;
 }
 
@@ -146,11 +165,11 @@ static enum weft_status describe_probes(struct weft_program *p, const struct bac
     if (!p->probes)
         return WEFT_NO_MEMORY;
     for (int i = 0; i < b->layer_count; i++) {
-        if (b->graph->values[b->layers[i].y].producer == GRAPH_NONE || b->places[b->layers[i].y].permuted[0])
+        if (b->layers[i].kind >= LAYER_CONSTANTS || b->graph->values[b->layers[i].y].producer == GRAPH_NONE || b->places[b->layers[i].y].permuted[0])
             continue; /* made by the compiler, or not in the network's own order */
         struct weft_probe *probe = &p->probes[p->probe_count++];
         describe_tensor(&probe->tensor, b, b->layers[i].y, place_origin(b, b->layers[i].y));
-        probe->layer = (uint32_t)i;
+        probe->layer = (uint32_t)spill_row(b, i);
         probe->after = done_at[i];
     }
     qsort(p->probes, p->probe_count, sizeof *p->probes, earlier); /* halves of a batch finish their layers in an order of their own */
@@ -167,8 +186,10 @@ static uint64_t cycles_for(uint64_t bytes, uint64_t per_second, uint64_t hz)
 static void describe_bounds(struct weft_program *p, const struct backend *b)
 {
     uint64_t products = 0, weights = 0, vector = 0, in = 0, out = 0;
-    for (int i = 0; i < b->layer_count; i++) {
-        const struct layer *l = &b->layers[i];
+    int count;
+    const struct layer *rows = spill_rows(b, &count);
+    for (int i = 0; i < count; i++) {
+        const struct layer *l = &rows[i];
         const struct geometry *y = &b->places[l->y].g;
         p->mapping_cycles += l->mapping;
         vector += l->kind == LAYER_ALIAS ? 0 : (uint64_t)(b->repeats * y->n * y->h * y->w * y->c);

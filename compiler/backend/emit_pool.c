@@ -12,6 +12,10 @@ static struct pool pool_of(const struct backend *b, const struct layer *l)
                      .dy = one || !at->dilation[0] ? 1 : at->dilation[0], .dx = at->dilation[w] ? at->dilation[w] : 1,
                      .top = one ? 0 : at->pad_begin[0], .left = at->pad_begin[w], .bottom = one ? 0 : at->pad_end[0], .right = at->pad_end[w],
                      .include_pad = at->count_include_pad};
+    if (l->band.used) {
+        p.top = l->band.top;
+        p.bottom = l->band.bottom;
+    }
     return p;
 }
 

@@ -153,7 +153,7 @@ void vector_fill(struct backend *b, uint64_t base, const struct weft_pattern *ro
 /* Writes the halo of a value: what lies before the first pixel, behind the last, and between the lines of each image. */
 void emit_halo(struct backend *b, int value)
 {
-    value = b->places[value].view ? b->places[value].owner : value; /* whoever writes into a concatenation first */
+    value = b->places[value].view || b->places[value].part ? b->places[value].owner : value; /* whoever writes into a concatenation first */
     if (b->places[value].halo_done)
         return;
     b->places[value].halo_done = true;
@@ -243,6 +243,7 @@ struct vector_view vector_view_of(const struct backend *b, const struct layer *l
         view.at = emit_constant_address(b, l->const_offset);
         view.format = WEFT_FORMAT_f32;
         memcpy(view.strides, l->const_strides, sizeof view.strides);
+        view.at += l->band.used ? (uint64_t)(l->band.first * l->const_strides[l->band.cut]) : 0;
         vector_view_part(b, &view, y);
         return view;
     }

@@ -1,5 +1,5 @@
 /* emitter.c: the instructions and constants of the program being made. Registers are written only when they change. */
-#include "backend.h"
+#include "spill.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +102,7 @@ uint64_t backend_constant(struct backend *b, const void *bytes, uint64_t count, 
 
 uint64_t emit_constant_address(const struct backend *b, uint64_t offset)
 {
-    return b->buffers[b->constants_buffer].ub + offset;
+    return b->spill ? spill_constant_address(b, offset) : b->buffers[b->constants_buffer].ub + offset;
 }
 
 uint64_t emit_claim_rows(struct backend *b, int64_t rows)

@@ -1,6 +1,7 @@
 /* finish.c: the emitted instructions become the program: layers are tagged, weight tiles are fetched as far ahead as the FIFO
  * allows, across layer borders; constants and inputs are read from the host just ahead of their first reader. */
 #include "finish.h"
+#include "spill.h"
 #include "waves.h"
 
 #include <stdlib.h>
@@ -149,7 +150,7 @@ static void read_operands(struct backend *b, const struct layer *l)
 void emit_layer(struct backend *b, struct layer *l)
 {
     read_operands(b, l);
-    if (l->kind != LAYER_POOL && l->kind != LAYER_ALIAS )
+    if (l->kind < LAYER_CONSTANTS && l->kind != LAYER_POOL && l->kind != LAYER_ALIAS)
         emit_halo(b, l->y);
     switch (l->kind) {
     case LAYER_MATRIX:
@@ -181,6 +182,13 @@ void emit_layer(struct backend *b, struct layer *l)
         break;
     case LAYER_MOVE:
         emit_move(b, l);
+        break;
+    case LAYER_CONSTANTS:
+        emit_layer_constants(b, l);
+        break;
+    case LAYER_LOAD:
+    case LAYER_STORE:
+        emit_transfer(b, l);
         break;
     case LAYER_ALIAS:
     case LAYER_LOOKUP:
@@ -221,14 +229,16 @@ static void before_layer(void *user, int i)
         if (first_reader(b, b->graph->inputs[k]) == i)
             ahead = i;
     b->current = i;
-    read_constants(b, ahead);
+    if (!b->spill)
+        read_constants(b, ahead);
 }
 
 static void layer_is_whole(void *user, int i)
 {
     const struct pass *p = user;
     struct layer *l = &p->b->layers[i];
-    write_outputs(p->b, l->y, p->output_host, p->number);
+    if (!p->b->spill)
+        write_outputs(p->b, l->y, p->output_host, p->number);
     l->done_at = p->b->instr_count;
     l->emitted_lines = 0;
 }
@@ -249,10 +259,16 @@ static void emit_layers(struct pass *p)
 
 static void emit_part(struct backend *b, const uint64_t *input_host, const uint64_t *output_host, int64_t part)
 {
-    plan_reads(b, input_host, part);
+    if (b->spill) {
+        b->spill->input_host = input_host;
+        b->spill->output_host = output_host;
+        b->spill->part = part;
+    } else {
+        plan_reads(b, input_host, part);
+    }
     for (int v = 0; v < b->graph->value_count; v++)
         b->places[v].halo_done = false;
-    for (unsigned i = 0; i < b->graph->input_count; i++)
+    for (unsigned i = 0; i < b->graph->input_count && !b->spill; i++)
         if (b->places[b->graph->inputs[i]].g.origin)
             emit_halo_before(b, b->graph->inputs[i]);
     emit_layers(&(struct pass){b, input_host, output_host, part});
@@ -315,7 +331,7 @@ static void fetch(struct words *w, const struct backend *b, size_t take)
     i.k = t->k;
     i.n = t->n;
     i.fmt = t->fmt;
-    tag(w, t->layer);
+    tag(w, spill_row(b, t->layer));
     put(w, &i);
 }
 
@@ -330,13 +346,15 @@ static void fetch_ahead(struct words *w, const struct backend *b, size_t *fetche
 static enum weft_status write_words(struct weft_program *program, struct backend *b, size_t *done_at)
 {
     struct words w = {.program = program, .tagged = -1};
+    int row_count;
+    const struct layer *rows = spill_rows(b, &row_count);
     size_t taken = 0, fetched = 0, *words_before = malloc((b->instr_count + 1) * sizeof *words_before);
     if (!words_before)
         return WEFT_NO_MEMORY;
     fetch_ahead(&w, b, &fetched, taken);
     for (size_t i = 0; i < b->instr_count; i++) {
         words_before[i] = program->instructions;
-        tag(&w, b->instr_layer[i]);
+        tag(&w, spill_row(b, b->instr_layer[i]));
         put(&w, &b->instr[i]);
         bool product = b->instr[i].op == WEFT_OP_CONVOLVE || b->instr[i].op == WEFT_OP_MATMUL;
         taken += product && b->instr[i].next;
@@ -349,7 +367,7 @@ static enum weft_status write_words(struct weft_program *program, struct backend
     free(words_before);
     if (w.failed)
         return weft_error(b->diag, "%s: layer %s: its rows, lanes or strides do not fit the fields of a %s; make it smaller, or use a smaller --batch",
-                          b->graph->name, w.mnemonic && w.culprit >= 0 ? b->layers[w.culprit].name : "?", w.mnemonic ? w.mnemonic : "word");
+                          b->graph->name, w.mnemonic && w.culprit >= 0 ? rows[w.culprit].name : "?", w.mnemonic ? w.mnemonic : "word");
     return WEFT_OK;
 }
 
@@ -383,6 +401,8 @@ static void hand_over(struct weft_program *p, struct backend *b)
     if (p->weights)
         b->weights = NULL;
     p->dram_bytes = b->options->resident_count ? b->options->resident_base + resident_bytes(b) : b->weights_bytes;
+    if (b->spill && b->spill->in_dram && b->spill->scratch_bytes)
+        p->dram_bytes = b->spill->scratch_base + b->spill->scratch_bytes;
     p->data = b->constants;
     p->data_bytes = b->constants_bytes;
     p->data_host = 0;
@@ -411,6 +431,8 @@ enum weft_status backend_finish(struct weft_program **out, struct backend *b)
         status = weft_program_create(&program, b->machine);
     if (!status) {
         program->host_bytes = lay_out_host(b, input_host, output_host);
+        if (b->spill)
+            program->host_bytes = transfer_scratch(b, program->host_bytes);
         emit_all(b, input_host, output_host);
         status = b->out_of_memory ? WEFT_NO_MEMORY : write_words(program, b, done_at);
     }

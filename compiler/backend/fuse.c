@@ -528,5 +528,5 @@ enum weft_status backend_fuse(struct backend *b)
         status = s ? s : status; /* go on: all that is not supported is named at once */
     }
     free(taken);
-    return status || !b->machine ? status : backend_refuse_sizes(b);
+    return status;
 }

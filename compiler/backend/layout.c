@@ -9,7 +9,7 @@
 
 enum wish { WISH_ANY, WISH_SPATIAL, WISH_PLAIN };
 
-static void extents(struct geometry *g, const struct shape *shape, bool spatial)
+void layout_extents(struct geometry *g, const struct shape *shape, bool spatial)
 {
     unsigned r = shape->rank;
     const int64_t *d = shape->dims;
@@ -138,7 +138,7 @@ static bool output_is_spatial(const struct backend *b, const struct layer *l)
 static void place(struct backend *b, int value, bool spatial)
 {
     struct place *p = &b->places[value];
-    extents(&p->g, &b->graph->values[value].shape, spatial);
+    layout_extents(&p->g, &b->graph->values[value].shape, spatial);
     p->g.format = backend_format(b, value);
     p->g.fill = backend_zero(b, value);
     p->placed = true;

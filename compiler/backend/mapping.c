@@ -150,13 +150,13 @@ static bool make_mapping(const struct backend *b, const struct layer *l, bool fl
 
 static bool contiguous(const struct geometry *g)
 {
-    return !g->top && !g->bottom && !g->left && !g->right;
+    return !g->top && !g->bottom && !g->left && !g->right && g->image == g->h * g->line;
 }
 
 static bool may_be_flat(const struct backend *b, const struct layer *l)
 {
     const struct matrix *m = l->m;
-    return m->kh == 1 && m->kw == 1 && m->sx == 1 && m->sy == 1 && !m->top && !m->left && contiguous(&b->places[l->x].g) &&
+    return (!l->band.used || l->band.flat) && m->kh == 1 && m->kw == 1 && m->sx == 1 && m->sy == 1 && !m->top && !m->left && contiguous(&b->places[l->x].g) &&
            contiguous(&b->places[l->y].g) && (l->residual == GRAPH_NONE || contiguous(&b->places[l->residual].g));
 }
 
@@ -288,15 +288,26 @@ static void bound_matrix(struct backend *b, struct layer *l)
     l->roofline = largest(largest(products, weights), outputs / b->machine->vector_lanes);
 }
 
+/* Bands of one layer are alike. */
+static void follow(const struct backend *b, struct layer *l)
+{
+    l->m->map = b->layers[l->follows].m->map;
+    l->mapping = b->layers[l->follows].mapping;
+}
+
 enum weft_status backend_map(struct backend *b)
 {
     for (int i = 0; i < b->layer_count; i++)
         if (b->layers[i].kind == LAYER_PRODUCT)
             product_map(b, &b->layers[i]);
         else if (b->layers[i].kind == LAYER_MATRIX) {
-            map_layer(b, &b->layers[i]);
+            if (b->spill && b->layers[i].follows >= 0)
+                follow(b, &b->layers[i]);
+            else
+                map_layer(b, &b->layers[i]);
             bound_matrix(b, &b->layers[i]);
         }
-    backend_waves(b);
+    if (!b->spill)
+        backend_waves(b);
     return WEFT_OK;
 }

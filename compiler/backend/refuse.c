@@ -43,23 +43,3 @@ enum weft_status backend_refusals(struct graph *graph, struct weft_diag *diag)
     backend_free(&b);
     return status;
 }
-
-/* All values of one inference lie in the unified buffer at once with what they are made of: one that alone is larger never will. */
-enum weft_status backend_refuse_sizes(const struct backend *b)
-{
-    const struct graph *g = b->graph;
-    const struct shape *input = g->input_count ? &g->values[g->inputs[0]].shape : NULL;
-    int64_t batch = input && input->rank && input->dims[0] > 0 ? input->dims[0] : 1;
-    enum weft_status status = WEFT_OK;
-    for (int i = 0; i < b->layer_count; i++) {
-        const struct layer *l = &b->layers[i];
-        uint64_t bytes = (uint64_t)shape_count(&g->values[l->y].shape) / (uint64_t)batch;
-        char why[300];
-        if (bytes <= b->machine->ub_bytes)
-            continue;
-        snprintf(why, sizeof why, "its result '%.60s' needs at least %llu bytes of unified buffer for one inference; machine %.40s has %llu; try a larger --set unified_buffer.bytes",
-                 g->values[l->y].name, (unsigned long long)bytes, b->machine->name, (unsigned long long)b->machine->ub_bytes);
-        status = refuse(b, &g->nodes[l->node], why);
-    }
-    return status;
-}

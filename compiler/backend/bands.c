@@ -1,0 +1,297 @@
+/* bands.c: a layer band by band. Its result is cut along one dimension; each operand is cut with it, with the lines that a window reaches beyond,
+ * or is there as a whole. All bands of a layer have the same size, so they share one mapping and one set of tiles; the last one begins
+ * early enough to end where the result ends, and works out again what it shares with the one before. */
+#include "spill.h"
+
+#include <string.h>
+
+enum { RUNS_MAX = 4096 /* transfers of one band */, LINES = 2 /* ONNX's dimension of lines */ };
+
+static const struct shape *shape_of(const struct spill *s, int value)
+{
+    return &s->b->graph->values[value].shape;
+}
+
+static const struct place *wide(const struct spill *s, int value)
+{
+    return &s->b->wide[value];
+}
+
+static bool is_constant(const struct spill *s, int value)
+{
+    return value_is_constant(&s->b->graph->values[value]);
+}
+
+static bool has_windows(const struct layer *l)
+{
+    return l->kind == LAYER_POOL || l->kind == LAYER_DEPTHWISE || l->kind == LAYER_LRN;
+}
+
+static bool in_lines(const struct spill *s, const struct layer *l)
+{
+    return has_windows(l) || (l->kind == LAYER_MATRIX && layer_is_conv(s->b, l));
+}
+
+/* Elements between two neighbours of dimension d in C order. */
+static int64_t behind(const struct shape *shape, unsigned d)
+{
+    int64_t count = 1;
+    for (unsigned i = d + 1; i < shape->rank; i++)
+        count *= shape->dims[i];
+    return count;
+}
+
+/* The dimension of x that runs beside dimension d of a reshaped y. */
+static int reshaped(const struct shape *x, const struct shape *y, unsigned d)
+{
+    for (unsigned e = 0; e < x->rank; e++)
+        if (x->dims[e] == y->dims[d] && behind(x, e) == behind(y, d))
+            return (int)e;
+    return BAND_NONE;
+}
+
+/* Aligned from the right: the same extent, or one element for all. */
+static int aligned(const struct shape *x, const struct shape *y, unsigned d)
+{
+    if (d + x->rank < y->rank)
+        return BAND_WHOLE;
+    unsigned e = d + x->rank - y->rank;
+    return x->dims[e] == y->dims[d] ? (int)e : x->dims[e] == 1 ? BAND_WHOLE : BAND_NONE;
+}
+
+static int same(const struct shape *x, const struct shape *y, unsigned d)
+{
+    return x->rank == y->rank && x->dims[d] == y->dims[d] ? (int)d : BAND_NONE;
+}
+
+static int moved(const struct spill *s, const struct layer *l, const struct shape *x, const struct shape *y, unsigned d)
+{
+    const struct attributes *at = l->node == GRAPH_NONE ? NULL : &s->b->graph->nodes[l->node].at;
+    switch (l->op) {
+    case CORE_OPS:
+    case CORE_CAST:
+        return same(x, y, d);
+    case CORE_CONCAT:
+        return at->axis == (int64_t)d ? BAND_NONE : same(x, y, d);
+    case CORE_PAD:
+        return at->begins[d] || at->ends[d] ? BAND_NONE : same(x, y, d);
+    case CORE_SLICE:
+        return at->begins[d] || at->steps[d] != 1 ? BAND_NONE : same(x, y, d);
+    case CORE_TRANSPOSE:
+        return (int)at->perm[d];
+    case CORE_EXPAND:
+        return aligned(x, y, d);
+    case CORE_RESHAPE:
+        return wide(s, l->y)->permuted[0] ? BAND_NONE : reshaped(x, y, d);
+    default:
+        return BAND_NONE;
+    }
+}
+
+int bands_dimension(const struct spill *s, const struct layer *l, int value, int cut)
+{
+    const struct shape *x = shape_of(s, value), *y = shape_of(s, l->y);
+    unsigned d = (unsigned)cut;
+    if (value == l->y)
+        return cut;
+    switch (l->kind) {
+    case LAYER_MATRIX:
+        return in_lines(s, l) ? cut : d + 1 < y->rank ? same(x, y, d) : BAND_NONE;
+    case LAYER_POOL:
+    case LAYER_DEPTHWISE:
+    case LAYER_LRN:
+        return cut;
+    case LAYER_BINARY:
+    case LAYER_UNARY:
+        return aligned(x, y, d);
+    case LAYER_SOFTMAX:
+        return s->b->graph->nodes[l->node].at.axis == cut ? BAND_NONE : same(x, y, d);
+    case LAYER_REDUCE:
+        return l->reduced >> d & 1 ? BAND_NONE : same(x, y, d);
+    case LAYER_MOVE:
+        return moved(s, l, x, y, d);
+    default:
+        return BAND_NONE;
+    }
+}
+
+/* Pieces of memory that a band of dimension d is made of; 0: not of whole pieces. */
+static int64_t runs(const struct spill *s, int value, unsigned d)
+{
+    const struct shape *shape = shape_of(s, value);
+    const struct place *p = wide(s, value);
+    int64_t count = 1;
+    if (p->g.spatial)
+        return d == 0 ? 1 : d == LINES && shape->rank == 4 ? p->g.n : 0;
+    for (unsigned i = 0; i < d; i++)
+        count *= shape->dims[i];
+    return count;
+}
+
+static bool may_be_cut(const struct spill *s, const struct layer *l, int value, int cut)
+{
+    int d = bands_dimension(s, l, value, cut);
+    if (d < 0)
+        return d == BAND_WHOLE;
+    int64_t count = runs(s, value, (unsigned)d);
+    return count > 0 && count <= RUNS_MAX;
+}
+
+static bool operands_may(const struct spill *s, const struct layer *l, int cut)
+{
+    int values[] = {l->x, l->other, l->residual, l->y};
+    for (unsigned i = 0; i < sizeof values / sizeof values[0]; i++)
+        if (values[i] != GRAPH_NONE && !is_constant(s, values[i]) && wide(s, values[i])->placed && !may_be_cut(s, l, values[i], cut))
+            return false;
+    for (unsigned k = 0; k < l->input_count; k++)
+        if (is_constant(s, l->inputs[k]) || !may_be_cut(s, l, l->inputs[k], cut))
+            return false;
+    return true;
+}
+
+/* The outermost in memory that can be. */
+int bands_choose(const struct spill *s, const struct layer *l)
+{
+    const struct shape *y = shape_of(s, l->y);
+    int64_t strides[GRAPH_RANK_MAX] = {0};
+    int best = BAND_NONE;
+    place_strides(wide(s, l->y), y, strides);
+    for (unsigned d = 0; d < y->rank; d++)
+        if (y->dims[d] > 1 && (!in_lines(s, l) || d == 0 || d == LINES) && (best < 0 || strides[d] > strides[best]) && operands_may(s, l, (int)d))
+            best = (int)d;
+    return best;
+}
+
+/* --- windows ------------------------------------------------------------------------------------------------------------------- */
+
+struct window { int64_t kernel, stride, dilation, top; };
+
+static struct window window_of(const struct spill *s, const struct layer *l)
+{
+    if (l->kind == LAYER_MATRIX || l->kind == LAYER_DEPTHWISE)
+        return (struct window){l->m->kh, l->m->sy, l->m->dy, l->m->top};
+    if (l->kind != LAYER_POOL)
+        return (struct window){1, 1, 1, 0};
+    const struct attributes *at = &s->b->graph->nodes[l->node].at;
+    return (struct window){at->kernel[0], at->stride[0], at->dilation[0] ? at->dilation[0] : 1, at->pad_begin[0]};
+}
+
+static bool slides(const struct spill *s, const struct layer *l, int value, int cut, bool beside)
+{
+    return in_lines(s, l) && cut == LINES && value != l->y && !beside;
+}
+
+struct band bands_of(const struct spill *s, const struct layer *l, int value, int cut, int64_t start, int64_t size, bool beside)
+{
+    const struct geometry *g = &wide(s, value)->g;
+    struct band band = {start, size, 0, 0};
+    if (!slides(s, l, value, cut, beside)) {
+        bool halos = g->spatial && cut == LINES;
+        band.above = halos && start == 0 ? g->top : 0;
+        band.below = halos && start + size == g->h ? g->bottom : 0;
+        return band;
+    }
+    struct window w = window_of(s, l);
+    int64_t first = start * w.stride - w.top, end = (start + size - 1) * w.stride - w.top + (w.kernel - 1) * w.dilation + 1;
+    band.first = first < 0 ? 0 : first > g->h - 1 ? g->h - 1 : first;
+    int64_t last = end > g->h ? g->h : end;
+    last = last > band.first ? last : band.first + 1; /* a window that lies in the padding alone */
+    band.count = last - band.first;
+    band.above = first < 0 ? -first : 0;
+    band.below = end > g->h ? end - g->h : 0;
+    return band;
+}
+
+/* --- places -------------------------------------------------------------------------------------------------------------------- */
+
+static void of_lines(struct place *p, const struct geometry *whole, const struct band *band, bool within, struct transfer *t)
+{
+    struct geometry *g = &p->g;
+    int64_t top = whole->top + band->first - band->above;
+    g->h = band->count;
+    g->top = band->above;
+    g->bottom = band->below;
+    geometry_finish(g);
+    *t = (struct transfer){.home = (uint64_t)(top * whole->line), .home_step = (uint64_t)whole->image, .step = (uint64_t)g->image, .bytes = (uint64_t)g->image, .runs = g->n};
+    if (within) {
+        g->image = whole->image;
+        p->offset += (uint64_t)(top * whole->line);
+    }
+}
+
+static void of_images(struct place *p, const struct geometry *whole, const struct band *band, bool within, struct transfer *t)
+{
+    p->g.n = band->count;
+    geometry_finish(&p->g);
+    *t = (struct transfer){.home = (uint64_t)(band->first * whole->image), .bytes = p->g.bytes, .runs = 1};
+    if (within)
+        p->offset += t->home;
+}
+
+static void of_rows(struct place *p, const struct shape *whole, const struct shape *shape, int d, const struct band *band, bool within, struct transfer *t)
+{
+    struct geometry old = p->g;
+    int64_t strides[GRAPH_RANK_MAX] = {0}, outer = 1;
+    place_strides(p, whole, strides);
+    for (int i = 0; i < d; i++)
+        outer *= whole->dims[i];
+    layout_extents(&p->g, shape, false);
+    p->g.format = old.format;
+    p->g.fill = old.fill;
+    geometry_finish(&p->g);
+    int64_t stride = strides[d];
+    *t = (struct transfer){.home = (uint64_t)(band->first * stride), .home_step = (uint64_t)(whole->dims[d] * stride), .step = (uint64_t)(band->count * stride),
+                           .bytes = (uint64_t)(band->count * stride), .runs = outer};
+    if (within)
+        p->offset += t->home;
+}
+
+struct place bands_place(const struct spill *s, int value, int d, const struct band *band, bool within, struct shape *shape, struct transfer *t)
+{
+    struct place p = *wide(s, value);
+    const struct shape *whole = shape_of(s, value);
+    struct geometry g = p.g;
+    *shape = *whole;
+    shape->dims[d] = band->count;
+    p.part = within;
+    if (!p.g.spatial)
+        of_rows(&p, whole, shape, d, band, within, t);
+    else if (d == LINES)
+        of_lines(&p, &g, band, within, t);
+    else
+        of_images(&p, &g, band, within, t);
+    t->value = value;
+    t->output = -1;
+    return p;
+}
+
+/* Within its whole, a band must lie in one piece or have the whole's distances. */
+bool bands_lie_within(const struct spill *s, int value, int d)
+{
+    return wide(s, value)->g.spatial || runs(s, value, (unsigned)d) == 1;
+}
+
+static bool contiguous(const struct spill *s, int value)
+{
+    const struct geometry *g = &wide(s, value)->g;
+    return value == GRAPH_NONE || (!g->top && !g->bottom && !g->left && !g->right);
+}
+
+void bands_adjust(const struct spill *s, struct layer *copy, const struct layer *row, int cut, int64_t start, int64_t size)
+{
+    bool lines = in_lines(s, row) && cut == LINES;
+    const struct attributes *at = row->kind == LAYER_POOL ? &s->b->graph->nodes[row->node].at : NULL;
+    struct window w = window_of(s, row);
+    copy->band.used = true;
+    copy->band.flat = contiguous(s, row->x) && contiguous(s, row->y) && contiguous(s, row->residual);
+    copy->band.cut = cut;
+    copy->band.first = start;
+    copy->band.top = at && at->spatial < 2 ? 0 : w.top;
+    copy->band.bottom = at && at->spatial > 1 ? at->pad_end[0] : 0;
+    if (!lines)
+        return;
+    struct band band = bands_of(s, row, row->x, cut, start, size, false);
+    bool last = start + size == wide(s, row->y)->g.h;
+    copy->band.top = band.first - (start * w.stride - w.top);
+    copy->band.bottom = last ? copy->band.bottom : 0;
+}

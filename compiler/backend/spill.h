@@ -1,0 +1,93 @@
+/* spill.h: what is done when the values of one inference do not fit the unified buffer. Private to compiler/backend/.
+ *
+ *   spill.c      decides which values leave the buffer between two uses, and which layers run band by band
+ *   sequence.c   writes the layers down again with the transfers between them, and gives every value a buffer while it is there
+ *   bands.c      how a layer may be cut, and what of each operand a band needs
+ *   transfer.c   homes outside the buffer, and the instructions that move bytes between both
+ *
+ * A value that leaves has a home, in device memory where programs may write it, else at the host: an input's home is where the host put it,
+ * an output's is where the host expects it. The home holds the bytes as they stand in the buffer, halos included, from the first element on.
+ * Values that share a buffer (a reshape and what it is made of) share a home: they are of one class. */
+#ifndef WEFT_COMPILER_SPILL_H
+#define WEFT_COMPILER_SPILL_H
+
+#include "backend.h"
+
+enum home_kind { HOME_SCRATCH, HOME_INPUT, HOME_OUTPUT };
+struct home { enum home_kind kind; unsigned index; /* of the input or output */ };
+
+/* A layer (a row of the report) makes or reads a class. */
+struct use {
+    int class, row, previous, next;    /* uses of the class; or -1 */
+    bool away;                         /* the class is not in the buffer between the previous use and this one */
+    bool streams;                      /* and is not there as a whole at this one either */
+};
+
+struct class {
+    int value;                         /* that all others share the buffer of */
+    uint64_t bytes;
+    int first, last;                   /* uses */
+    bool pinned, input, is_output;     /* pinned: never leaves */
+    struct home home;
+    uint64_t scratch;                  /* offset of a home of our own */
+    int stored_at, loaded_at;          /* layers of the sequence, of the first and last transfer; or -1 */
+    /* while the sequence is written */
+    int buffer, version;               /* where it is; -1: not in the buffer */
+    bool stored;
+};
+
+/* How a row's layer runs: in so many bands of one dimension of its result. */
+struct plan { int64_t bands; bool single; /* no second set of band buffers */ bool early; /* what comes back for it comes one layer ahead */ };
+
+struct spill {
+    struct backend *b;
+    struct layer *rows; int row_count;
+    int values;                        /* of the graph before; b->wide has their places */
+    int *class_of;
+    struct class *classes; int class_count;
+    struct use *uses; int use_count, use_room;
+    int *row_uses;                     /* first use of each row; one more for the end */
+    struct plan *plans;
+    int *now, *now_version;            /* by value: the id under which it is in the buffer */
+    int *made, made_count, made_room, made_used; /* values of ours, used again by the next sequence */
+    int layer_room;
+    int *constants;                    /* buffer of each row's constants */
+    uint64_t scratch_bytes; bool in_dram;
+    bool committed;                    /* the layers have descriptions of their own */
+    const uint64_t *input_host, *output_host; int64_t part; uint64_t scratch_base; /* while instructions are emitted */
+};
+
+/* --- bands.c ------------------------------------------------------------------------------------------------------------------ */
+
+enum { BAND_NONE = -2, BAND_WHOLE = -1 };
+struct band { int64_t first, count, above, below; };
+int bands_choose(const struct spill *s, const struct layer *layer); /* the result's dimension that is cut, or BAND_NONE */
+int bands_dimension(const struct spill *s, const struct layer *layer, int value, int cut); /* that of an operand; BAND_WHOLE: all of it is needed */
+struct band bands_of(const struct spill *s, const struct layer *layer, int value, int cut, int64_t start, int64_t size,
+                     bool beside /* the result, as a residual does, not under its window */);
+/* The place of a band: in a buffer of its own, or within the value's. `transfer` is what brings or takes a band of its own. */
+struct place bands_place(const struct spill *s, int value, int dimension, const struct band *band, bool within, struct shape *shape, struct transfer *transfer);
+bool bands_lie_within(const struct spill *s, int value, int dimension);
+void bands_adjust(const struct spill *s, struct layer *copy, const struct layer *row, int cut, int64_t start, int64_t size); /* its padding */
+
+/* --- sequence.c --------------------------------------------------------------------------------------------------------------- */
+
+enum weft_status sequence_make(struct spill *s); /* b->layers and b->buffers for the plans as they stand */
+struct use *sequence_use(const struct spill *s, int row, int class); /* NULL: the row does not use it */
+
+/* --- spill.c, transfer.c -------------------------------------------------------------------------------------------------------- */
+
+enum weft_status backend_spill(struct backend *b); /* in the place of one address for each buffer: the layers again, and addresses */
+enum weft_status spill_tiles(struct backend *b, struct layer *layer); /* bands of one layer share their tiles */
+void spill_note_rows(struct backend *b);
+void spill_free(struct backend *b);
+void spill_describe(char *out, size_t size, const struct backend *b, int row);
+uint64_t spill_constant_address(const struct backend *b, uint64_t offset);
+int spill_row(const struct backend *b, int layer);
+const struct layer *spill_rows(const struct backend *b, int *count); /* what the report lists */
+void transfer_homes(struct spill *s); /* where each scratch home lies */
+uint64_t transfer_scratch(struct backend *b, uint64_t host_bytes); /* gives them memory; the new end of the host's */
+void emit_transfer(struct backend *b, const struct layer *layer);
+void emit_layer_constants(struct backend *b, const struct layer *layer);
+
+#endif
