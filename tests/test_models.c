@@ -6,7 +6,9 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "weft_compiler.h"
 
 /* By hand: a convolution with o outputs of w x w pixels, k x k window, i inputs in g groups is w w k k (i / g) o products and k k (i / g) o weights; a
@@ -66,11 +68,83 @@ static void every_model_has_a_row(void **state)
     closedir(folder);
 }
 
+/* --- as files for other runtimes --------------------------------------------------------------------------------------- */
+
+static struct weft_network *load(const char *path)
+{
+    struct weft_diag diag = {weft_diag_stderr, NULL, 0};
+    struct weft_compile_options options = {0};
+    struct weft_network *network;
+    assert_int_equal(weft_network_load(&network, path, &options, &diag), WEFT_OK);
+    return network;
+}
+
+static void interpret(struct weft_network *network)
+{
+    static float image[3 * 32 * 32];
+    struct weft_diag diag = {weft_diag_stderr, NULL, 0};
+    struct weft_array input;
+    assert_true(weft_network_port(network, false, 0, &input));
+    for (size_t i = 0; i < sizeof image / sizeof *image; i++)
+        image[i] = (float)(i % 17) / 8 - 1;
+    input.bytes = image;
+    input.size = sizeof image;
+    assert_int_equal(weft_network_interpret(network, &(struct weft_arrays){&input, 1}, &diag), WEFT_OK);
+}
+
+/* The text has functions and random weights; the file has neither, and is the same network. */
+static void written_as_onnx_it_is_the_same(void **state)
+{
+    char path[] = "/tmp/weft-models-XXXXXX.onnx";
+    struct weft_diag diag = {weft_diag_stderr, NULL, 0};
+    int file = mkstemps(path, 5);
+    assert_true(file >= 0);
+    close(file);
+    assert_int_equal(weft_network_export(SOURCE_DIR "/models/cifar10-lenet.onnxtxt", path, &diag), WEFT_OK);
+    struct weft_network *from_text = load(SOURCE_DIR "/models/cifar10-lenet.onnxtxt"), *from_file = load(path);
+    unlink(path);
+    interpret(from_text);
+    interpret(from_file);
+    uint64_t count = 0, other = 0;
+    const float *wanted = weft_network_value(from_text, "logits", &count), *got = weft_network_value(from_file, "logits", &other);
+    assert_non_null(wanted);
+    assert_non_null(got);
+    assert_int_equal(count, 10);
+    assert_int_equal(other, 10);
+    assert_memory_equal(got, wanted, 10 * sizeof *got);
+    weft_network_free(from_text);
+    weft_network_free(from_file);
+}
+
+static void functions_call_functions_in_the_file(void **state)
+{
+    static const char *const names[] = {"mobilenet-v2", "transformer-encoder"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char text[1024], path[] = "/tmp/weft-models-XXXXXX.onnx";
+        struct weft_diag diag = {weft_diag_stderr, NULL, 0};
+        int file = mkstemps(path, 5);
+        assert_true(file >= 0);
+        close(file);
+        snprintf(text, sizeof text, "%s/models/%s.onnxtxt", SOURCE_DIR, names[i]);
+        assert_int_equal(weft_network_export(text, path, &diag), WEFT_OK);
+        struct weft_network *from_text = load(text), *from_file = load(path);
+        unlink(path);
+        struct weft_network_summary wanted = weft_network_summary(from_text), got = weft_network_summary(from_file);
+        weft_network_free(from_text);
+        weft_network_free(from_file);
+        assert_int_equal(got.macs, wanted.macs);
+        assert_int_equal(got.weights, wanted.weights);
+        assert_int_equal(got.nodes, wanted.nodes);
+    }
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[MODELS + 1];
+    struct CMUnitTest tests[MODELS + 3];
     for (size_t i = 0; i < MODELS; i++)
         tests[i] = (struct CMUnitTest){table[i].name, check_size, NULL, NULL, (void *)(uintptr_t)&table[i]};
     tests[MODELS] = (struct CMUnitTest)cmocka_unit_test(every_model_has_a_row);
+    tests[MODELS + 1] = (struct CMUnitTest)cmocka_unit_test(written_as_onnx_it_is_the_same);
+    tests[MODELS + 2] = (struct CMUnitTest)cmocka_unit_test(functions_call_functions_in_the_file);
     return cmocka_run_group_tests_name("models", tests, NULL, NULL);
 }

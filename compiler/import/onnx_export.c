@@ -141,6 +141,8 @@ static enum weft_status resolve_attributes(struct export *e, const struct body *
             return WEFT_NO_MEMORY;
         given->name = own->name;
         mark(given);
+        if (given->g && *body->prefix)
+            return weft_error(e->diag, "%s: %s: a function with a graph in an attribute cannot be written out", e->model->path, text(node->op_type));
         resolved[count++] = given;
     }
     node->attribute = resolved;
