@@ -37,16 +37,18 @@ static int zero_point(struct lower *l, enum element element)
     return id;
 }
 
-/* What opsets 19 to 21 added. `saturate` is for types of 8-bit floats, which are refused by name. */
-static bool check_additions(struct lower *l)
+/* What opsets 19 to 23 added. `saturate` is for types of 8-bit floats, which are refused by name. */
+static bool check_additions(struct lower *l, const struct onnx_op *op)
 {
-    int64_t block = lower_int(l, "block_size", 0), type = lower_int(l, "output_dtype", 0);
+    int64_t block = lower_int(l, "block_size", 0), type = lower_int(l, "output_dtype", 0), precision = lower_int(l, "precision", 0);
     if (l->failed)
         return false;
     if (block)
         return lower_refuse(l, "block_size %lld; one scale, or one an index of an axis (block_size 0) is supported", (long long)block);
-    return !type || type == ONNX__TENSOR_PROTO__DATA_TYPE__UINT8 || type == ONNX__TENSOR_PROTO__DATA_TYPE__INT8 ||
-           lower_refuse(l, "output_dtype %s; uint8 and int8 are supported", onnx_type_name((int32_t)type));
+    bool quantises = op->core == CORE_QUANTIZE, bytes = type == ONNX__TENSOR_PROTO__DATA_TYPE__UINT8 || type == ONNX__TENSOR_PROTO__DATA_TYPE__INT8;
+    if (type && (quantises ? !bytes : type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT))
+        return lower_refuse(l, "output_dtype %s; %s supported", onnx_type_name((int32_t)type), quantises ? "uint8 and int8 are" : "float is");
+    return !precision || precision == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT || lower_refuse(l, "precision %s; float is supported", onnx_type_name((int32_t)precision));
 }
 
 bool lower_quantize(struct lower *l, const struct onnx_op *op)
@@ -56,7 +58,7 @@ bool lower_quantize(struct lower *l, const struct onnx_op *op)
     enum element to = lower_given(l, 2)                                                                      ? lower_value(l, 2)->element
                       : lower_int(l, "output_dtype", 0) == ONNX__TENSOR_PROTO__DATA_TYPE__INT8 ? ELEMENT_S8
                                                                                                : ELEMENT_U8;
-    if (l->failed || !check_additions(l) || !lower_want_float(l, 0) || !check_scale(l, &at.axis))
+    if (l->failed || !check_additions(l, op) || !lower_want_float(l, 0) || !check_scale(l, &at.axis))
         return false;
     if (to != ELEMENT_U8 && to != ELEMENT_S8)
         return lower_refuse(l, "the zero point is %s; uint8 or int8 is supported", element_name(to));
@@ -69,7 +71,7 @@ bool lower_dequantize(struct lower *l, const struct onnx_op *op)
     struct attributes at = {.axis = lower_int(l, "axis", 1)};
     struct shape x = lower_shape(l, 0);
     enum element from = lower_value(l, 0)->element;
-    if (l->failed || !check_additions(l) || !check_scale(l, &at.axis))
+    if (l->failed || !check_additions(l, op) || !check_scale(l, &at.axis))
         return false;
     if (from != ELEMENT_U8 && from != ELEMENT_S8 && from != ELEMENT_S32)
         return lower_refuse(l, "the input is %s; uint8, int8 or int32 is supported", element_name(from));

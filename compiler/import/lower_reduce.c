@@ -97,6 +97,19 @@ static int multiply_along(struct lower *l, int x, unsigned axis)
     return rest == GRAPH_NONE ? x : build_binary(l, CORE_MUL, x, rest);
 }
 
+/* The product of nothing. */
+static int ones(struct lower *l, const struct shape *x, const bool *axes, bool keep)
+{
+    struct shape out = {0};
+    for (unsigned i = 0; i < x->rank; i++)
+        if (!axes[i] || keep)
+            out.dims[out.rank++] = axes[i] ? 1 : x->dims[i];
+    int value = lower_rule(l, CONTENTS_FILL, build_element(l, l->in[0]), &out);
+    if (value >= 0)
+        l->graph->values[value].fill = 1;
+    return value;
+}
+
 bool lower_reduce_prod(struct lower *l, const struct onnx_op *op)
 {
     bool axes[GRAPH_RANK_MAX], keep;
@@ -105,7 +118,7 @@ bool lower_reduce_prod(struct lower *l, const struct onnx_op *op)
     if (!read_reduction(l, op, axes, &keep))
         return false;
     if (!shape_count(&shape))
-        return lower_refuse(l, "the input has no elements; one at least is supported");
+        return lower_done(l, ones(l, &shape, axes, keep));
     for (unsigned i = 0; i < shape.rank; i++)
         if (axes[i])
             x = multiply_along(l, x, i);

@@ -304,6 +304,11 @@ static void norms(void **state)
          4, 4, {1, 3, 6, 4}, {-1, 2, 13, 6}},
         {"m (float[1, 2] x) => (float[1, 2] y, float[1, 1] mean, float[1, 1] inverse) <float[2] s = {1, 2}> { y, mean, inverse = LayerNormalization <epsilon = 0.0> (x, s) }",
          2, 4, {1, 5}, {-1, 2, 3, 0.5}},
+        {"<ir_version: 8, opset_import: [\"\" : 23]> m (float[1, 2] x) => (float[1, 2] y) <float[2] s = {1, 2}> { y = RMSNormalization <epsilon = 0.0> (x, s) }",
+         2, 2, {7, -1}, {1.4, -0.4}}, /* the root of (49 + 1) / 2 is 5 */
+        /* Two windows: a third would begin behind the input, in the padding. */
+        {"m (float[1, 1, 4] x) => (float[1, 1, 2] y) { y = MaxPool <kernel_shape = [1], strides = [3], pads = [0, 1], ceil_mode = 1> (x) }", 4, 2, {1, 2, 3, 4}, {1, 4}},
+        {"m (float[1, 1, 4] x) => (float[1, 1, 1] y) { y = MaxPool <kernel_shape = [2], strides = [4], pads = [0, 1], ceil_mode = 1> (x) }", 4, 1, {1, 2, 3, 4}, {2}},
         {"m (float[3] x) => (uint8[3] y, float s, uint8 z) { y, s, z = DynamicQuantizeLinear (x) }", 3, 5, {-51, 0, 204}, {0, 51, 255, 1, 51}},
         {"m (float[2] x) => (uint8[2] y, float s, uint8 z) { y, s, z = DynamicQuantizeLinear (x) }", 2, 4, {0, 0}, {0, 0, 1, 0}},
         {"m (float[3] x) => (float[3] y) { y = HardSwish (x) }", 3, 3, {-3, 3, 1}, {0, 3, 4.0 / 6}},

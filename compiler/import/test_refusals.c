@@ -20,7 +20,7 @@ static const struct {
     {ONE("y = LeakyRelu <alpha : floaty = 1> (x)"), "'floaty' is no type"},
     /* the model */
     {"m (float[2] x) => (float[2] y) { y = Relu (x) }", "imports no opset"},
-    {HEAD(22) "m (float[2] x) => (float[2] y) { y = Relu (x) }", "opset 22; 1 to 21 are supported"},
+    {HEAD(24) "m (float[2] x) => (float[2] y) { y = Relu (x) }", "opset 24; 1 to 23 are supported"},
     {HEAD(6) "m (float[2] x) => (float[2] y) { y = Add (x, x) }", "needs opset 7; this is opset 6"},
     {HEAD(6) "m (float[2] x) => (float[2] y) { y = Relu <consumed_inputs = [0]> (x) }", "has no attribute 'consumed_inputs'"},
     {HEAD(13) "m (float[2] x) => (float[2] q) { y = Relu (x) }", "output q: nothing makes it"},

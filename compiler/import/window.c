@@ -76,11 +76,10 @@ static bool count_outputs(struct lower *l, const struct attributes *at, struct w
             return lower_refuse(l, "the window spans %lld and the padded input only %lld in spatial dimension %u", (long long)reach,
                                 (long long)room, i);
         w->out[i] = (room - reach + (ceiling ? at->stride[i] - 1 : 0)) / at->stride[i] + 1;
+        if (ceiling && w->out[i] > 1 && (w->out[i] - 1) * at->stride[i] >= w->in[i] + at->pad_begin[i])
+            w->out[i]--; /* what would begin behind the input is no window */
         int64_t wanted = (w->out[i] - 1) * at->stride[i] + reach;
         w->extra[i] = wanted > room ? wanted - room : 0;
-        if (w->extra[i] && (w->out[i] - 1) * at->stride[i] >= w->in[i] + at->pad_begin[i])
-            return lower_refuse(
-                l, "ceil_mode makes a window that lies wholly in the padding; only windows that touch the input are supported");
     }
     return true;
 }
