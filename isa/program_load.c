@@ -205,20 +205,6 @@ static enum weft_status check_count(const struct load *l, const char *kind, cons
     return weft_tensor_count(tensor) <= WEFT_TENSOR_MOST ? WEFT_OK : SAY(l, "%s %s has more than 2^31 elements", kind, tensor->name);
 }
 
-/* Finds the table of an input that the host looks up. */
-static enum weft_status find_table(struct load *l, struct weft_tensor *tensor)
-{
-    const struct weft_program *p = l->program;
-    uint64_t bytes, end;
-    if (!tensor->table_rows || !p->weights_bytes)
-        return WEFT_OK;
-    if (!tensor->row_bytes || tensor->row_bytes > tensor->bytes || __builtin_mul_overflow(tensor->table_rows, tensor->row_bytes, &bytes) ||
-        __builtin_add_overflow(tensor->table_data, bytes, &end) || end > p->data_bytes)
-        return SAY(l, "the table of input %s leaves the program's data", tensor->name);
-    tensor->table = p->data + tensor->table_data;
-    return WEFT_OK;
-}
-
 static enum weft_status check_places(struct load *l)
 {
     const struct weft_program *p = l->program;
@@ -229,9 +215,6 @@ static enum weft_status check_places(struct load *l)
         if (check_count(l, "tensor", tensor))
             return WEFT_ERROR;
     }
-    for (size_t i = 0; i < p->input_count; i++)
-        if (find_table(l, &p->inputs[i]))
-            return WEFT_ERROR;
     for (size_t i = 0; i < p->probe_count; i++) {
         const struct weft_probe *probe = &p->probes[i];
         if (!lies_within(&probe->tensor, p->machine.ub_bytes))
@@ -411,10 +394,33 @@ static enum weft_status map_file(struct weft_program *program, const char *path,
     return WEFT_OK;
 }
 
+/* Finds the table of an input that the host looks up. A program for timing only, which has no weights, has none. */
+static enum weft_status find_table(struct load *l, struct weft_tensor *tensor)
+{
+    const struct weft_program *p = l->program;
+    uint64_t bytes, end;
+    if (!tensor->table_rows)
+        return WEFT_OK;
+    bool there = tensor->row_bytes && tensor->row_bytes <= tensor->bytes && !__builtin_mul_overflow(tensor->table_rows, tensor->row_bytes, &bytes) &&
+                 !__builtin_add_overflow(tensor->table_data, bytes, &end) && end <= p->data_bytes;
+    if (!there && p->weights_bytes)
+        return SAY(l, "the table of input %s leaves the program's data", tensor->name);
+    tensor->table = there ? p->data + tensor->table_data : NULL;
+    return WEFT_OK;
+}
+
+static enum weft_status find_tables(struct load *l)
+{
+    for (size_t i = 0; i < l->program->input_count; i++)
+        if (find_table(l, &l->program->inputs[i]))
+            return WEFT_ERROR;
+    return WEFT_OK;
+}
+
 static enum weft_status load_all(struct load *l)
 {
     static enum weft_status (*const steps[])(struct load *) = {open_elf,     load_machine,  load_text,    load_parts,
-                                                               check_sizes, check_places, load_memories, load_symbols};
+                                                               check_sizes, check_places, load_memories, find_tables, load_symbols};
     enum weft_status status = map_file(l->program, l->path, l->diag);
     for (size_t i = 0; status == WEFT_OK && i < sizeof steps / sizeof *steps; i++)
         status = steps[i](l);

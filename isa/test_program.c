@@ -201,6 +201,21 @@ static void stores_and_loads_every_member(void **state)
     }
 }
 
+/* The host looks the input up: 10 rows of 4 bytes from byte 60 of 100. */
+static void the_table_of_an_input_is_found(void **state)
+{
+    (void)state;
+    struct weft_program *p = make_program(false), *q;
+    p->inputs[0].table_rows = 10;
+    p->inputs[0].row_bytes = 4;
+    p->inputs[0].table_data = DATA - 40;
+    assert_int_equal(weft_program_store(p, path, &diag), WEFT_OK);
+    assert_int_equal(weft_program_load(&q, path, &diag), WEFT_OK);
+    assert_ptr_equal(q->inputs[0].table, q->data + DATA - 40);
+    weft_program_free(p);
+    weft_program_free(q);
+}
+
 static void an_empty_program_has_no_weights(void **state)
 {
     (void)state;
@@ -328,6 +343,11 @@ static void parts_must_agree(void **state)
     p->outputs[1].dims[1] = 0x8000;
     refused(p, "has more than 2^31 elements");
     p = make_program(false);
+    p->inputs[0].table_rows = 10;
+    p->inputs[0].row_bytes = 4;
+    p->inputs[0].table_data = DATA - 39;
+    refused(p, "the table of input in leaves the program's data");
+    p = make_program(false);
     p->probes[0].layer = 2;
     refused(p, "probe x");
     p = make_program(false);
@@ -344,7 +364,7 @@ static void parts_must_agree(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stores_and_loads_every_member), cmocka_unit_test(an_empty_program_has_no_weights),
+        cmocka_unit_test(stores_and_loads_every_member), cmocka_unit_test(the_table_of_an_input_is_found), cmocka_unit_test(an_empty_program_has_no_weights),
         cmocka_unit_test(a_program_cut_anywhere_is_refused), cmocka_unit_test(a_damaged_program_does_no_harm),
         cmocka_unit_test(says_what_is_not_a_program), cmocka_unit_test(parts_must_agree),
     };
