@@ -1,4 +1,5 @@
 /* lower_rnn.c: RNN, GRU and LSTM: the node is read and checked, then unrolled over time. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,6 +239,19 @@ static int drive_of(struct lower *l, const struct rnn *rnn, int64_t step, int64_
     return lower_emit(l, CORE_SLICE, &rnn->drive, 1, &at, build_element(l, rnn->drive), &(struct shape){2, {rnn->batch, columns}});
 }
 
+/* Reports and messages tell steps apart by the names of their nodes. */
+static struct rnn_state named_step(struct lower *l, const struct rnn *rnn, int64_t step, int64_t d)
+{
+    const struct rnn_direction *way = &rnn->way[d];
+    const char *whole = l->name;
+    char name[512];
+    snprintf(name, sizeof name, "%s/%s%lld", whole, way->reverse ? "back" : "step", (long long)step);
+    l->name = name;
+    struct rnn_state now = rnn_step(l, rnn, way, drive_of(l, rnn, step, d), way->state);
+    l->name = whole;
+    return now;
+}
+
 /* All steps of one direction; `y` holds one result a step. */
 static void walk_steps(struct lower *l, struct rnn *rnn, int64_t d, const int64_t *lengths, int *y)
 {
@@ -250,7 +264,7 @@ static void walk_steps(struct lower *l, struct rnn *rnn, int64_t d, const int64_
             y[step] = zeros(l, rnn);
             continue;
         }
-        struct rnn_state now = rnn_step(l, rnn, way, drive_of(l, rnn, step, d), way->state);
+        struct rnn_state now = named_step(l, rnn, step, d);
         y[step] = choose(l, mask, now.h, GRAPH_NONE);
         way->state.h = choose(l, mask, now.h, way->state.h);
         way->state.c = choose(l, mask, now.c, way->state.c);
