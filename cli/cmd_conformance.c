@@ -63,19 +63,20 @@ static const struct argp_option options_table[] = {
     {"seconds", KEY_SECONDS, "N", 0, "a test that takes longer has failed (60)", 0},
     {0},
 };
-static const struct argp argp = {options_table,
-                                 parse,
-                                 "DIR",
-                                 "Runs ONNX's backend tests: compiles each model, runs it on its inputs, compares with its outputs. "
-                                 "What holds without an option stands in parentheses; here the machine is " CONFORMANCE_MACHINE
-                                 " and the format " CONFORMANCE_FORMAT ".\v"
-                                 "DIR is a test (model.onnx, test_data_set_*/input_N.pb and output_N.pb) or a tree of them. Prints a line for every "
-                                 "test that failed or is not supported, with the reason (with -v: for every test), then the totals. "
-                                 "Exit status 1 if any failed.\n\n"
-                                 "Example: weft conformance /usr/share/libonnx-testdata/data/node",
-                                 children,
-                                 NULL,
-                                 NULL};
+static const struct argp argp = {
+    options_table,
+    parse,
+    "DIR",
+    "Runs ONNX's backend tests: compiles each model, runs it on its inputs, compares with its outputs. "
+    "What holds without an option stands in parentheses; here the machine is " CONFORMANCE_MACHINE " and the format " CONFORMANCE_FORMAT
+    ".\v"
+    "DIR is a test (model.onnx, test_data_set_*/input_N.pb and output_N.pb) or a tree of them. Prints a line for every "
+    "test that failed or is not supported, with the reason (with -v: for every test), then the totals. "
+    "Exit status 1 if any failed.\n\n"
+    "Example: weft conformance /usr/share/libonnx-testdata/data/node",
+    children,
+    NULL,
+    NULL};
 
 int cmd_conformance(int argc, char **argv)
 {

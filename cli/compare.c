@@ -39,7 +39,8 @@ static double load_double(const void *at)
 
 static const struct kind *kind_of(const struct weft_array *array)
 {
-    static const struct kind floats[] = {{"bfloat16", 2, 0x1p-7, load_bf16}, {"float16", 2, 0, load_half}, {"float32", 4, 0, load_float}, {"float64", 8, 0, load_double}};
+    static const struct kind floats[] = {
+        {"bfloat16", 2, 0x1p-7, load_bf16}, {"float16", 2, 0, load_half}, {"float32", 4, 0, load_float}, {"float64", 8, 0, load_double}};
     for (size_t i = 0; i < sizeof floats / sizeof floats[0]; i++)
         if (!strcmp(array->element, floats[i].name))
             return &floats[i];
@@ -87,9 +88,9 @@ static bool floats_close(char *reason, size_t size, const struct weft_array *got
             first = i;
     }
     if (apart)
-        snprintf(reason, size, "output %s: element %llu is %.9g instead of %.9g (%llu of %llu differ)", got->name, (unsigned long long)first,
-                 kind->load((const char *)got->bytes + first * kind->bytes), kind->load((const char *)wanted->bytes + first * kind->bytes),
-                 (unsigned long long)apart, (unsigned long long)count);
+        snprintf(reason, size, "output %s: element %llu is %.9g instead of %.9g (%llu of %llu differ)", got->name,
+                 (unsigned long long)first, kind->load((const char *)got->bytes + first * kind->bytes),
+                 kind->load((const char *)wanted->bytes + first * kind->bytes), (unsigned long long)apart, (unsigned long long)count);
     return !apart;
 }
 

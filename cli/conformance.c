@@ -1,5 +1,5 @@
-/* conformance.c: finds ONNX's backend tests in a folder and runs each in a process of its own, so that whatever a file does, the next one has
- * its turn: a child has so many seconds and so much memory, and tells through a pipe what came of it. */
+/* conformance.c: finds ONNX's backend tests in a folder and runs each in a process of its own, so that whatever a file does, the next one
+ * has its turn: a child has so many seconds and so much memory, and tells through a pipe what came of it. */
 #include "conformance.h"
 
 #include <dirent.h>

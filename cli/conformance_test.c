@@ -81,7 +81,8 @@ static enum weft_status rename_array(struct weft_array *array, const char *name)
     return WEFT_OK;
 }
 
-/* Data belongs to inputs by order; where a file names another tensor than the model does, the order rules. (What was bound is no input any more.) */
+/* Data belongs to inputs by order; where a file names another tensor than the model does, the order rules. (What was bound is no input any
+ * more.) */
 static enum weft_status name_inputs(struct test *t)
 {
     size_t port_index = 0;
@@ -127,8 +128,8 @@ static enum weft_status prepare(struct test *t)
     return status ? status : inputs_write(t->sim, t->program, &t->inputs, false, &t->diag);
 }
 
-/* NumPy has no bfloat16: where the network gives it, files and arrays hold its bits as uint16. (ONNX up to 1.12 cut these bits off where it now rounds;
- * hence arrays_close grants them one digit.) */
+/* NumPy has no bfloat16: where the network gives it, files and arrays hold its bits as uint16. (ONNX up to 1.12 cut these bits off where it
+ * now rounds; hence arrays_close grants them one digit.) */
 static void read_as_bf16(struct weft_array *array)
 {
     if (!strcmp(array->element, "uint16"))
@@ -217,7 +218,8 @@ void conformance_test(struct conformance_result *out, const char *folder, const 
     int count = scandir(folder, &sets, is_set, versionsort);
     *out = (struct conformance_result){CONFORMANCE_PASSED, ""};
     if (count <= 0)
-        *out = (struct conformance_result){CONFORMANCE_FAILED, "there is no folder test_data_set_0 with inputs and outputs beside model.onnx"};
+        *out =
+            (struct conformance_result){CONFORMANCE_FAILED, "there is no folder test_data_set_0 with inputs and outputs beside model.onnx"};
     for (int i = 0; i < count; i++) {
         char *path = NULL;
         if (out->outcome == CONFORMANCE_PASSED) {

@@ -1,4 +1,5 @@
-/* Proves `weft conformance` on tests that it writes itself, byte by byte in protobuf's encoding, and on ONNX's own (package libonnx-testdata). */
+/* Proves `weft conformance` on tests that it writes itself, byte by byte in protobuf's encoding, and on ONNX's own (package
+ * libonnx-testdata). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

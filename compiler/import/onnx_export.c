@@ -1,5 +1,5 @@
-/* onnx_export.c: a network as an ONNX file that any runtime reads: functions are written out, with the names that the importer gives, and what
- * RandomNormal and RandomUniform make stands in the file, since other runtimes draw other numbers.
+/* onnx_export.c: a network as an ONNX file that any runtime reads: functions are written out, with the names that the importer gives, and
+ * what RandomNormal and RandomUniform make stands in the file, since other runtimes draw other numbers.
  *
  * Nodes are copies that borrow what does not change from the model that was read; what is new lies in an arena of its own.
  */
@@ -15,7 +15,8 @@
 
 enum { DEPTH_MAX = 32, NODES_MAX = 50000, BYTES_MAX = 2147483647 /* of a protobuf message */ };
 
-struct export {
+struct export
+{
     struct model *model;
     struct weft_diag *diag;
     struct onnx_arena arena;
@@ -142,7 +143,8 @@ static enum weft_status resolve_attributes(struct export *e, const struct body *
         given->name = own->name;
         mark(given);
         if (given->g && *body->prefix)
-            return weft_error(e->diag, "%s: %s: a function with a graph in an attribute cannot be written out", e->model->path, text(node->op_type));
+            return weft_error(e->diag, "%s: %s: a function with a graph in an attribute cannot be written out", e->model->path,
+                              text(node->op_type));
         resolved[count++] = given;
     }
     node->attribute = resolved;
@@ -162,7 +164,8 @@ static double number_of(const Onnx__NodeProto *node, const char *name, double ot
 static enum weft_status describe_random(struct export *e, struct value *out, const Onnx__NodeProto *node)
 {
     bool normal = !strcmp(text(node->op_type), "RandomNormal");
-    const Onnx__AttributeProto *shape = find_attribute(node, "shape"), *type = find_attribute(node, "dtype"), *seed = find_attribute(node, "seed");
+    const Onnx__AttributeProto *shape = find_attribute(node, "shape"), *type = find_attribute(node, "dtype"),
+                               *seed = find_attribute(node, "seed");
     const char *result = node->n_output ? text(node->output[0]) : "";
     int64_t count;
     *out = (struct value){.contents = normal ? CONTENTS_NORMAL : CONTENTS_UNIFORM, .element = ELEMENT_F32};
@@ -175,14 +178,16 @@ static enum weft_status describe_random(struct export *e, struct value *out, con
     } else
         out->seed = random_hash_text(result);
     if (type && type->i != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT)
-        return weft_error(e->diag, "%s: %s: random numbers of dtype %lld; float (1) can be written", e->model->path, result, (long long)type->i);
+        return weft_error(e->diag, "%s: %s: random numbers of dtype %lld; float (1) can be written", e->model->path, result,
+                          (long long)type->i);
     if (!shape || shape->n_ints > GRAPH_RANK_MAX)
         return weft_error(e->diag, "%s: %s: needs an attribute shape of up to %d numbers", e->model->path, result, GRAPH_RANK_MAX);
     out->shape.rank = (unsigned)shape->n_ints;
     for (size_t d = 0; d < shape->n_ints; d++)
         out->shape.dims[d] = shape->ints[d];
     if (!shape_fits(&out->shape, &count) || (e->bytes += (uint64_t)count * sizeof(float)) > BYTES_MAX)
-        return weft_error(e->diag, "%s: %s: with it the weights take more than the %d bytes that one ONNX file can hold", e->model->path, result, BYTES_MAX);
+        return weft_error(e->diag, "%s: %s: with it the weights take more than the %d bytes that one ONNX file can hold", e->model->path,
+                          result, BYTES_MAX);
     return WEFT_OK;
 }
 
@@ -231,8 +236,8 @@ static enum weft_status bind(struct export *e, struct body *inner, char **formal
 }
 
 /* `own`: how the body itself names the call. */
-static enum weft_status write_call(struct export *e, const struct body *body, const Onnx__FunctionProto *function, const Onnx__NodeProto *call,
-                                   const char *own)
+static enum weft_status write_call(struct export *e, const struct body *body, const Onnx__FunctionProto *function,
+                                   const Onnx__NodeProto *call, const char *own)
 {
     size_t room = strlen(body->prefix) + strlen(own) + 2;
     char *prefix = onnx_arena_take(&e->arena, room);
@@ -293,8 +298,9 @@ static enum weft_status store(struct export *e, const char *out)
     for (size_t i = 0; i < graph.n_initializer && !status; i++) {
         status = push(&e->tensors, graph.initializer[i]);
         if (graph.initializer[i]->n_external_data)
-            status = weft_error(e->diag, "%s: tensor %s lies in a file beside the network; only networks that hold their weights can be written",
-                                e->model->path, text(graph.initializer[i]->name));
+            status =
+                weft_error(e->diag, "%s: tensor %s lies in a file beside the network; only networks that hold their weights can be written",
+                           e->model->path, text(graph.initializer[i]->name));
     }
     graph.node = (Onnx__NodeProto **)e->nodes.items;
     graph.n_node = e->nodes.count;
