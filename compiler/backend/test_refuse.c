@@ -84,6 +84,14 @@ static void three_dimensions(void **state)
     assert_int_equal(c.count, 1);
 }
 
+/* Products of two computed values are of reals; integers of the network have zero points that their sums would need corrected for. */
+static void computed_integers(void **state)
+{
+    struct caught c = try_text(HEAD "m (uint8[N, 4, 8] a, uint8[N, 8, 4] b) => (int32[N, 4, 4] y) { y = MatMulInteger (a, b) }", 0, false);
+    says(&c, "y (MatMulInteger): second operand 'b' is computed by the network or is an input");
+    assert_int_equal(c.count, 1);
+}
+
 static const struct { const char *text, *message; } hostile[] = {
     {"m (float[N, 4] x) => (float[N, 300000000] y) { w = RandomNormal <shape = [4, 300000000]> () y = MatMul (x, w) }",
      "w (RandomNormal): the constant is [4, 300000000], 1200000000 elements; at most 1073741824"},
@@ -134,7 +142,7 @@ static void too_large_a_batch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(both_kinds_at_once), cmocka_unit_test(scales_of_an_axis),
-                                       cmocka_unit_test(three_dimensions), cmocka_unit_test(hostile_sizes),
+                                       cmocka_unit_test(three_dimensions), cmocka_unit_test(computed_integers), cmocka_unit_test(hostile_sizes),
                                        cmocka_unit_test(too_many_constants), cmocka_unit_test(too_large_a_batch)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
