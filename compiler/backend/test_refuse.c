@@ -76,12 +76,12 @@ static void scales_of_an_axis(void **state)
     assert_int_equal(c.count, 0);
 }
 
+/* A convolution of volumes comes as one of images, a pool of them as two. */
 static void three_dimensions(void **state)
 {
     struct caught c = try_text(HEAD "m (float[1, 2, 4, 4, 4] x) => (float[1, 2, 2, 2, 2] y) { w = RandomNormal <shape = [2, 2, 1, 1, 1]> ()\n"
                                "k = Conv (x, w) y = MaxPool <kernel_shape = [2, 2, 2], strides = [2, 2, 2]> (k) }", 0, false);
-    says(&c, "k (Conv)");
-    assert_int_equal(c.count, 1);
+    assert_int_equal(c.count, 0);
 }
 
 /* Products of two computed values are of reals; integers of the network have zero points that their sums would need corrected for. */
