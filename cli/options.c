@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_SET = 0x100, KEY_BATCH, KEY_DIM, KEY_FORMAT, KEY_SEED, KEY_CALIBRATION, KEY_RANGE, KEY_DUMP };
+enum { KEY_SET = 0x100, KEY_BATCH, KEY_DIM, KEY_FORMAT, KEY_SEED, KEY_CALIBRATION, KEY_RANGE, KEY_DUMP, KEY_PRUNE, KEY_PRUNE_BLOCK };
 
 uint64_t cli_number(struct argp_state *state, const char *option, const char *text, uint64_t low, uint64_t high)
 {
@@ -117,6 +117,27 @@ static const char *checked_pass(const char *text, struct argp_state *state)
     return text;
 }
 
+static double checked_share(const char *text, struct argp_state *state)
+{
+    char *end;
+    errno = 0;
+    double share = strtod(text, &end);
+    if (errno || *end || end == text || !(share > 0 && share <= 1))
+        argp_error(state, "--prune takes a share of the blocks, above 0 and up to 1, not '%s'", text);
+    return share;
+}
+
+static void parse_block(struct weft_compile_options *compile, const char *text, struct argp_state *state)
+{
+    char *end = NULL, *end2 = NULL;
+    errno = 0;
+    compile->prune_rows = *text >= '0' && *text <= '9' ? strtoull(text, &end, 10) : 0;
+    if (end && *end == 'x' && end[1] >= '0' && end[1] <= '9')
+        compile->prune_columns = strtoull(end + 1, &end2, 10);
+    if (errno || !end2 || *end2 || !compile->prune_rows || !compile->prune_columns || compile->prune_rows > INT32_MAX || compile->prune_columns > INT32_MAX)
+        argp_error(state, "--prune-block takes ROWSxCOLUMNS, such as 256x256, not '%s'", text);
+}
+
 static error_t parse_network(int key, char *text, struct argp_state *state)
 {
     struct cli_options *options = state->input;
@@ -133,6 +154,16 @@ static error_t parse_network(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_CALIBRATION:
         compile->calibration = text;
+        return 0;
+    case KEY_PRUNE:
+        compile->prune = checked_share(text, state);
+        return 0;
+    case KEY_PRUNE_BLOCK:
+        parse_block(compile, text, state);
+        return 0;
+    case ARGP_KEY_END:
+        if (compile->prune_rows && !(compile->prune > 0))
+            argp_error(state, "--prune-block says how large the blocks are that --prune takes out; give --prune too");
         return 0;
     case KEY_RANGE:
         compile->range = checked_range(text, state);
@@ -157,6 +188,8 @@ static const struct argp_option network_options[] = {
     {"format", KEY_FORMAT, "FORMAT", 0, "number format: int8 (default), int16, bf16, bf16x3 (fp32 in three bf16 passes) or fp32 (in six)", 2},
     {"calibration", KEY_CALIBRATION, "FILE", 0, "inputs (.npz, .npy) by which the ranges of int8 are chosen (for `run`: those of -i; else seeded random input)", 2},
     {"range", KEY_RANGE, "HOW", 0, "how they are chosen: minmax, percentile or mse (minmax)", 2},
+    {"prune", KEY_PRUNE, "SHARE", 0, "set this share of the blocks of each weight matrix to zero, those of least magnitude, such as 0.5", 2},
+    {"prune-block", KEY_PRUNE_BLOCK, "ROWSxCOLUMNS", 0, "size of these blocks (the array's)", 2},
     {"seed", KEY_SEED, "N", 0, "seed of random input (0)", 2},
     {"dump-after", KEY_DUMP, "PASS", 0, "print the network as ONNX text after a pass of the compiler, on standard error", 2},
     {0},

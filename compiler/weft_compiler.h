@@ -27,6 +27,8 @@ struct weft_compile_options {
     const char *calibration;          /* .npz or .npy with inputs (any number of them one behind the other), or NULL: the bindings if they hold
                                          every input, else seeded random input */
     const char *range;                /* "minmax" (NULL), "percentile" or "mse": how calibration chooses ranges */
+    double prune;                     /* share of blocks of each constant weight matrix, those of least magnitude, that become zero (0: none), */
+    uint64_t prune_rows, prune_columns; /* and a block's size; 0: the array's */
     bool timing_only;                 /* no weights, no calibration: the program runs with --timing only */
     const char *dump_after; FILE *dump; /* pass after which the graph is printed as ONNX text */
     const struct weft_resident *residents; size_t resident_count; uint64_t resident_base; /* their first DRAM byte, behind the weights */

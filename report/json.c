@@ -206,6 +206,7 @@ static json_t *report_object(const struct weft_report_input *in)
     report_energy_of(&energy, in);
     json_object_set_new(object, "energy", energy_object(in, &energy));
     json_object_set_new(object, "what_if", what_if_array(in->what_if));
+    json_object_set_new(object, "remarks", in->program->notes ? json_loads(in->program->notes, 0, NULL) : json_null());
     json_object_set_new(object, "layers", layers_array(in, &energy));
     free(energy.layers);
     return object;

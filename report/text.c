@@ -1,5 +1,6 @@
 /* text.c: the report on one screen. */
 #include <inttypes.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,23 @@ static void print_intensity(FILE *out, const struct weft_figures *f)
                 f->arithmetic_intensity < f->ridge_point ? "DRAM is the roof" : "the array is the roof");
 }
 
+/* The compiler's remark on tiles that hold only zeros. */
+static void print_zero_tiles(FILE *out, const struct weft_program *program)
+{
+    json_t *notes = program->notes ? json_loads(program->notes, 0, NULL) : NULL, *zero = json_object_get(notes, "zero_tiles");
+    json_t *pruned = json_object_get(notes, "pruned");
+    char a[NUMBER], b[NUMBER], c[NUMBER], d[NUMBER];
+    if (zero)
+        fprintf(out, "  %-16s%14s of %s fetches of tiles left out, with %s bytes and %s products: these tiles hold only zeros\n", "zero tiles",
+                report_grouped(a, (uint64_t)json_integer_value(json_object_get(zero, "tiles"))), report_grouped(b, (uint64_t)json_integer_value(json_object_get(zero, "of"))),
+                report_grouped(c, (uint64_t)json_integer_value(json_object_get(zero, "bytes"))),
+                report_grouped(d, (uint64_t)json_integer_value(json_object_get(zero, "products"))));
+    if (json_number_value(json_object_get(pruned, "share")) > 0)
+        fprintf(out, "  %-16s%14s of %s blocks of weights set to zero (--prune %g)\n", "pruned", report_grouped(a, (uint64_t)json_integer_value(json_object_get(pruned, "blocks"))),
+                report_grouped(b, (uint64_t)json_integer_value(json_object_get(pruned, "of"))), json_number_value(json_object_get(pruned, "share")));
+    json_decref(notes);
+}
+
 static void print_speed(FILE *out, const struct weft_report_input *in, const struct weft_figures *f)
 {
     char n[NUMBER], d[NUMBER];
@@ -96,6 +114,7 @@ static void print_speed(FILE *out, const struct weft_report_input *in, const str
     print_bound(out, "roofline", in->program->roofline_cycles, f->roofline_ratio);
     print_bound(out, "mapping bound", in->program->mapping_cycles, f->mapping_ratio);
     print_intensity(out, f);
+    print_zero_tiles(out, in->program);
     if (in->baseline)
         fprintf(out, "  %-16s%14.2f times the inferences/s of %s\n", "speed-up", rate / in->baseline->inferences_per_second,
                 in->baseline->path);

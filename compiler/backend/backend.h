@@ -63,6 +63,7 @@ struct mapping {
     int64_t lanes, columns;            /* of one slice */
     int64_t terms;                     /* more than 1: weights split into a sum (differences from a zero point beyond s8) */
     int64_t k_tiles, n_tiles;          /* of one term of one slice */
+    uint64_t zero_bytes, zero_cells;   /* of these zero_tiles */
     int64_t tiles, zero_tiles;         /* all slices and terms: that hold weights; that the weights' values left empty */
     int64_t rows, chunks, chunk_rows, block_rows;
     uint64_t product_cycles, fetch_cycles, vector_cycles, fetches;
@@ -166,6 +167,7 @@ struct backend {
     struct wave { int64_t index, count; } wave; /* the part of the batch being emitted; count 0 or 1: all of it */
     struct waves *in_waves;            /* while a product is emitted whose other half owes vector work */
     uint64_t acc_next;                 /* ring of accumulator rows */
+    uint64_t blocks, pruned_blocks;    /* prune.c: of all weight matrices */
     float *low, *high;                 /* calibrated range by value id; low > high: none */
     bool out_of_memory;
 };
@@ -250,6 +252,10 @@ void mapping_drop_tiles(const struct backend *b, struct layer *layer, int64_t ze
 /* tiles.c */
 enum weft_status backend_weights(struct backend *b, struct layer *layer);
 enum weft_status backend_tiles(struct backend *b, struct layer *layer);
+int64_t tiles_source_index(const struct matrix *m, int64_t depth, int64_t o, int64_t k); /* of weight (output channel, position) in the network's tensor */
+/* prune.c: weights without their weakest blocks; `out`: a copy, the caller's */
+enum weft_status prune_floats(float **out, struct backend *b, const struct matrix *m, const float *w);
+enum weft_status prune_integers(struct backend *b, struct matrix *m);
 /* allocate.c: a pure function: places buffers of given sizes and lifetimes without overlap into `limit` bytes; false: does not fit.
  * *peak: the highest byte used, also when it does not fit. */
 bool allocate_buffers(struct buffer *buffers, int count, uint64_t limit, uint64_t align, uint64_t *peak);

@@ -76,7 +76,7 @@ static int moved(const struct spill *s, const struct layer *l, const struct shap
     case CORE_PAD:
         return at->begins[d] || at->ends[d] ? BAND_NONE : same(x, y, d);
     case CORE_SLICE:
-        return at->begins[d] || at->steps[d] != 1 ? BAND_NONE : same(x, y, d);
+        return at->steps[d] < 1 ? BAND_NONE : (int)d;
     case CORE_TRANSPOSE:
         return (int)at->perm[d];
     case CORE_EXPAND:
@@ -186,9 +186,14 @@ struct band bands_of(const struct spill *s, const struct layer *l, int value, in
     const struct geometry *g = &wide(s, value)->g;
     struct band band = {start, size, 0, 0};
     if (!slides(s, l, value, cut, beside)) {
+        if (l->kind == LAYER_MOVE && l->op == CORE_SLICE && value == l->x) {
+            const struct attributes *at = &s->b->graph->nodes[l->node].at;
+            band.first = at->begins[cut] + start * at->steps[cut];
+            band.count = (size - 1) * at->steps[cut] + 1;
+        }
         bool halos = g->spatial && cut == LINES;
-        band.above = halos && start == 0 ? g->top : 0;
-        band.below = halos && start + size == g->h ? g->bottom : 0;
+        band.above = halos && band.first == 0 ? g->top : 0;
+        band.below = halos && band.first + band.count == g->h ? g->bottom : 0;
         return band;
     }
     struct window w = window_of(s, l);

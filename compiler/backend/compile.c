@@ -266,6 +266,8 @@ enum weft_status weft_compile(struct weft_program **out, struct weft_network *ne
     struct backend b = {.machine = machine, .options = options, .diag = diag, .repeats = 1, .waves = 1};
     if (!find_format(&b, options->format))
         return weft_error(diag, "there is no format '%s'; int8, int16, bf16, bf16x3 and fp32 are", options->format);
+    if (options->prune > 0 && options->timing_only)
+        return weft_error(diag, "%s: pruning looks at the weights, and a program for timing only has none; compile without --timing", network->graph->name);
     if (!options->timing_only)
         make_constants(network);
     enum weft_status status = graph_clone(&b.graph, network->graph);

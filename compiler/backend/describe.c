@@ -212,6 +212,32 @@ static void describe_bounds(struct weft_program *p, const struct backend *b)
         p->roofline_cycles = bounds[i] > p->roofline_cycles ? bounds[i] : p->roofline_cycles;
 }
 
+/* What tiles of zeros save, against a program that fetches and multiplies them like any others. */
+static enum weft_status describe_savings(struct weft_program *p, const struct backend *b)
+{
+    uint64_t tiles = 0, bytes = 0, products = 0, all = 0;
+    char text[512];
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        if (l->kind != LAYER_MATRIX)
+            continue;
+        const struct mapping *m = &l->m->map;
+        uint64_t times = (uint64_t)(b->repeats * m->chunks);
+        all += times * (uint64_t)(m->tiles + m->zero_tiles);
+        tiles += times * (uint64_t)m->zero_tiles;
+        bytes += times * m->zero_bytes;
+        products += (uint64_t)(b->repeats * m->rows) * m->zero_cells * (uint64_t)weft_passes(b->places[l->x].g.format, l->m->w_format);
+    }
+    if (!tiles)
+        return WEFT_OK;
+    snprintf(text, sizeof text,
+             "{\"zero_tiles\": {\"tiles\": %llu, \"of\": %llu, \"bytes\": %llu, \"products\": %llu}, \"pruned\": {\"share\": %.6g, \"blocks\": %llu, \"of\": %llu}}",
+             (unsigned long long)tiles, (unsigned long long)all, (unsigned long long)bytes, (unsigned long long)products, b->options->prune,
+             (unsigned long long)b->pruned_blocks, (unsigned long long)b->blocks);
+    p->notes = copy_text(text);
+    return p->notes ? WEFT_OK : WEFT_NO_MEMORY;
+}
+
 static uint64_t batch_of(const struct backend *b)
 {
     if (b->graph->batch > 1)
@@ -237,5 +263,5 @@ enum weft_status backend_describe(struct weft_program *p, struct backend *b, con
     p->format = copy_text(b->options->format ? b->options->format : "int8");
     p->batch = batch_of(b);
     describe_bounds(p, b);
-    return WEFT_OK;
+    return describe_savings(p, b);
 }

@@ -142,7 +142,7 @@ static void slice(struct backend *b, const struct layer *l, const int64_t *from,
     const struct attributes *at = &b->graph->nodes[l->node].at;
     int64_t strides[GRAPH_RANK_MAX], source = 0;
     for (unsigned d = 0; d < y->rank; d++) {
-        source += at->begins[d] * from[d];
+        source += l->band.used && l->band.cut == (int)d ? 0 : at->begins[d] * from[d]; /* a band begins where it is read */
         strides[d] = from[d] * at->steps[d];
     }
     move(b, l->x, l->y, y->dims, y->rank, source, strides, 0, to);

@@ -1,5 +1,6 @@
 /* spill.h: what is done when the values of one inference do not fit the unified buffer. Private to compiler/backend/.
  *
+ *   classes.c    values that share a buffer, and where they are used
  *   spill.c      decides which values leave the buffer between two uses, and which layers run band by band
  *   sequence.c   writes the layers down again with the transfers between them, and gives every value a buffer while it is there
  *   bands.c      how a layer may be cut, and what of each operand a band needs
@@ -75,7 +76,12 @@ void bands_adjust(const struct spill *s, struct layer *copy, const struct layer 
 enum weft_status sequence_make(struct spill *s); /* b->layers and b->buffers for the plans as they stand */
 struct use *sequence_use(const struct spill *s, int row, int class); /* NULL: the row does not use it */
 
-/* --- spill.c, transfer.c -------------------------------------------------------------------------------------------------------- */
+/* --- classes.c --------------------------------------------------------------------------------------------------------------- */
+
+enum weft_status spill_create(struct spill **out, struct backend *b); /* takes b->layers */
+bool spill_has(const struct spill *s, int value); /* of the network's own, and not constant */
+
+/* --- spill.c, classes.c, transfer.c -------------------------------------------------------------------------------------------------------- */
 
 enum weft_status backend_spill(struct backend *b); /* in the place of one address for each buffer: the layers again, and addresses */
 enum weft_status spill_tiles(struct backend *b, struct layer *layer); /* bands of one layer share their tiles */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Index of weight (output channel o, position k = (ky, kx, c)) in the network's tensor. */
-static int64_t source_index(const struct matrix *m, int64_t depth, int64_t o, int64_t k)
+int64_t tiles_source_index(const struct matrix *m, int64_t depth, int64_t o, int64_t k)
 {
     if (m->weights_kn) {
         if (m->permuted[0]) { /* stored H W C, trained for C H W */
@@ -77,7 +77,7 @@ static void quantise_block(const struct matrix *m, const float *w, int64_t depth
     int64_t k1 = k0 + TRANSPOSE_BLOCK < depth ? k0 + TRANSPOSE_BLOCK : depth, o1 = o0 + TRANSPOSE_BLOCK < m->co ? o0 + TRANSPOSE_BLOCK : m->co;
     for (int64_t k = k0; k < k1; k++)
         for (int64_t o = o0; o < o1; o++)
-            m->w[0][k * m->co + o] = (uint8_t)round_weight(w[source_index(m, depth, o, k)], inverse[o]);
+            m->w[0][k * m->co + o] = (uint8_t)round_weight(w[tiles_source_index(m, depth, o, k)], inverse[o]);
 }
 
 static enum weft_status quantise_float(struct backend *b, const struct layer *l, const float *w, int64_t depth)
@@ -136,7 +136,7 @@ static enum weft_status take_integers(struct backend *b, struct matrix *m, int64
     for (int64_t o = 0; o < m->co && !status; o++) {
         int32_t zero = zero_of(b, m, o);
         for (int64_t k = 0; k < depth && !status; k++) {
-            uint8_t byte = w[source_index(m, depth, o, k)];
+            uint8_t byte = w[tiles_source_index(m, depth, o, k)];
             status = split(m, depth * m->co, k * m->co + o, (is_unsigned ? byte : (int8_t)byte) - zero);
         }
     }
@@ -158,15 +158,30 @@ static enum weft_status take_floats(struct backend *b, struct matrix *m, int64_t
         if (!(m->w[p] = calloc((size_t)(depth * m->co) + 1, 2)))
             return WEFT_NO_MEMORY;
     const float *w = value_bytes(b->graph, m->weights);
-    if (!w)
+    float *pruned = NULL;
+    if (!w || (b->options->prune > 0 && prune_floats(&pruned, b, m, w))) {
+        free(pruned);
         return WEFT_NO_MEMORY;
+    }
+    w = pruned ? pruned : w;
     for (int64_t k0 = 0; m->alpha != 0 && k0 < depth; k0 += TRANSPOSE_BLOCK)
         for (int64_t o0 = 0; o0 < m->co; o0 += TRANSPOSE_BLOCK)
             for (int64_t k = k0; k < depth && k < k0 + TRANSPOSE_BLOCK; k++)
                 for (int64_t o = o0; o < m->co && o < o0 + TRANSPOSE_BLOCK; o++)
-                    split_float(b, m, k * m->co + o, w[source_index(m, depth, o, k)]);
+                    split_float(b, m, k * m->co + o, w[tiles_source_index(m, depth, o, k)]);
     m->alpha = m->alpha != 0 ? m->alpha : 1; /* products that count nothing: zero weights, and the bias alone */
+    free(pruned);
     return WEFT_OK;
+}
+
+static enum weft_status quantise_pruned(struct backend *b, const struct layer *l, const float *w, int64_t depth)
+{
+    float *pruned = NULL;
+    enum weft_status status = b->options->prune > 0 ? prune_floats(&pruned, b, l->m, w) : WEFT_OK;
+    if (!status)
+        status = quantise_float(b, l, pruned ? pruned : w, depth);
+    free(pruned);
+    return status;
 }
 
 enum weft_status backend_weights(struct backend *b, struct layer *l)
@@ -191,13 +206,14 @@ enum weft_status backend_weights(struct backend *b, struct layer *l)
         if (v->element != ELEMENT_U8 && v->element != ELEMENT_S8)
             return weft_error(b->diag, "%s: node %s: weights of type %s; uint8 and int8 are supported", b->graph->name, l->name,
                               element_name(v->element));
-        return take_integers(b, m, depth);
+        enum weft_status status = take_integers(b, m, depth);
+        return status || !(b->options->prune > 0) ? status : prune_integers(b, m);
     }
     const float *w = value_bytes(b->graph, m->weights);
     if (!w)
         return WEFT_NO_MEMORY;
     if (m->alpha != 0)
-        return quantise_float(b, l, w, depth);
+        return quantise_pruned(b, l, w, depth);
     m->alpha = 1; /* products that count nothing: zero weights, and the bias alone */
     memset(m->w[0], 0, (size_t)(depth * m->co));
     memset(m->w_scales, 0, (size_t)m->co * sizeof *m->w_scales);
@@ -263,7 +279,7 @@ static int add_tile(struct backend *b, uint64_t k, uint64_t n, uint64_t stored, 
 }
 
 /* Writes one tile behind the others; -1: all zero and may be left out. */
-static int make_tile(struct backend *b, const struct matrix *m, int64_t slice, int64_t term, int64_t kt, int64_t nt, bool must)
+static int make_tile(struct backend *b, struct matrix *m, int64_t slice, int64_t term, int64_t kt, int64_t nt, bool must)
 {
     const struct weft_machine *machine = b->machine;
     int64_t l0 = kt * (int64_t)machine->rows, j0 = nt * (int64_t)machine->columns;
@@ -282,8 +298,11 @@ static int make_tile(struct backend *b, const struct matrix *m, int64_t slice, i
     memset(bytes, 0, stored);
     for (int64_t l = 0; l < k; l++)
         write_row(m, slice, term, l0 + l, j0, j0 + n, bytes + l * n * weft_format_bytes(m->w_format));
-    if (!must && all_zero(bytes, stored))
+    if (!must && all_zero(bytes, stored)) {
+        m->map.zero_bytes += stored;
+        m->map.zero_cells += (uint64_t)(k * n);
         return -1;
+    }
     return add_tile(b, (uint64_t)k, (uint64_t)n, stored, m->w_format);
 }
 

@@ -1,0 +1,201 @@
+/* test_spill.c: networks in buffers that are too small for them. The bytes that leave and come back are counted by hand; results equal those of a
+ * buffer in which everything fits, byte by byte, in every engine; and the clocked twin agrees in every counter. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "weft_compiler.h"
+#include "weft_sim.h"
+
+#define HEAD "<ir_version: 8, opset_import: [\"\" : 13]>\n"
+#define WEIGHTS(name, shape, seed) name " = RandomNormal <shape = [" shape "], scale = 0.3, seed = " seed "> ()\n"
+
+/* a waits while c, d are made of what follows it. */
+static const char skip[] = HEAD "skip (float[1, 8, 16, 16] x) => (float[1, 8, 1, 1] y) {\n"
+    WEIGHTS("w1", "8, 8, 1, 1", "1.0") "a = Conv <kernel_shape = [1, 1]> (x, w1)\n" WEIGHTS("w2", "8, 8, 1, 1", "2.0") "b = Conv <kernel_shape = [1, 1]> (a, w2)\n"
+    WEIGHTS("w3", "16, 8, 1, 1", "3.0") "c = Conv <kernel_shape = [1, 1]> (b, w3)\n" WEIGHTS("w4", "16, 16, 1, 1", "4.0") "d = Conv <kernel_shape = [1, 1]> (c, w4)\n"
+    WEIGHTS("w5", "8, 16, 1, 1", "5.0") "e = Conv <kernel_shape = [1, 1]> (d, w5)\n s = Add (e, a) y = GlobalAveragePool (s) }";
+
+static const char tall[] = HEAD "tall (float[1, 8, 32, 16] x) => (float[1, 8, 32, 16] y) {\n"
+    WEIGHTS("w1", "8, 8, 1, 1", "1.0") "y = Conv <kernel_shape = [1, 1]> (x, w1) }";
+
+/* Windows, strides, pools, a residual, a concatenation and a crop. */
+static const char mixed[] = HEAD "mixed (float[1, 4, 18, 14] x) => (float[1, 8, 16, 12] y, float[1, 8, 4, 3] z) {\n"
+    WEIGHTS("w1", "8, 4, 3, 3", "1.0") "a = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (x, w1)\n r = Relu (a)\n"
+    WEIGHTS("w2", "8, 8, 3, 3", "2.0") "b = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (r, w2)\n s = Add (b, r)\n"
+    "k = Concat <axis = 1> (s, x)\n" WEIGHTS("w3", "8, 12, 3, 3", "3.0") "c = Conv <kernel_shape = [3, 3]> (k, w3)\n y = Relu (c)\n"
+    "p = MaxPool <kernel_shape = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]> (y)\n"
+    "z = AveragePool <kernel_shape = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]> (p) }";
+
+static const char rows[] = HEAD "rows (float[1, 40, 24] x) => (float[1, 40, 24] y) {\n" WEIGHTS("w1", "24, 48", "1.0") "a = MatMul (x, w1)\n r = Relu (a)\n"
+    WEIGHTS("w2", "48, 24", "2.0") "b = MatMul (r, w2)\n m = Add (b, x)\n y = Softmax <axis = 2> (m) }";
+
+struct built { struct weft_network *network; struct weft_program *program; };
+
+static struct weft_diag loud(void)
+{
+    return (struct weft_diag){.report = weft_diag_stderr};
+}
+
+static struct built build(const char *text, const char *format, uint64_t buffer, bool dram)
+{
+    struct built built = {0};
+    struct weft_diag diag = loud();
+    struct weft_machine machine;
+    struct weft_compile_options options = {.seed = 7, .format = format};
+    char path[] = "/tmp/weft-spill-XXXXXX.onnxtxt", set[64];
+    int file = mkstemps(path, 8);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, text, strlen(text)), (ssize_t)strlen(text));
+    close(file);
+    snprintf(set, sizeof set, "unified_buffer.bytes=%llu", (unsigned long long)buffer);
+    assert_int_equal(weft_machine_load(&machine, "tiny", &diag), WEFT_OK);
+    assert_int_equal(weft_machine_set(&machine, set, &diag), WEFT_OK);
+    assert_int_equal(weft_machine_set(&machine, dram ? "dram.writable=true" : "dram.writable=false", &diag), WEFT_OK);
+    assert_int_equal(weft_network_load(&built.network, path, &options, &diag), WEFT_OK);
+    assert_int_equal(weft_compile(&built.program, built.network, &machine, &options, &diag), WEFT_OK);
+    unlink(path);
+    return built;
+}
+
+static void drop(struct built *built)
+{
+    weft_program_free(built->program);
+    weft_network_free(built->network);
+}
+
+static struct weft_sim *run(const struct weft_program *program, enum weft_engine engine)
+{
+    struct weft_diag diag = loud();
+    struct weft_sim *sim = NULL;
+    struct weft_arrays inputs = {0};
+    uint64_t bytes;
+    assert_int_equal(weft_random_inputs(&inputs, program, 7, &diag), WEFT_OK);
+    assert_int_equal(weft_sim_create(&sim, program, &(struct weft_sim_options){.engine = engine}, &diag), WEFT_OK);
+    uint8_t *host = (uint8_t *)weft_sim_memory(sim, WEFT_SPACE_HOST, &bytes);
+    for (size_t i = 0; i < program->input_count; i++)
+        assert_int_equal(weft_tensor_pack(host, bytes, &program->inputs[i], &inputs.items[i], &diag), WEFT_OK);
+    assert_int_equal(weft_sim_run(sim, &diag), WEFT_OK);
+    weft_arrays_free(&inputs);
+    return sim;
+}
+
+static void same_outputs(const struct weft_program *a, const struct weft_sim *sim_a, const struct weft_program *b, const struct weft_sim *sim_b)
+{
+    struct weft_diag diag = loud();
+    uint64_t na, nb;
+    const uint8_t *host_a = weft_sim_memory(sim_a, WEFT_SPACE_HOST, &na), *host_b = weft_sim_memory(sim_b, WEFT_SPACE_HOST, &nb);
+    assert_int_equal(a->output_count, b->output_count);
+    for (size_t i = 0; i < a->output_count; i++) {
+        struct weft_array x = {0}, y = {0};
+        assert_int_equal(weft_tensor_unpack(&x, &a->outputs[i], host_a, na, &diag), WEFT_OK);
+        assert_int_equal(weft_tensor_unpack(&y, &b->outputs[i], host_b, nb, &diag), WEFT_OK);
+        assert_int_equal(x.size, y.size);
+        assert_memory_equal(x.bytes, y.bytes, x.size);
+        free(x.name);
+        free(x.bytes);
+        free(y.name);
+        free(y.bytes);
+    }
+}
+
+static void same_memories(const struct weft_sim *a, const struct weft_sim *b)
+{
+    for (int space = WEFT_SPACE_UB; space <= WEFT_SPACE_HOST; space++) {
+        uint64_t na, nb;
+        const uint8_t *x = weft_sim_memory(a, space, &na), *y = weft_sim_memory(b, space, &nb);
+        assert_int_equal(na, nb);
+        assert_memory_equal(x, y, na);
+    }
+}
+
+static struct weft_counters count(const char *text, uint64_t buffer, bool dram)
+{
+    struct built b = build(text, "int8", buffer, dram);
+    struct weft_sim *sim = run(b.program, WEFT_ENGINE_FAST);
+    struct weft_counters counters = *weft_sim_counters(sim);
+    weft_sim_free(sim);
+    drop(&b);
+    return counters;
+}
+
+/* 8 channels of 16 x 16 are 2048 bytes, 16 are 4096; each layer has 8 bytes of constants a channel, 448 in all. c and d beside a are 10240. The result is
+ * eight numbers of a byte. */
+static void what_waits_leaves(void **state)
+{
+    struct weft_counters all = count(skip, 16384, true), dram = count(skip, 9216, true), host = count(skip, 9216, false);
+    assert_int_equal(all.bytes_dram_write, 0);
+    assert_int_equal(all.bytes_link_in, 2048 + 448);
+    assert_int_equal(all.bytes_link_out, 8);
+    assert_int_equal(dram.bytes_dram_write, 2048);
+    assert_int_equal(dram.bytes_dram_read, 2048);
+    assert_int_equal(dram.bytes_link_in, 2048 + 448);
+    assert_int_equal(dram.bytes_link_out, 8);
+    assert_int_equal(host.bytes_dram_write, 0);
+    assert_int_equal(host.bytes_link_in, 2048 + 448 + 2048);
+    assert_int_equal(host.bytes_link_out, 8 + 2048);
+    assert_int_equal(dram.bytes_weights, all.bytes_weights); /* nothing ran in bands */
+}
+
+/* 32 lines of 128 bytes in and 512 out (fp32, for it only leaves), 64 bytes of constants: two bands of 3 lines of each are 3904 bytes, of 4 lines 5184.
+ * Eleven bands of 3 lines are one line more than there are; each fetches the one tile of 64 bytes. */
+static void fewest_bands(void **state)
+{
+    struct weft_counters all = count(tall, 32768, true), bands = count(tall, 4096, true);
+    assert_int_equal(all.bytes_link_in, 4096 + 64);
+    assert_int_equal(all.bytes_link_out, 32 * 512);
+    assert_int_equal(all.bytes_weights, 64);
+    assert_int_equal(bands.bytes_link_in, 33 * 128 + 64);
+    assert_int_equal(bands.bytes_link_out, 33 * 512);
+    assert_int_equal(bands.bytes_weights, 11 * 64);
+    assert_int_equal(bands.bytes_dram_write, 0); /* an output's home is the host */
+}
+
+static void in_every_engine(const char *text, const char *format, uint64_t buffer, bool dram)
+{
+    struct built large = build(text, format, 1 << 20, dram), small = build(text, format, buffer, dram);
+    struct weft_sim *whole = run(large.program, WEFT_ENGINE_FAST), *fast = run(small.program, WEFT_ENGINE_FAST);
+    struct weft_sim *reference = run(small.program, WEFT_ENGINE_REFERENCE);
+    const struct weft_counters *a = weft_sim_counters(whole), *b = weft_sim_counters(fast);
+    assert_true(b->bytes_dram_write + b->bytes_link_out > a->bytes_dram_write + a->bytes_link_out);
+    assert_int_equal(a->bytes_dram_write, 0);
+    same_outputs(large.program, whole, small.program, fast);
+    same_memories(fast, reference);
+#ifdef WEFT_WITH_SYSTEMC
+    struct weft_sim *twin = run(small.program, WEFT_ENGINE_SYSTEMC);
+    same_memories(fast, twin);
+    assert_memory_equal(weft_sim_counters(fast), weft_sim_counters(twin), sizeof(struct weft_counters));
+    weft_sim_free(twin);
+#endif
+    weft_sim_free(whole);
+    weft_sim_free(fast);
+    weft_sim_free(reference);
+    drop(&large);
+    drop(&small);
+}
+
+static void windows_in_bands(void **state)
+{
+    in_every_engine(mixed, "int8", 3072, true);
+    in_every_engine(mixed, "int8", 2048, false);
+    in_every_engine(mixed, "bf16", 6144, true);
+}
+
+static void matrices_in_bands(void **state)
+{
+    in_every_engine(rows, "int8", 2048, true);
+    in_every_engine(rows, "bf16", 6144, false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits_leaves), cmocka_unit_test(fewest_bands), cmocka_unit_test(windows_in_bands),
+                                       cmocka_unit_test(matrices_in_bands)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
