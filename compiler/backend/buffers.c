@@ -98,6 +98,14 @@ static bool halo_by_pool(struct backend *b, const struct layer *l, struct geomet
     return true;
 }
 
+static bool is_quantised_input(const struct backend *b, int value)
+{
+    bool input = false;
+    for (unsigned i = 0; i < b->graph->input_count; i++)
+        input |= b->graph->inputs[i] == value;
+    return input && backend_value_is_real(b, value) && weft_format_is_integer(b->places[value].g.format);
+}
+
 static enum weft_status widen_matrix(struct backend *b, const struct layer *l, int value)
 {
     const struct matrix *m = l->m;
@@ -123,6 +131,9 @@ static enum weft_status widen(struct backend *b)
         } else if (l->kind == LAYER_POOL && !halo_by_pool(b, l, x)) {
             return weft_error(b->diag, "%s: layer %s: a padded max pool and a padded convolution read the same signed value; "
                               "insert a Relu or pad explicitly", b->graph->name, l->name);
+        } else if (l->kind == LAYER_POOL && is_quantised_input(b, l->x) && x->fill != backend_zero(b, l->x)) {
+            return weft_error(b->diag, "%s: layer %s: a padded max pool reads an input with negative numbers, around which the host puts zeros; "
+                              "--format bf16 and fp32 take it", b->graph->name, l->name);
         }
     }
     return WEFT_OK;
