@@ -346,8 +346,11 @@ enum weft_status backend_spill(struct backend *b)
 
 enum weft_status spill_tiles(struct backend *b, struct layer *l)
 {
-    if (l->follows < 0)
-        return backend_tiles(b, l);
+    if (l->follows < 0) {
+        enum weft_status status = backend_tiles(b, l);
+        memset(b->spill->rows[l->row].m->w, 0, sizeof l->m->w); /* it freed them */
+        return status;
+    }
     l->m->tile_ids = b->layers[l->follows].m->tile_ids;
     l->m->map = b->layers[l->follows].m->map;
     l->mapping = b->layers[l->follows].mapping;

@@ -221,11 +221,13 @@ enum weft_status backend_weights(struct backend *b, struct layer *l)
     return WEFT_OK;
 }
 
+enum { LARGE = 64 << 20 /* bytes: from here on memory counts for more than a few moves of it */ };
+
 static enum weft_status grow_weights(struct backend *b, uint64_t bytes)
 {
     if (b->weights_bytes + bytes <= b->weights_room)
         return WEFT_OK;
-    uint64_t room = b->weights_room ? b->weights_room * 3 / 2 : 1 << 20;
+    uint64_t room = b->weights_room ? b->weights_room + (b->weights_room < LARGE ? b->weights_room : b->weights_room / 8) : 1 << 20;
     room = room > b->weights_bytes + bytes ? room : b->weights_bytes + bytes;
     uint8_t *grown = realloc(b->weights, room);
     if (!grown)
@@ -318,6 +320,15 @@ static int64_t make_column(struct backend *b, struct matrix *m, int64_t slice, i
     return made;
 }
 
+/* The tiles hold them from here on: large networks would not fit twice. */
+static void free_weights(struct matrix *m)
+{
+    for (int t = 0; t < WEIGHT_TERMS; t++) {
+        free(m->w[t]);
+        m->w[t] = NULL;
+    }
+}
+
 enum weft_status backend_tiles(struct backend *b, struct layer *l)
 {
     struct matrix *m = l->m;
@@ -331,5 +342,6 @@ enum weft_status backend_tiles(struct backend *b, struct layer *l)
             made += make_column(b, m, s, nt);
     if (made < map->tiles)
         mapping_drop_tiles(b, l, map->tiles - made);
+    free_weights(m);
     return b->out_of_memory ? WEFT_NO_MEMORY : WEFT_OK;
 }
