@@ -224,7 +224,7 @@ uint64_t weft_vector_cycles(const struct weft_machine *m, const struct weft_inst
         beats = larger(beats, operand_beats(m, instr->lanes, instr->fmt_a));
     if (binary || (op == WEFT_OP_ACTIVATE && instr->residual))
         beats = larger(beats, operand_beats(m, instr->lanes, instr->fmt_b));
-    return instr->rows * windows * beats;
+    return ceil_div(instr->rows * windows * beats, m->vector_rows);
 }
 
 /* --- T8 -------------------------------------------------------------------------------------------------------------------- */

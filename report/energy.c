@@ -66,7 +66,7 @@ static void compute_area(struct weft_energy *out, const struct weft_machine *m, 
     out->mm2[WEFT_COMPONENT_BUFFER] = sram_mm2(t, (double)m->ub_bytes);
     out->mm2[WEFT_COMPONENT_ACCUMULATORS] = sram_mm2(t, 4.0 * (double)(m->acc_rows * m->columns));
     out->mm2[WEFT_COMPONENT_FIFO] = sram_mm2(t, fifo_bytes(m));
-    out->mm2[WEFT_COMPONENT_VECTOR] = 1e-6 * (double)m->vector_lanes * (t->fp32_multiply_um2 + t->fp32_add_um2);
+    out->mm2[WEFT_COMPONENT_VECTOR] = 1e-6 * (double)(m->vector_lanes * m->vector_rows) * (t->fp32_multiply_um2 + t->fp32_add_um2);
     out->mm2[WEFT_COMPONENT_DRAM] = 1e-9 * (double)m->dram_bytes_per_second * t->dram_mm2_per_gbs;
     out->mm2[WEFT_COMPONENT_LINK] = 1e-9 * link * t->link_mm2_per_gbs;
     for (int c = 0; c < WEFT_COMPONENT_REST; c++)

@@ -26,7 +26,7 @@ static const struct weft_machine machine = {
     .ub_bytes = 32 * 1024,
     .acc_rows = 512,
     .fifo_tiles = 512,
-    .vector_lanes = 4,
+    .vector_lanes = 4, .vector_rows = 1,
     .dram_burst_bytes = 8,
     .dram_bytes_per_second = 8000000000,
     .link_in_bytes_per_second = 4000000000,

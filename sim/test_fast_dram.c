@@ -16,7 +16,7 @@ static struct weft_machine small_machine(void)
 {
     return (struct weft_machine){
         .name = "small", .formats = WEFT_USES_U8 | WEFT_USES_S8, .clock_hz = 1000000000, .rows = 4, .columns = 3, .arrays = 1, .ub_bytes = 4096,
-        .ub_line_bytes = 8, .ub_read_ports = 1, .acc_rows = 64, .fifo_tiles = 4, .vector_lanes = 3, .vector_depth = 5, .dram_bytes = 4096,
+        .ub_line_bytes = 8, .ub_read_ports = 1, .acc_rows = 64, .fifo_tiles = 4, .vector_lanes = 3, .vector_rows = 1, .vector_depth = 5, .dram_bytes = 4096,
         .dram_bytes_per_second = 4000000000, .dram_latency = 10, .dram_burst_bytes = 4, .dram_writable = 1, .dram_detailed = 1,
         .dram_channels = 1, .dram_banks = 2, .dram_row_bytes = 16, .dram_trcd_ps = 3000, .dram_trp_ps = 4000, .dram_tcl_ps = 5000,
         .dram_tras_ps = 12000, .dram_trrd_ps = 2000, .dram_trfc_ps = 20000, .dram_trefi_ps = 0, .link_in_bytes_per_second = 1000000000,

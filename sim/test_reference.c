@@ -221,7 +221,7 @@ enum { MEANINGS = sizeof meanings / sizeof meanings[0] };
 
 static const struct weft_machine small_machine = {
     .name = "small", .formats = WEFT_USES_U8 | WEFT_USES_S8 | WEFT_USES_S16 | WEFT_USES_BF16, .clock_hz = 1000, .rows = 3, .columns = 2, .arrays = 1,
-    .ub_bytes = 2048, .ub_line_bytes = 4, .ub_read_ports = 1, .acc_rows = 8, .fifo_tiles = 2, .vector_lanes = 2, .vector_depth = 1,
+    .ub_bytes = 2048, .ub_line_bytes = 4, .ub_read_ports = 1, .acc_rows = 8, .fifo_tiles = 2, .vector_lanes = 2, .vector_rows = 1, .vector_depth = 1,
     .dram_bytes = 1024, .dram_bytes_per_second = 1000, .dram_burst_bytes = 4,
     .dram_channels = 1, .dram_banks = 1, .dram_row_bytes = 4, .dram_writable = 1, .link_in_bytes_per_second = 1000,
     .link_out_bytes_per_second = 1000, .queue_depth = 2};

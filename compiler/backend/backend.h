@@ -66,6 +66,7 @@ struct mapping {
     uint64_t zero_bytes, zero_cells;   /* of these zero_tiles */
     int64_t tiles, zero_tiles;         /* all slices and terms: that hold weights; that the weights' values left empty */
     int64_t rows, chunks, chunk_rows, block_rows;
+    int64_t parts;                     /* of the batch, emitted one after the other (waves.c); 0: one */
     uint64_t product_cycles, fetch_cycles, vector_cycles, fetches;
 };
 
@@ -163,7 +164,7 @@ struct backend {
     int64_t repeats;                   /* the graph holds one part of the batch; the program runs it this many times */
     uint64_t too_big;                  /* bytes of unified buffer that were needed and not there, or 0 */
     int current;                       /* layer being emitted */
-    int64_t batch; int waves;          /* inferences; halves that follow each other (waves.c), or 1 */
+    int64_t batch; int waves, lag;     /* inferences; halves that follow each other (waves.c), or 1; segments between them */
     struct wave { int64_t index, count; } wave; /* the part of the batch being emitted; count 0 or 1: all of it */
     struct waves *in_waves;            /* while a product is emitted whose other half owes vector work */
     uint64_t acc_next;                 /* ring of accumulator rows */
@@ -203,6 +204,7 @@ enum weft_status backend_residents(const struct backend *b);
 bool lookup_is(const struct backend *b, int node);
 uint64_t lookup_limit(const struct backend *b, int input);
 const struct lookup *lookup_of(const struct backend *b, int value); /* NULL: the value is computed */
+enum weft_status backend_one_hot(struct backend *b);
 enum weft_status backend_lookups(struct backend *b);
 enum weft_status backend_tables(struct backend *b);
 /* steps.c: what takes the machine several instructions becomes as many layers */
@@ -244,6 +246,8 @@ void place_strides(const struct place *p, const struct shape *shape, int64_t str
 uint64_t place_origin(const struct backend *b, int value); /* UB address of element 0 */
 /* mapping.c */
 enum weft_status backend_map(struct backend *b);
+uint64_t backend_vector_width(const struct backend *b); /* numbers that the vector unit takes in a cycle */
+uint64_t backend_cells(const struct backend *b); /* of all arrays */
 uint64_t mapping_split_price(const struct backend *b, const struct layer *layer, int64_t parts); /* as l->mapping, with the rows in equal parts */
 void mapping_split(struct backend *b, struct layer *layer, int64_t parts);
 uint64_t mapping_price(struct backend *b, struct layer *layer); /* cycles of the best mapping, before buffers have halos */

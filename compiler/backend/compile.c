@@ -64,12 +64,34 @@ static enum weft_status each_layer(struct backend *b, bool only_matrix, enum wef
     return status;
 }
 
+/* Addresses for all buffers. Two halves of a batch keep their values longer the further they are apart: closer where that does not fit, and one behind
+ * the other in the end. */
+static bool place_halves(struct backend *b, uint64_t align, uint64_t *peak)
+{
+    int *lasts = malloc(((size_t)b->buffer_count + 1) * sizeof *lasts);
+    bool placed = false;
+    b->out_of_memory |= !lasts;
+    for (int i = 0; lasts && i < b->buffer_count; i++)
+        lasts[i] = b->buffers[i].last;
+    for (; lasts && !placed && b->lag > 0 && !b->out_of_memory; b->lag -= placed ? 0 : b->lag > 1 ? b->lag - 1 : 1) {
+        waves_stretch(b, lasts);
+        placed = allocate_buffers(b->buffers, b->buffer_count, b->machine->ub_bytes, align, peak);
+        if (placed)
+            break;
+    }
+    for (int i = 0; lasts && !placed && i < b->buffer_count; i++)
+        b->buffers[i].last = lasts[i];
+    b->waves = placed ? b->waves : 1;
+    free(lasts);
+    return placed;
+}
+
 static enum weft_status place_buffers(struct backend *b)
 {
     b->constants_buffer = backend_add_buffer(b, b->constants_bytes, 0, b->layer_count);
-    uint64_t peak, align = b->machine->ub_line_bytes;
-    if (b->waves > 1)
-        waves_stretch(b);
+    uint64_t peak = 0, align = b->machine->ub_line_bytes;
+    if (!b->out_of_memory && b->waves > 1 && place_halves(b, align, &peak))
+        return WEFT_OK;
     if (b->out_of_memory)
         return WEFT_NO_MEMORY;
     if (allocate_buffers(b->buffers, b->buffer_count, b->machine->ub_bytes, align, &peak))
@@ -105,6 +127,8 @@ static enum weft_status run_stages(struct backend *b)
 {
     b->batch = batch_of(b->graph);
     enum weft_status status = backend_outputs(b);
+    if (!status)
+        status = backend_one_hot(b);
     if (!status)
         status = backend_fuse(b);
     progress(b, "calibrating", 0.1);

@@ -205,9 +205,9 @@ static void describe_bounds(struct weft_program *p, const struct backend *b)
     for (size_t i = 0; i < p->output_count; i++)
         out += weft_tensor_count(&p->outputs[i]) * weft_format_bytes(p->outputs[i].format);
     const struct weft_machine *m = b->machine;
-    uint64_t bounds[] = {products / (m->rows * m->columns), cycles_for(weights, m->dram_bytes_per_second, m->clock_hz),
+    uint64_t bounds[] = {products / backend_cells(b), cycles_for(weights, m->dram_bytes_per_second, m->clock_hz),
                          cycles_for(in, m->link_in_bytes_per_second, m->clock_hz), cycles_for(out, m->link_out_bytes_per_second, m->clock_hz),
-                         vector / m->vector_lanes};
+                         vector / backend_vector_width(b)};
     for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
         p->roofline_cycles = bounds[i] > p->roofline_cycles ? bounds[i] : p->roofline_cycles;
 }

@@ -192,20 +192,92 @@ static void emit_column(struct backend *b, struct layer *l, const struct column 
     }
 }
 
+/* --- several arrays ----------------------------------------------------------------------------------------------------------- */
+
+/* Tiles go to the arrays in turn, and products start in order. So as many columns as there are arrays advance side by side, a tile each: then a
+ * column's tiles meet the same array every time, where they need not wait for each other's sums. */
+enum { ARRAYS_MAX = 64 };
+
+static const int64_t *ids_of(const struct layer *l, const struct column *c)
+{
+    const struct mapping *map = &l->m->map;
+    return &l->m->tile_ids[(c->slice * map->n_tiles + c->nt) * map->terms * map->k_tiles];
+}
+
+/* Tile number k of each column, times the same plane of the input. */
+static void step_together(struct backend *b, struct layer *l, const struct column *columns, int count, int64_t k, unsigned plane, bool started[ARRAYS_MAX])
+{
+    const struct mapping *map = &l->m->map;
+    for (int i = 0; i < count; i++) {
+        const struct column *c = &columns[i];
+        int64_t id = ids_of(l, c)[k];
+        if (id < 0)
+            continue;
+        if (!started[i])
+            emit_reads_for(b, l->x, reach(b, l, c->first, c->rows));
+        product(b, l, plane ? PLANES + plane - 1 : SOURCE, (int)id, k % map->k_tiles * (int64_t)b->machine->rows, c->first, c->rows, c->acc, true, started[i]);
+        started[i] = true;
+    }
+}
+
+static void emit_together(struct backend *b, struct layer *l, const struct column *columns, int count, double done, double share)
+{
+    const struct mapping *map = &l->m->map;
+    int64_t deep = map->terms * map->k_tiles;
+    bool started[ARRAYS_MAX] = {false};
+    for (int64_t k = 0; k < deep; k++) {
+        step_together(b, l, columns, count, k, 0, started);
+        for (unsigned plane = 1; plane + (unsigned)(k / map->k_tiles) < l->input_count; plane++)
+            step_together(b, l, columns, count, k, plane, started);
+        if (waves_between(b, done + share * (double)(k + 1) / (double)deep))
+            vector_registers(b, l, columns[0].slice);
+    }
+    for (int i = 0; i < count; i++) {
+        const struct column *c = &columns[i];
+        drain(b, l, c->nt, c->first, c->rows, c->acc);
+        if (c->nt + 1 == map->n_tiles)
+            feed_pool(b, l, c->first + c->rows);
+    }
+}
+
+static void emit_slice_together(struct backend *b, struct layer *l, int64_t slice, int64_t first, int64_t end)
+{
+    const struct mapping *map = &l->m->map;
+    struct column columns[ARRAYS_MAX];
+    int64_t units = ceil_div(end - first, map->chunk_rows) * map->n_tiles, arrays = (int64_t)b->machine->arrays;
+    for (int64_t unit = 0; unit < units; unit += arrays) {
+        int count = 0;
+        for (int64_t u = unit; u < units && u < unit + arrays; u++) {
+            int64_t from = first + u / map->n_tiles * map->chunk_rows, rows = end - from < map->chunk_rows ? end - from : map->chunk_rows;
+            columns[count++] = (struct column){slice, u % map->n_tiles, from, rows, emit_claim_rows(b, rows)};
+        }
+        emit_together(b, l, columns, count, (double)unit / (double)units, (double)count / (double)units);
+    }
+}
+
+static void emit_slice(struct backend *b, struct layer *l, int64_t slice, int64_t from, int64_t end)
+{
+    const struct mapping *map = &l->m->map;
+    for (int64_t first = from; first < end; first += map->chunk_rows) {
+        int64_t rows = end - first < map->chunk_rows ? end - first : map->chunk_rows;
+        for (int64_t nt = 0; nt < map->n_tiles; nt++)
+            emit_column(b, l, &(struct column){slice, nt, first, rows, emit_claim_rows(b, rows)});
+    }
+}
+
 void emit_matrix(struct backend *b, struct layer *l)
 {
     const struct mapping *map = &l->m->map;
+    int64_t parts = b->wave.count > 1 ? b->wave.count : 1, each = map->rows / parts, first = each * b->wave.index;
     for (int64_t slice = 0; slice < map->slices; slice++) {
         source_patterns(b, l, slice);
         output_pattern(b, l, l->y, OUTPUT, slice);
         if (l->residual != GRAPH_NONE)
             output_pattern(b, l, l->residual, RESIDUAL, slice);
         vector_registers(b, l, slice);
-        int64_t parts = b->wave.count > 1 ? b->wave.count : 1, each = map->rows / parts, end = each * (b->wave.index + 1);
-        for (int64_t first = each * b->wave.index; first < end; first += map->chunk_rows) {
-            int64_t rows = end - first < map->chunk_rows ? end - first : map->chunk_rows;
-            for (int64_t nt = 0; nt < map->n_tiles; nt++)
-                emit_column(b, l, &(struct column){slice, nt, first, rows, emit_claim_rows(b, rows)});
-        }
+        if (b->machine->arrays > 1)
+            emit_slice_together(b, l, slice, first, first + each);
+        else
+            emit_slice(b, l, slice, first, first + each);
     }
 }

@@ -58,8 +58,8 @@ void emit_reads_for(struct backend *b, int value, uint64_t end)
 static void read_constants(struct backend *b, int layer)
 {
     size_t needed = 0;
-    for (size_t i = b->reads_done; i < b->read_count; i++)
-        if (b->reads[i].layer >= 0 && b->reads[i].layer <= layer)
+    for (size_t i = b->reads_done; i < b->read_count && b->reads[i].layer <= layer; i++)
+        if (b->reads[i].layer >= 0 || b->waves > 1)
             needed = i + 1;
     emit_reads(b, needed);
 }
@@ -107,6 +107,55 @@ static uint64_t host_of(const struct backend *b, int value, uint64_t host, int64
     return host + (uint64_t)(part * b->places[value].g.n * b->places[value].g.image);
 }
 
+/* Index of product number n (from 0), or of the end. */
+static int product_number(const struct backend *b, int n)
+{
+    for (int i = 0; i < b->layer_count; i++)
+        if ((b->layers[i].kind == LAYER_MATRIX || b->layers[i].kind == LAYER_PRODUCT) && n-- == 0)
+            return i;
+    return b->layer_count;
+}
+
+static bool is_second_half(const struct backend *b, const struct host_read *r)
+{
+    return r->layer < 0 && !r->dram && r->ub >= place_origin(b, r->value) + span(&b->places[r->value].g) / 2;
+}
+
+static bool joins(const struct host_read *r, const struct host_read *next)
+{
+    return r->layer >= 0 && next->layer >= r->layer && r->host + r->bytes == next->host && r->ub + r->bytes == next->ub;
+}
+
+/* Of a batch in two halves the first needs its part of every input, and the constants of what it does before the second begins; only then comes
+ * the second's part, while the first is at work. Constants that lie side by side come together. */
+static void halves_in_turn(struct backend *b)
+{
+    struct host_read *in_turn = malloc((b->read_count + 1) * sizeof *in_turn);
+    size_t count = 0, early = 0;
+    int end = product_number(b, b->lag + 1);
+    while (early < b->read_count && b->reads[early].layer <= end)
+        early++;
+    for (int half = 0; in_turn && half < 2; half++)
+        for (size_t i = 0; i < early; i++) {
+            if (is_second_half(b, &b->reads[i]) != half)
+                continue;
+            if (count && joins(&in_turn[count - 1], &b->reads[i])) {
+                in_turn[count - 1].bytes += b->reads[i].bytes;
+                in_turn[count - 1].layer = b->reads[i].layer;
+            } else {
+                in_turn[count++] = b->reads[i];
+            }
+        }
+    for (size_t i = early; in_turn && i < b->read_count; i++)
+        in_turn[count++] = b->reads[i];
+    b->out_of_memory |= !in_turn;
+    if (in_turn) {
+        memcpy(b->reads, in_turn, count * sizeof *in_turn);
+        b->read_count = count;
+    }
+    free(in_turn);
+}
+
 /* Constants of a layer come before the inputs that it is the first to read, and a few layers ahead of their use. */
 static void plan_reads(struct backend *b, const uint64_t *input_host, int64_t part)
 {
@@ -121,6 +170,8 @@ static void plan_reads(struct backend *b, const uint64_t *input_host, int64_t pa
     for (unsigned k = 0; k < b->graph->input_count; k++)
         if (first_reader(b, b->graph->inputs[k]) == b->layer_count)
             plan_input(b, b->graph->inputs[k], host_of(b, b->graph->inputs[k], input_host[k], part));
+    if (b->waves > 1)
+        halves_in_turn(b);
 }
 
 /* --- layers ------------------------------------------------------------------------------------------------------ */
@@ -230,7 +281,7 @@ static void before_layer(void *user, int i)
             ahead = i;
     b->current = i;
     if (!b->spill)
-        read_constants(b, ahead);
+        read_constants(b, b->waves > 1 && i > product_number(b, 0) && ahead < product_number(b, b->lag + 1) ? product_number(b, b->lag + 1) : ahead);
 }
 
 static void layer_is_whole(void *user, int i)

@@ -3,6 +3,7 @@
  * program reads them over the link. To everything behind, the Gather's result is an input. */
 #include "backend.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,59 @@ bool lookup_is(const struct backend *b, int node)
     const struct node *n = &b->graph->nodes[node];
     return n->op == CORE_GATHER && n->at.axis == 0 && value_is_constant(&b->graph->values[n->inputs[0]]) && backend_value_is_real(b, n->inputs[0]) &&
            index_input(b->graph, n->inputs[1]) != GRAPH_NONE;
+}
+
+enum { FEW_ROWS = 64, WORTH = 4 /* times the bytes */ };
+
+/* A table of few long rows costs less over the link as a product: the host looks up rows of the identity, and the array multiplies them with the
+ * table, which is exact. */
+static bool is_short(const struct graph *g, const struct node *n)
+{
+    const struct shape *table = &g->values[n->inputs[0]].shape, *indices = &g->values[n->inputs[1]].shape;
+    return table->rank == 2 && table->dims[0] <= FEW_ROWS && table->dims[0] * WORTH <= table->dims[1] && indices->rank >= 1 && indices->rank + 1 < GRAPH_RANK_MAX;
+}
+
+static int add_identity(struct graph *g, int64_t rows)
+{
+    float *identity = calloc((size_t)(rows * rows), sizeof *identity);
+    for (int64_t i = 0; identity && i < rows; i++)
+        identity[i * rows + i] = 1;
+    int value = identity ? graph_add_constant(g, "identity", ELEMENT_F32, &(struct shape){.rank = 2, .dims = {rows, rows}}, identity) : GRAPH_NONE;
+    free(identity);
+    return value;
+}
+
+static enum weft_status multiply_instead(struct backend *b, int node)
+{
+    struct graph *g = b->graph;
+    int table = g->nodes[node].inputs[0], y = g->nodes[node].outputs[0];
+    struct shape shape = g->values[g->nodes[node].inputs[1]].shape;
+    char name[256];
+    snprintf(name, sizeof name, "%.240s/one_hot", g->values[y].name);
+    shape.dims[shape.rank++] = g->values[table].shape.dims[0];
+    int identity = add_identity(g, shape.dims[shape.rank - 1]), hot = identity < 0 ? GRAPH_NONE : graph_add_value(g, name, ELEMENT_F32, &shape);
+    int product = hot < 0 ? GRAPH_NONE : graph_add_node(g, CORE_MATMUL, g->nodes[node].name, g->nodes[node].onnx_type, (int[]){hot, table}, 2);
+    if (product < 0)
+        return WEFT_NO_MEMORY;
+    g->nodes[node].inputs[0] = identity;
+    g->nodes[node].outputs[0] = hot;
+    g->values[hot].producer = node;
+    g->values[y].producer = GRAPH_NONE;
+    return graph_add_output(g, product, y) < 0 ? WEFT_NO_MEMORY : WEFT_OK;
+}
+
+/* Before the network becomes layers. */
+enum weft_status backend_one_hot(struct backend *b)
+{
+    struct graph *g = b->graph;
+    bool any = false;
+    enum weft_status status = WEFT_OK;
+    for (int i = 0, count = g->node_count; i < count && !status; i++)
+        if (!g->nodes[i].dead && lookup_is(b, i) && is_short(g, &g->nodes[i])) {
+            status = multiply_instead(b, i);
+            any = true;
+        }
+    return any && !status ? graph_sort(g, b->diag) : status;
 }
 
 /* Rows of the smallest table that this input looks into; 0: it is no index. */

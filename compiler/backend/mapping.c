@@ -13,6 +13,16 @@ int64_t ceil_div(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
+uint64_t backend_cells(const struct backend *b)
+{
+    return b->machine->rows * b->machine->columns * b->machine->arrays;
+}
+
+uint64_t backend_vector_width(const struct backend *b)
+{
+    return b->machine->vector_lanes * b->machine->vector_rows;
+}
+
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -67,20 +77,72 @@ static uint64_t transfer_cycles(const struct weft_machine *machine, uint64_t byt
     return (uint64_t)((unsigned __int128)bytes * rate.cycles / rate.bytes);
 }
 
-/* Cycles of `map->tiles` tiles over all chunks. */
+static uint64_t largest(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* How often a tile of each depth goes into all arrays, and into only some: then a column's tiles meet another array every time, and wait for the
+ * sums of the one before. */
+struct rounds { int64_t full, short_; };
+
+static struct rounds rounds_of(const struct mapping *map, int64_t arrays)
+{
+    int64_t together = map->parts > 1 ? map->parts : 1, units = map->n_tiles * (map->chunks / together);
+    return (struct rounds){map->slices * together * (units / arrays), map->slices * together * (units % arrays > 0)};
+}
+
+/* Cycles of `map->tiles` tiles over all chunks. A unit is a column of tiles over a chunk of rows; several arrays take as many units at once, tile by
+ * tile, and fetch a tile again for each pass of its plane. */
 static void price_tiles(const struct backend *b, const struct layer *l, struct mapping *map)
 {
     const struct weft_machine *machine = b->machine;
-    int64_t k = least(map->lanes, (int64_t)machine->rows), n = least(map->columns, (int64_t)machine->columns);
-    int64_t pass = (int64_t)weft_passes(backend_format(b, l->x), l->m->w_format);
+    int64_t k = least(map->lanes, (int64_t)machine->rows), n = least(map->columns, (int64_t)machine->columns), arrays = (int64_t)machine->arrays;
+    int64_t pass = (int64_t)weft_passes(backend_format(b, l->x), l->m->w_format), planes = planes_pairs(b, l) > 1 ? map->terms : 1;
     int64_t chunk = map->chunk_rows * pass, shift = (int64_t)weft_shift_cycles(machine, l->m->w_format);
+    struct rounds r = rounds_of(map, arrays);
     map->product_cycles = 0;
-    for (int64_t t = 0; t < map->terms; t++) { /* a plane of the weights meets the planes of the input that count with it */
-        int64_t products = chunk * (planes_pairs(b, l) > 1 ? map->terms - t : 1);
-        map->product_cycles += (uint64_t)(map->tiles * map->chunks * (products > shift ? products : shift) / map->terms);
+    for (int64_t t = 0; t < planes; t++) { /* a plane of the weights meets the planes of the input that count with it */
+        int64_t meets = planes - t, full = meets * chunk > shift ? meets * chunk : shift, alone = 0;
+        if (arrays > 1) {
+            full = meets * (chunk > shift ? chunk : shift);
+            alone = meets * (int64_t)largest((uint64_t)(chunk + (int64_t)(machine->rows + machine->columns)), (uint64_t)shift);
+        }
+        map->product_cycles += (uint64_t)(map->tiles * (full * r.full + alone * r.short_) / (planes * map->n_tiles * map->slices));
     }
     map->fetches = (uint64_t)(map->tiles * map->chunks);
+    if (arrays > 1)
+        map->fetches = map->fetches * (uint64_t)planes_pairs(b, l) / (uint64_t)planes;
     map->fetch_cycles = transfer_cycles(machine, map->fetches * weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, l->m->w_format));
+}
+
+enum { CHUNKS_MAX = 64, CHUNK_LEAST = 16 };
+
+/* Chunks of `rows` rows: as few as the accumulators ask for; with several arrays, as many as keep all of them at work for the least cycles. */
+static void cut_rows(const struct backend *b, const struct layer *l, struct mapping *map, int64_t rows, int64_t parts)
+{
+    int64_t arrays = (int64_t)b->machine->arrays, columns = map->n_tiles * map->slices;
+    int64_t together = arrays < columns ? arrays : columns, first = ceil_div(rows * together, (int64_t)b->machine->acc_rows);
+    struct mapping best = {0};
+    for (int64_t chunks = first; chunks == first || (arrays > 1 && chunks <= CHUNKS_MAX && rows / chunks >= CHUNK_LEAST); chunks++) {
+        struct mapping try = *map;
+        try.chunk_rows = ceil_div(rows, chunks);
+        try.parts = parts;
+        try.chunks = parts * ceil_div(rows, try.chunk_rows);
+        if (arrays > 1 && try.chunk_rows * arrays > (int64_t)b->machine->acc_rows)
+            continue;
+        price_tiles(b, l, &try);
+        if (!best.chunks || largest(try.product_cycles, try.fetch_cycles) < largest(best.product_cycles, best.fetch_cycles))
+            best = try;
+    }
+    if (best.chunks) {
+        *map = best;
+        return;
+    }
+    map->chunk_rows = (int64_t)b->machine->acc_rows / arrays > 0 ? least(rows, (int64_t)b->machine->acc_rows / arrays) : 1;
+    map->parts = parts;
+    map->chunks = parts * ceil_div(rows, map->chunk_rows);
+    price_tiles(b, l, map);
 }
 
 static void price(const struct backend *b, const struct layer *l, struct mapping *map)
@@ -89,12 +151,10 @@ static void price(const struct backend *b, const struct layer *l, struct mapping
     int64_t n = least(map->columns, (int64_t)machine->columns);
     map->tiles = count_tiles(l->m, map, machine);
     map->rows = map->n * map->oh * map->groups_x;
-    map->chunks = ceil_div(map->rows, (int64_t)machine->acc_rows);
-    map->chunk_rows = ceil_div(map->rows, map->chunks);
-    price_tiles(b, l, map);
+    cut_rows(b, l, map, map->rows, 1);
     int64_t bytes = weft_format_bytes(backend_format(b, l->y));
     int64_t beats = ceil_div(n, (int64_t)machine->vector_lanes), lines = ceil_div(n * bytes, (int64_t)machine->ub_line_bytes);
-    map->vector_cycles = (uint64_t)(map->rows * map->n_tiles * map->slices * (beats > lines ? beats : lines));
+    map->vector_cycles = (uint64_t)ceil_div(map->rows * map->n_tiles * map->slices * (beats > lines ? beats : lines), (int64_t)machine->vector_rows);
 }
 
 static uint64_t score(const struct mapping *map)
@@ -205,10 +265,7 @@ static void cut_for_pool(const struct backend *b, const struct layer *l, struct 
 static struct mapping split_rows(const struct backend *b, const struct layer *l, int64_t parts)
 {
     struct mapping map = l->m->map;
-    int64_t rows = map.rows / parts, chunks = ceil_div(rows, (int64_t)b->machine->acc_rows);
-    map.chunks = parts * chunks;
-    map.chunk_rows = ceil_div(rows, chunks);
-    price_tiles(b, l, &map);
+    cut_rows(b, l, &map, map.rows / parts, parts);
     return map;
 }
 
@@ -242,7 +299,7 @@ static void map_layer(struct backend *b, struct layer *l)
         for (int64_t pixels = 1; pixels <= (most < 64 ? most : 64); pixels++)
             try_mapping(b, l, flat, pixels, pack, &best);
     }
-    if (feeds_pool(b, l))
+    if (feeds_pool(b, l) && b->machine->arrays == 1)
         cut_for_pool(b, l, &best);
     m->map = best;
     set_blocks(b, &m->map);
@@ -270,11 +327,6 @@ uint64_t mapping_price(struct backend *b, struct layer *l)
     return most > map->vector_cycles ? most : map->vector_cycles;
 }
 
-static uint64_t largest(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* The layer's roofline: products over peak, weight bytes over DRAM, vector work over vector rate. */
 static void bound_matrix(struct backend *b, struct layer *l)
 {
@@ -283,9 +335,9 @@ static void bound_matrix(struct backend *b, struct layer *l)
     uint64_t outputs = (uint64_t)(b->repeats * y->n * y->h * y->w * m->co), depth = (uint64_t)(m->kh * m->kw * m->cg);
     uint64_t pass = weft_passes(backend_format(b, l->x), m->w_format);
     l->macs = outputs * depth;
-    uint64_t products = l->macs * pass * (uint64_t)planes_pairs(b, l) / (b->machine->rows * b->machine->columns);
+    uint64_t products = l->macs * pass * (uint64_t)planes_pairs(b, l) / backend_cells(b);
     uint64_t weights = transfer_cycles(b->machine, depth * (uint64_t)m->co * weft_format_bytes(m->w_format));
-    l->roofline = largest(largest(products, weights), outputs / b->machine->vector_lanes);
+    l->roofline = largest(largest(products, weights), outputs / backend_vector_width(b));
 }
 
 /* Bands of one layer are alike. */

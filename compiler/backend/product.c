@@ -209,7 +209,7 @@ void product_map(struct backend *b, struct layer *l)
     uint64_t outputs = (uint64_t)b->repeats * (uint64_t)shape_count(&p->shape);
     l->macs = outputs * (uint64_t)p->k;
     l->mapping = (uint64_t)b->repeats * bound_of(&p->tiling);
-    uint64_t products = l->macs * product_passes(b, l) / (b->machine->arrays * b->machine->rows * b->machine->columns), vector = outputs / b->machine->vector_lanes;
+    uint64_t products = l->macs * product_passes(b, l) / backend_cells(b), vector = outputs / backend_vector_width(b);
     l->roofline = products > vector ? products : vector;
 }
 

@@ -66,7 +66,7 @@ static double cycles_by_lanes(const struct backend *b, const struct vector_box *
             lines = ceil_div(in->elements * weft_format_bytes(x->format), (int64_t)b->machine->ub_line_bytes);
     for (unsigned d = 0; d < kept->rank; d++)
         rows *= kept->dims[d];
-    return (double)rows * (double)(lanes > lines ? lanes : lines);
+    return (double)rows * (double)(lanes > lines ? lanes : lines) / (double)b->machine->vector_rows;
 }
 
 /* One instruction whose rows are the innermost three dimensions that are kept; the others are unrolled. */

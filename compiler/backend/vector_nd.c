@@ -204,7 +204,7 @@ static double cost(struct split *out, const struct backend *b, const struct nest
     double pieces = (double)ceil_div(all, step), beats_a_row = 0;
     for (int64_t lane = 0; lane < all; lane += step)
         beats_a_row += (double)beats(b, n, all - lane < step ? all - lane : step);
-    return (double)product(n, 0, rows) * ((double)product(n, rows, lanes) * beats_a_row + pieces * DISPATCH_CYCLES);
+    return (double)product(n, 0, rows) * ((double)product(n, rows, lanes) * beats_a_row / (double)b->machine->vector_rows + pieces * DISPATCH_CYCLES);
 }
 
 static double choose(struct split *out, const struct backend *b, const struct nest *n)
@@ -238,7 +238,7 @@ static void issue(struct backend *b, const struct vector_call *call, const struc
         emit_pattern(b, registers[s], &p);
     }
     int64_t lanes = product(n, split.lanes, n->count), rows = product(n, split.rows, split.lanes), step = lane_step(b, lanes);
-    int64_t piece = vector_piece(rows, rows * beats(b, n, lanes < step ? lanes : step));
+    int64_t piece = vector_piece(rows, rows * beats(b, n, lanes < step ? lanes : step) / (int64_t)b->machine->vector_rows);
     for (int64_t lane = 0, row = 0; lane < lanes; row + piece < rows ? (row += piece) : (row = 0, lane += step)) {
         struct weft_instr *i = vector_op(b, call->op, row, rows - row < piece ? rows - row : piece, lane, lanes - lane < step ? lanes - lane : step,
                                          n->side[1]->format, n->side[0]->format);

@@ -12,7 +12,7 @@
 
 #include "product.h"
 
-enum { WAVES = 2, WORTH = 33 /* one part in so many of the run must be gained */ };
+enum { WAVES = 2, LAG = 8 /* segments: about a layer of a transformer */, WORTH = 33 /* one part in so many of the run must be gained */ };
 
 struct job { int layer; int64_t index; };
 struct queue { struct job *jobs; size_t count, next; }; /* what a half owes, in order */
@@ -100,7 +100,7 @@ static bool is_vector(const struct layer *l)
 static double vector_cycles(const struct backend *b, const struct layer *l)
 {
     int value = l->kind == LAYER_REDUCE ? l->x : l->y, passes = l->kind == LAYER_SOFTMAX ? 5 : 1;
-    return l->kind == LAYER_ALIAS ? 0 : (double)shape_count(&b->graph->values[value].shape) / (double)b->machine->vector_lanes * passes;
+    return l->kind == LAYER_ALIAS ? 0 : (double)shape_count(&b->graph->values[value].shape) / (double)backend_vector_width(b) * passes;
 }
 
 void backend_waves(struct backend *b)
@@ -117,31 +117,36 @@ void backend_waves(struct backend *b)
     if (!(hidden < (products + vector) * (1 - 1.0 / WORTH)))
         return;
     b->waves = WAVES;
+    b->lag = LAG;
     for (int i = 0; i < b->layer_count; i++)
         if (b->layers[i].kind == LAYER_MATRIX && waves_split(b, &b->layers[i]))
             mapping_split(b, &b->layers[i], WAVES);
 }
 
-/* The halves are up to a segment and a half apart: what a layer reads must stay until the later half has read it. */
-void waves_stretch(struct backend *b)
+/* The first half runs `lag` segments ahead, so that it works while the second's input is on its way. What a layer reads must stay until the later
+ * half has read it: that long its buffer lives. `lasts`: as the buffers had them. */
+void waves_stretch(struct backend *b, const int *lasts)
 {
-    int *until = calloc((size_t)b->layer_count + 1, sizeof *until);
-    if (!until) {
+    int products = 0, *ahead = calloc((size_t)b->layer_count + 2, sizeof *ahead); /* ahead[i]: the i-th product from the end, or the end */
+    if (!ahead) {
         b->out_of_memory = true;
         return;
     }
-    int last = b->layer_count, next = b->layer_count; /* the products that begin the next segment and the one behind it */
-    for (int i = b->layer_count; i-- > 0;) {
-        until[i] = next;
-        if (!is_vector(&b->layers[i])) {
-            next = last;
-            last = i;
-        }
-    }
     for (int i = 0; i < b->buffer_count; i++)
-        if (b->buffers[i].last < b->layer_count)
-            b->buffers[i].last = until[b->buffers[i].last];
+        b->buffers[i].last = lasts[i];
+    int *until = calloc((size_t)b->layer_count + 1, sizeof *until);
+    for (int i = b->layer_count; until && i-- > 0;) {
+        int beyond = products - (b->lag + 1); /* the product that begins the segment so many behind this one */
+        until[i] = beyond >= 0 ? ahead[beyond] : b->layer_count;
+        if (!is_vector(&b->layers[i]))
+            ahead[products++] = i;
+    }
+    for (int i = 0; until && i < b->buffer_count; i++)
+        if (lasts[i] < b->layer_count)
+            b->buffers[i].last = until[lasts[i]];
+    b->out_of_memory |= !until;
     free(until);
+    free(ahead);
 }
 
 /* --- jobs ----------------------------------------------------------------------------------------------------------------- */
@@ -211,58 +216,79 @@ static void product(struct waves *w, int layer, int half)
     w->b->in_waves = NULL;
 }
 
-static void whole(struct waves *w, int layer)
+/* A product and the vector layers behind it; or such layers alone; or a layer that comes whole. */
+struct segment { int first, end; bool splits; };
+
+static struct segment segment_at(const struct backend *b, int first)
+{
+    struct segment s = {first, first + 1, waves_split(b, &b->layers[first])};
+    while (s.splits && s.end < b->layer_count && is_vector(&b->layers[s.end]) && waves_split(b, &b->layers[s.end]))
+        s.end++;
+    return s;
+}
+
+static void half_of(struct waves *w, const struct segment *s, int half)
+{
+    bool vector = is_vector(&w->b->layers[s->first]);
+    for (int k = s->first; half == 0 && k < s->end; k++)
+        w->hooks->before(w->hooks->user, k);
+    if (!vector)
+        product(w, s->first, half);
+    owe(w, half, vector ? s->first : s->first + 1, s->end);
+}
+
+static void catch_up(struct waves *w)
 {
     for (int half = 0; half < WAVES; half++)
         flush(w, &w->owed[half]);
-    part(w, layer, 0, 1);
 }
 
-/* Layers from `first` on that come in parts, up to the next product. */
-static int vector_end(const struct backend *b, int first)
+/* Segments one behind the other that come in halves, the second half `lag` segments behind the first. */
+static void run_of(struct waves *w, const struct segment *segments, int count)
 {
-    int end = first;
-    while (end < b->layer_count && is_vector(&b->layers[end]) && waves_split(b, &b->layers[end]))
-        end++;
-    return end;
+    for (int t = 0; t < count + w->b->lag; t++) {
+        if (t < count)
+            half_of(w, &segments[t], 0);
+        if (t >= w->b->lag)
+            half_of(w, &segments[t - w->b->lag], 1);
+    }
+    catch_up(w);
 }
 
-static void all_layers(struct waves *w)
+static void all_layers(struct waves *w, struct segment *segments)
 {
     struct backend *b = w->b;
-    for (int i = 0, end; i < b->layer_count; i = end) {
-        bool vector = is_vector(&b->layers[i]);
-        bool splits = waves_split(b, &b->layers[i]);
-        end = splits ? vector_end(b, i + 1) : i + 1;
-        for (int k = i; k < end; k++)
-            w->hooks->before(w->hooks->user, k);
-        if (!splits) {
-            whole(w, i);
+    int count = 0;
+    for (int i = 0; i < b->layer_count; i = segments[count++].end)
+        segments[count] = segment_at(b, i);
+    for (int i = 0, end; i < count; i = end) {
+        end = i + 1;
+        if (!segments[i].splits) {
+            w->hooks->before(w->hooks->user, segments[i].first);
+            part(w, segments[i].first, 0, 1);
             continue;
         }
-        for (int half = 0; half < WAVES; half++) {
-            if (!vector)
-                product(w, i, half);
-            owe(w, half, vector ? i : i + 1, end);
-        }
+        while (end < count && segments[end].splits)
+            end++;
+        run_of(w, &segments[i], end - i);
     }
-    for (int half = 0; half < WAVES; half++)
-        flush(w, &w->owed[half]);
 }
 
 void waves_emit(struct backend *b, const struct waves_hooks *hooks)
 {
     struct waves w = {.b = b, .hooks = hooks, .left = malloc(((size_t)b->layer_count + 1) * sizeof *w.left)};
     size_t room = (size_t)(b->layer_count + 1) * (size_t)(b->batch / WAVES);
+    struct segment *segments = malloc(((size_t)b->layer_count + 1) * sizeof *segments);
     for (int half = 0; half < WAVES; half++)
         w.owed[half].jobs = malloc(room * sizeof *w.owed[half].jobs);
-    if (w.left && w.owed[0].jobs && w.owed[1].jobs) {
+    if (segments && w.left && w.owed[0].jobs && w.owed[1].jobs) {
         for (int i = 0; i < b->layer_count; i++)
             w.left[i] = (int)b->batch;
-        all_layers(&w);
+        all_layers(&w, segments);
     } else {
         b->out_of_memory = true;
     }
+    free(segments);
     free(w.left);
     free(w.owed[0].jobs);
     free(w.owed[1].jobs);

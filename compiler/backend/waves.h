@@ -9,7 +9,7 @@ struct waves_hooks { void (*before)(void *user, int layer); void (*whole)(void *
 
 bool waves_split(const struct backend *b, const struct layer *layer);
 void backend_waves(struct backend *b);  /* decides; after the mappings are known */
-void waves_stretch(struct backend *b);  /* lifetimes of the buffers, before they get addresses */
+void waves_stretch(struct backend *b, const int *lasts); /* lifetimes of the buffers, before they get addresses */
 void waves_emit(struct backend *b, const struct waves_hooks *hooks);
 
 #endif

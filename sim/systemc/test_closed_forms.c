@@ -35,7 +35,7 @@ static struct weft_machine plain(uint64_t rows, uint64_t columns)
 {
     return (struct weft_machine){
         .name = "plain", .formats = 15, .clock_hz = 1000, .rows = rows, .columns = columns, .arrays = 1, .ub_bytes = 4096, .ub_line_bytes = 8, .ub_read_ports = 1,
-        .acc_rows = 256, .fifo_tiles = 2, .vector_lanes = 4, .vector_depth = 5, .dram_bytes = 4096, .dram_bytes_per_second = 1000, .dram_latency = 7,
+        .acc_rows = 256, .fifo_tiles = 2, .vector_lanes = 4, .vector_rows = 1, .vector_depth = 5, .dram_bytes = 4096, .dram_bytes_per_second = 1000, .dram_latency = 7,
         .dram_burst_bytes = 4, .dram_writable = 1, .dram_channels = 1, .dram_banks = 1, .dram_row_bytes = 64,
         .link_in_bytes_per_second = 4000, .link_out_bytes_per_second = 4000, .link_latency = 11, .queue_depth = 8};
 }

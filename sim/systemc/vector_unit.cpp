@@ -245,7 +245,6 @@ void vector_unit::step()
         if (last_place && (i.op != WEFT_OP_REDUCE || lane + 1 == i.lanes))
             finish_lane(i.op == WEFT_OP_REDUCE ? 0 : lane);
     }
-    meter_.layer(job_next_->layer).busy_vector++;
     if (++beat_ == beats_)
         finish_place();
 }
@@ -273,6 +272,8 @@ void vector_unit::evaluate()
     if (starts())
         start(board_.head(WEFT_UNIT_VECTOR));
     if (job_next_)
+        meter_.layer(job_next_->layer).busy_vector++;
+    for (uint64_t row = 0; row < machine_.vector_rows && job_next_; row++)
         step();
     write_out();
 }

@@ -61,7 +61,7 @@ static uint64_t vector_cycles(const struct weft_machine *m, const struct weft_in
     default: break;
     }
     uint64_t widest = most(written, most(a, b));
-    return instr->rows * windows * most(1, most(ceil_div(lanes, m->vector_lanes), ceil_div(widest, m->ub_line_bytes)));
+    return ceil_div(instr->rows * windows * most(1, most(ceil_div(lanes, m->vector_lanes), ceil_div(widest, m->ub_line_bytes))), m->vector_rows);
 }
 
 /* --- fetches --- */

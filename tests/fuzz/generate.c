@@ -92,6 +92,7 @@ static struct weft_machine draw_machine(struct generator *g)
     m.fifo_tiles = 1 + skewed(g, 6);
     m.whole_tiles = chance(g, 30);
     m.vector_lanes = PICK(g, 1, 2, 3, 8, 16, 32);
+    m.vector_rows = PICK(g, 1, 1, 2, 3, 8);
     m.vector_depth = 1 + skewed(g, 24);
     m.dram_bytes = 1 << 20;
     m.dram_bytes_per_second = draw_bandwidth(g, m.clock_hz);

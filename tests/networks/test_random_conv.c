@@ -64,6 +64,7 @@ static void draw_machine(struct draw *d, struct weft_machine *machine, struct we
     machine->rows = (uint64_t)pick(d, 1, 40);
     machine->columns = (uint64_t)pick(d, 1, 40);
     machine->vector_lanes = (uint64_t)pick(d, 1, 40);
+    machine->vector_rows = (uint64_t)pick(d, 1, 3);
     machine->ub_line_bytes = (uint64_t)pick(d, 1, 70);
     machine->acc_rows = (uint64_t)pick(d, 16, 300);
     machine->fifo_tiles = (uint64_t)pick(d, 1, 4);
