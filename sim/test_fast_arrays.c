@@ -52,7 +52,7 @@ static void run(struct trial *t)
     struct weft_program program = {
         .machine = {.name = "two", .formats = WEFT_USES_U8 | WEFT_USES_S8 | WEFT_USES_S16, .clock_hz = 100, .rows = 4, .columns = 3,
                     .arrays = t->arrays, .ub_bytes = 4096, .ub_line_bytes = 8, .ub_read_ports = 1, .acc_rows = 64, .fifo_tiles = 2,
-                    .vector_lanes = 3, .vector_depth = 5, .dram_bytes = 4096, .dram_bytes_per_second = 400, .dram_latency = 10,
+                    .vector_lanes = 3, .vector_rows = 1, .vector_depth = 5, .dram_bytes = 4096, .dram_bytes_per_second = 400, .dram_latency = 10,
                     .dram_burst_bytes = 1, .dram_channels = 1, .dram_banks = 1, .dram_row_bytes = 1, .link_in_bytes_per_second = 200,
                     .link_out_bytes_per_second = 200, .link_latency = 7, .queue_depth = 4},
         .text = t->text, .host_bytes = 4096, .dram_bytes = 4096, .layers = layers, .layer_count = 2};

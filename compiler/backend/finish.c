@@ -140,8 +140,7 @@ static void halves_in_turn(struct backend *b)
             if (is_second_half(b, &b->reads[i]) != half)
                 continue;
             if (count && joins(&in_turn[count - 1], &b->reads[i])) {
-                in_turn[count - 1].bytes += b->reads[i].bytes;
-                in_turn[count - 1].layer = b->reads[i].layer;
+                in_turn[count - 1].bytes += b->reads[i].bytes; /* as early as the first of them is needed */
             } else {
                 in_turn[count++] = b->reads[i];
             }

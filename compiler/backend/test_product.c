@@ -13,7 +13,7 @@ static struct weft_machine tpu(uint64_t side, uint64_t arrays)
 {
     return (struct weft_machine){.name = "test", .formats = WEFT_USES_U8 | WEFT_USES_S8 | WEFT_USES_BF16, .clock_hz = 700000000, .rows = side, .columns = side,
                                  .arrays = arrays, .ub_bytes = 24 << 20, .ub_line_bytes = 256, .ub_read_ports = 4, .acc_rows = 1024, .fifo_tiles = 4,
-                                 .whole_tiles = 1, .vector_lanes = 256, .vector_depth = 8, .dram_bytes = UINT64_C(8) << 30,
+                                 .whole_tiles = 1, .vector_lanes = 256, .vector_rows = 1, .vector_depth = 8, .dram_bytes = UINT64_C(8) << 30,
                                  .dram_bytes_per_second = UINT64_C(34000000000), .dram_burst_bytes = 64, .link_in_bytes_per_second = UINT64_C(12500000000),
                                  .link_out_bytes_per_second = UINT64_C(12500000000), .queue_depth = 16};
 }

@@ -110,6 +110,19 @@ static void figures_follow_from_the_steps(void **state)
     json_decref(report);
 }
 
+/* The tables that the host looks up rows in are part of the program file. */
+static void a_program_file_keeps_its_tables(void **state)
+{
+    (void)state;
+    int64_t ids[PROMPT] = {7, 31, 2, 44, 19, 7};
+    write_ids(ids, PROMPT);
+    assert_int_equal(command(WEFT_COMMAND " compile -q " HERE "/lm.onnxtxt --dim seq=%d" MACHINE "--format bf16 -o %s/lm.tpu", PROMPT, directory), 0);
+    assert_int_equal(command(WEFT_COMMAND " run -q %s/lm.tpu -i %s/ids.npz -o %s/file.npz", directory, directory, directory), 0);
+    assert_int_equal(command(WEFT_COMMAND " run -q " HERE "/lm.onnxtxt --dim seq=%d" MACHINE "--format bf16 -i %s/ids.npz -o %s/network.npz", PROMPT,
+                             directory, directory), 0);
+    assert_int_equal(command("cmp %s/file.npz %s/network.npz", directory, directory), 0);
+}
+
 static void refusals_name_what_is_missing(void **state)
 {
     (void)state;
@@ -124,7 +137,7 @@ static void refusals_name_what_is_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(tokens_are_those_of_reading_anew), cmocka_unit_test(figures_follow_from_the_steps),
-                                       cmocka_unit_test(refusals_name_what_is_missing)};
+                                       cmocka_unit_test(a_program_file_keeps_its_tables), cmocka_unit_test(refusals_name_what_is_missing)};
     if (!mkdtemp(directory))
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
