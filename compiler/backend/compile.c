@@ -73,7 +73,7 @@ static bool place_halves(struct backend *b, uint64_t align, uint64_t *peak)
     b->out_of_memory |= !lasts;
     for (int i = 0; lasts && i < b->buffer_count; i++)
         lasts[i] = b->buffers[i].last;
-    for (; lasts && !placed && b->lag > 0 && !b->out_of_memory; b->lag -= placed ? 0 : b->lag > 1 ? b->lag - 1 : 1) {
+    for (; lasts && !b->out_of_memory && b->lag > 0; b->lag = b->lag > 1 ? 1 : 0) {
         waves_stretch(b, lasts);
         placed = allocate_buffers(b->buffers, b->buffer_count, b->machine->ub_bytes, align, peak);
         if (placed)
