@@ -14,7 +14,7 @@ static const char plan_text[] = "name: many\n"
                                 "  - {field: array.rows, range: {from: 32, to: 128, step: 32}}\n"
                                 "  - {field: array.columns, range: {from: 32, to: 128, step: 32}}\n"
                                 "  - {field: vector.lanes, values: [32, 64]}\n"
-                                "  - {field: unified_buffer.bytes, values: [8Ki, 24Mi]}\n"
+                                "  - {field: unified_buffer.bytes, values: [512, 24Mi]}\n"
                                 "  - {field: dram.bytes_per_second, values: [1G, 10G, 20G, 30G, 40G]}\n";
 enum { POINTS = 640, KILLS = 20 };
 

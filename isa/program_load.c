@@ -393,28 +393,6 @@ static enum weft_status map_file(struct weft_program *program, const char *path,
         return weft_error(diag, "%s: is cut short: %jd bytes, where a program begins with a header of %zu", path, (intmax_t)info.st_size, sizeof(Elf64_Ehdr));
     return WEFT_OK;
 }
-/* Finds the table of an input that the host looks up. */
-static enum weft_status find_table(struct load *l, struct weft_tensor *tensor)
-{
-    const struct weft_program *p = l->program;
-    uint64_t bytes, end;
-    if (!tensor->table_rows || !p->weights_bytes)
-        return WEFT_OK;
-    if (!tensor->row_bytes || tensor->row_bytes > tensor->bytes || __builtin_mul_overflow(tensor->table_rows, tensor->row_bytes, &bytes) ||
-        __builtin_add_overflow(tensor->table_data, bytes, &end) || end > p->data_bytes)
-        return SAY(l, "the table of input %s leaves the program's data", tensor->name);
-    tensor->table = p->data + tensor->table_data;
-    return WEFT_OK;
-}
-
-static enum weft_status find_tables(struct load *l)
-{
-    enum weft_status status = WEFT_OK;
-    for (size_t i = 0; i < l->program->input_count && status == WEFT_OK; i++)
-        status = find_table(l, &l->program->inputs[i]);
-    return status;
-}
-
 
 /* Finds the table of an input that the host looks up. A program for timing only, which has no weights, has none. */
 static enum weft_status find_table(struct load *l, struct weft_tensor *tensor)

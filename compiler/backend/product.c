@@ -166,7 +166,7 @@ static struct tiling tile(const struct backend *b, const struct product *p, cons
     t.product_cycles = (uint64_t)(ceil_div(sums, t.abreast) * t.k_tiles * busy);
     t.push_cycles = (uint64_t)(t.tiles * least(across, down));
     int64_t beats = most(most(1, ceil_div(n, (int64_t)m->vector_lanes)), ceil_div(n * weft_format_bytes(f->result), (int64_t)m->ub_line_bytes));
-    t.drain_cycles = (uint64_t)(p->batches * t.n_tiles * r->rows * beats);
+    t.drain_cycles = (uint64_t)ceil_div(p->batches * t.n_tiles * r->rows * beats, (int64_t)m->vector_rows);
     return t;
 }
 

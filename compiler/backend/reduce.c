@@ -240,7 +240,7 @@ static int64_t piece_of(const struct backend *b, const struct part *p)
     int64_t row = 1, most = (int64_t)(b->machine->ub_bytes / PIECE_SHARE);
     for (unsigned d = 0; d < p->box.rank; d++)
         row *= p->reduced[d] ? p->box.dims[d] : 1;
-    int64_t full = row < most ? row * (int64_t)b->machine->vector_lanes : most;
+    int64_t full = row < most ? row * (int64_t)backend_vector_width(b) : most;
     full = full < most ? full : most;
     return full > PIECE_ELEMENTS ? full : PIECE_ELEMENTS;
 }
