@@ -153,10 +153,17 @@ function trunk(image,    c) {
 }
 
 # The image follows from the operations per weight byte, the fully connected layers from the weights: the two that table 1 leaves open.
-function inception(    i, n, c, features) {
-    for (R = 32; R < 1024 && BATCH * (products + W - weights) < INTENSITY * W; R++)
+function inception(    i, n, c, features, best, off, below) {
+    for (best = 32; best < 512; best++) { # the image that comes nearest
+        R = best
         c = trunk("image")
-    R--
+        off = INTENSITY - BATCH * (products + W - weights) / W
+        if (off <= 0)
+            break
+        below = off
+    }
+    R = best - (below < -off)
+    trunk("image")
     n = 8 * int((sqrt(c * c + 4 * (FC - 1) * (W - weights)) - c) / 2 / (FC - 1) / 8 + 0.5)
     body = ""
     seeds = 0
