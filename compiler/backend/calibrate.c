@@ -1,6 +1,7 @@
 /* calibrate.c: the range of every value, from running the float interpreter on calibration inputs: a file's, else the inputs that the
  * network is to be run on, else seeded random ones. */
 #include "backend.h"
+#include "element.h"
 #include "interp.h"
 
 #include <math.h>
@@ -73,17 +74,30 @@ static void narrow(const char *range, const float *x, int64_t count, float *low,
     free(sample);
 }
 
+static void measure(struct backend *b, int value, const float *x, int64_t count)
+{
+    float low, high;
+    minmax(x, count, &low, &high);
+    narrow(b->options->range, x, count, &low, &high);
+    b->low[value] = fminf(b->low[value], low);
+    b->high[value] = fmaxf(b->high[value], high);
+}
+
 static void visit(void *user, int value, const struct tensor *tensor)
 {
     struct backend *b = user;
-    if (tensor->element != ELEMENT_F32)
-        return;
-    float low, high;
     int64_t count = shape_count(&tensor->shape);
-    minmax(tensor->bytes, count, &low, &high);
-    narrow(b->options->range, tensor->bytes, count, &low, &high);
-    b->low[value] = fminf(b->low[value], low);
-    b->high[value] = fmaxf(b->high[value], high);
+    if (tensor->element == ELEMENT_F32)
+        measure(b, value, tensor->bytes, count);
+    if (tensor->element == ELEMENT_F32 || !element_is_float(tensor->element))
+        return;
+    float *floats = malloc((size_t)(count ? count : 1) * sizeof *floats);
+    b->out_of_memory |= !floats;
+    for (int64_t i = 0; floats && i < count; i++)
+        floats[i] = (float)element_load(tensor->bytes, tensor->element, i);
+    if (floats)
+        measure(b, value, floats, count);
+    free(floats);
 }
 
 /* --- the inputs ---------------------------------------------------------------------------------------------------- */
