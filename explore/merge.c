@@ -98,13 +98,21 @@ static enum weft_status join(const char *aside, const char *const *stores, size_
     enum weft_status status = store_open(&store, aside, diag);
     if (status)
         return status;
+    size_t absent = 0; /* a task that died before it opened its store: the others are joined all the same */
     for (size_t i = 0; i < count && !status; i++)
-        status = take_part(&store, stores[i]);
+        if (access(stores[i], F_OK) == 0)
+            status = take_part(&store, stores[i]);
+        else
+            absent++, weft_error(diag, "%s: there is no such store", stores[i]);
+    if (!status && absent == count)
+        status = WEFT_ERROR;
     if (!status)
         status = store_do(&store, "PRAGMA journal_mode = DELETE"); /* all in one file, to be renamed */
     *joined = !status;
     if (!status)
         status = find_dead(&store);
+    if (!status && absent)
+        status = WEFT_ERROR;
     store_close(&store);
     return status;
 }
