@@ -66,6 +66,7 @@ struct weft_plan {
     size_t constraint_count;
     struct weft_dim *dims; /* names owned */
     size_t dim_count;
+    const char *format; /* of the compiler's table; NULL: its default */
     bool keep_all, *keep; /* by metrics_table */
     struct search search;
     struct weft_technology technology; /* for energy and area */

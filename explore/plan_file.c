@@ -42,6 +42,7 @@ static const cyaml_schema_field_t search_fields[] = {TEXT("strategy", struct sea
                                                      CYAML_FIELD_END};
 static const cyaml_schema_field_t plan_fields[] = {TEXT("name", struct plan_file, name),
                                                    TEXT("base", struct plan_file, base),
+                                                   OPTIONAL_TEXT("format", struct plan_file, format),
                                                    OPTIONAL_TEXT("technology", struct plan_file, technology),
                                                    LIST("networks", struct plan_file, networks, text_value),
                                                    LIST("batches", struct plan_file, batches, text_value),
@@ -83,7 +84,7 @@ static const char *nearest_key(const char *word)
 {
     static const char *const keys[] = {"name",  "base",   "networks",      "batches", "axes",  "constraints", "dims", "technology", "metrics", "search", "field",
                                        "values", "range", "powers_of_two", "tie",     "value", "from",        "to",     "step",    "strategy", "seed",
-                                       "points", "objectives"};
+                                       "points", "objectives", "format"};
     return weft_nearest(word, keys, sizeof keys / sizeof *keys);
 }
 

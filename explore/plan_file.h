@@ -25,7 +25,7 @@ struct search_entry {
     unsigned objectives_count;
 };
 struct plan_file {
-    char *name, *base, *technology, **networks, **batches, **constraints, **metrics;
+    char *name, *base, *format, *technology, **networks, **batches, **constraints, **metrics;
     unsigned networks_count, batches_count, axes_count, constraints_count, dims_count, metrics_count;
     struct axis_entry *axes;
     struct dim_entry *dims;

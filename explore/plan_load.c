@@ -315,6 +315,17 @@ static enum weft_status read_metrics(struct weft_plan *plan, const struct plan_f
     return status;
 }
 
+static enum weft_status read_format(struct weft_plan *plan, const struct plan_file *file, const struct plan_source *source)
+{
+    const char *name, *meaning;
+    for (size_t i = 0; file->format && (name = weft_compile_format(i, &meaning)); i++)
+        if (!strcmp(name, file->format))
+            plan->format = name;
+    if (file->format && !plan->format)
+        return plan_say(source, "format", "there is no format '%.60s'; int8, int16, bf16, bf16x3 and fp32 are", file->format);
+    return WEFT_OK;
+}
+
 /* The plan's own, or the one that lists the base machine; else there is no energy and no area. */
 static enum weft_status read_technology(struct weft_plan *plan, const struct plan_file *file, const struct plan_source *source)
 {
@@ -388,7 +399,7 @@ static enum weft_status take_file(struct weft_plan *plan, const struct plan_file
     if (status == WEFT_ERROR)
         return plan_say(source, "base", "base: no machine '%s' to start from", file->base);
     enum weft_status (*const parts[])(struct weft_plan *, const struct plan_file *, const struct plan_source *) = {
-        read_networks, read_batches, read_axes, read_constraints, read_dims, read_metrics, read_technology, read_search};
+        read_networks, read_batches, read_axes, read_constraints, read_dims, read_format, read_metrics, read_technology, read_search};
     for (size_t i = 0; i < sizeof parts / sizeof *parts && !status; i++)
         status = parts[i](plan, file, source);
     return status;

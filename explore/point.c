@@ -76,6 +76,7 @@ void result_free(struct result *result)
 struct weft_compile_options point_options(const struct weft_plan *plan, size_t which_case)
 {
     return (struct weft_compile_options){
+        .format = plan->format,
         .batch = plan->batches[which_case % plan->batch_count], .dims = plan->dims, .dim_count = plan->dim_count, .timing_only = true};
 }
 
@@ -137,6 +138,8 @@ void point_key(char key[33], const struct weft_plan *plan, size_t which_case, co
         hash_add(&hash, plan->dims[i].name, strlen(plan->dims[i].name) + 1);
         add_number(&hash, (uint64_t)plan->dims[i].value);
     }
+    if (plan->format)
+        hash_add(&hash, plan->format, strlen(plan->format) + 1);
     add_number(&hash, machine->formats);
     for (size_t i = 0; i < fields; i++)
         add_number(&hash, machine_value(machine, i));

@@ -194,6 +194,8 @@ static void bind_dims(sqlite3_stmt *insert, int at, const struct weft_plan *plan
     text[0] = '\0';
     for (size_t i = 0; i < plan->dim_count && used < sizeof text; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s=%lld", i ? " " : "", plan->dims[i].name, (long long)plan->dims[i].value);
+    if (plan->format && used < sizeof text)
+        snprintf(text + used, sizeof text - used, "%sformat=%s", used ? " " : "", plan->format);
     sqlite3_bind_text(insert, at, text, -1, SQLITE_TRANSIENT);
 }
 

@@ -144,6 +144,20 @@ static void growing(void **state)
     weft_plan_free(large);
 }
 
+/* 16-bit activations go through the array twice: docs/compiler.md. */
+static void formats(void **state)
+{
+#define ONE "name: a\nbase: tpu-v1\nnetworks: [mlp-784-512-10]\nbatches: [256]\naxes:\n  - {field: vector.lanes, values: [256]}\n"
+    struct weft_plan *narrow = load_plan(ONE), *wide = load_plan(ONE "format: int16\n");
+    run_shard(narrow, "formats.db", 0, 0);
+    assert_int_equal(run_shard(wide, "formats.db", 0, 0).run, 1);
+    assert_int_equal(ask("formats.db", "SELECT wide.class_active = 2 * narrow.class_active FROM points wide, points narrow"
+                                       " WHERE wide.dims = 'format=int16' AND narrow.dims = ''"),
+                     1);
+    weft_plan_free(narrow);
+    weft_plan_free(wide);
+}
+
 static void no_store(void **state)
 {
     struct weft_plan *plan = load_plan(plan_text);
@@ -175,6 +189,6 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(kills),   cmocka_unit_test(reasons), cmocka_unit_test(shards), cmocka_unit_test(a_shard_that_died),
-                                       cmocka_unit_test(growing), cmocka_unit_test(no_store)};
+                                       cmocka_unit_test(growing), cmocka_unit_test(formats), cmocka_unit_test(no_store)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
