@@ -149,15 +149,15 @@ static bool operands_may(const struct spill *s, const struct layer *l, int cut)
     return true;
 }
 
-/* The outermost in memory that can be. */
-int bands_choose(const struct spill *s, const struct layer *l)
+/* The outermost in memory that can be, of those that are not given up. */
+int bands_choose(const struct spill *s, const struct layer *l, uint32_t without)
 {
     const struct shape *y = shape_of(s, l->y);
     int64_t strides[GRAPH_RANK_MAX] = {0};
     int best = BAND_NONE;
     place_strides(wide(s, l->y), y, strides);
     for (unsigned d = 0; d < y->rank; d++)
-        if (y->dims[d] > 1 && (!in_lines(s, l) || d == 0 || d == LINES) && (best < 0 || strides[d] > strides[best]) && operands_may(s, l, (int)d))
+        if (y->dims[d] > 1 && !(without >> d & 1) && (!in_lines(s, l) || d == 0 || d == LINES) && (best < 0 || strides[d] > strides[best]) && operands_may(s, l, (int)d))
             best = (int)d;
     return best;
 }

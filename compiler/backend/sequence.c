@@ -369,7 +369,7 @@ static void run_bands(struct spill *s, int row)
 {
     const struct layer *l = &s->rows[row];
     const struct plan *plan = &s->plans[row];
-    struct strips p = {.s = s, .l = l, .row = row, .cut = bands_choose(s, l), .rings = plan->single ? 1 : RING};
+    struct strips p = {.s = s, .l = l, .row = row, .cut = plan->cut, .rings = plan->single ? 1 : RING};
     p.extent = s->b->graph->values[l->y].shape.dims[p.cut];
     p.size = (p.extent + plan->bands - 1) / plan->bands;
     p.count = (p.extent + p.size - 1) / p.size;

@@ -177,12 +177,9 @@ static void stream_the_scattered(struct spill *s, int row, int cut)
     }
 }
 
-static bool cut_row(struct spill *s, int row)
+static bool cut_along(struct spill *s, int row, int cut)
 {
     struct plan *plan = &s->plans[row];
-    int cut = bands_choose(s, &s->rows[row]);
-    if (cut == BAND_NONE)
-        return false;
     stream_the_scattered(s, row, cut);
     while (!find_bands(s, row, cut)) {
         struct use *u = largest_whole(s, row, cut);
@@ -194,7 +191,24 @@ static bool cut_row(struct spill *s, int row)
             plan->single = true;
         plan->bands = 1;
     }
+    plan->cut = cut;
     return true;
+}
+
+/* One dimension after the other: images first, then their lines. */
+static bool cut_row(struct spill *s, int row)
+{
+    struct plan *plan = &s->plans[row];
+    for (int cut; (cut = bands_choose(s, &s->rows[row], plan->without)) != BAND_NONE;) {
+        if (cut_along(s, row, cut))
+            return true;
+        plan->without |= 1u << cut;
+        plan->bands = 1;
+        plan->single = false;
+        for (int i = s->row_uses[row]; i < s->row_uses[row + 1]; i++)
+            s->uses[i].streams = false;
+    }
+    return false;
 }
 
 static bool step(struct spill *s, int row, uint64_t missing, uint64_t *sums)
@@ -208,11 +222,30 @@ static bool step(struct spill *s, int row, uint64_t missing, uint64_t *sums)
 
 /* --- until all fit ----------------------------------------------------------------------------------------------------------------------- */
 
-static enum weft_status refuse(const struct spill *s, int row, uint64_t bytes)
+/* What the narrowest bands of the row need; 0: it does not run in bands. */
+static uint64_t narrowest(struct spill *s, int row)
+{
+    uint64_t least = 0, bytes;
+    s->plans[row].single = true;
+    for (uint32_t without = 0, cut; (int)(cut = (uint32_t)bands_choose(s, &s->rows[row], without)) != BAND_NONE; without |= 1u << cut) {
+        stream_the_scattered(s, row, (int)cut);
+        for (struct use *u; (u = largest_whole(s, row, (int)cut));)
+            stream(s, u);
+        bytes = needed(s, row, (int)cut, 1);
+        least = !least || bytes < least ? bytes : least;
+        for (int i = s->row_uses[row]; i < s->row_uses[row + 1]; i++)
+            s->uses[i].streams = false;
+    }
+    return least;
+}
+
+static enum weft_status refuse(struct spill *s, int row, uint64_t bytes)
 {
     const struct backend *b = s->b;
     const struct layer *l = &s->rows[row];
-    const char *why = bands_choose(s, l) == BAND_NONE ? "and this kind of layer does not run in bands" : "even in the narrowest bands";
+    uint64_t narrow = narrowest(s, row);
+    const char *why = narrow ? "even in the narrowest bands" : "and this kind of layer does not run in bands";
+    bytes = narrow > b->machine->ub_bytes ? narrow : bytes;
     return weft_error(b->diag, "%s: layer %s: its operands, result and constants need %llu bytes of unified buffer at once, %s; machine %s has %llu; try --set unified_buffer.bytes=%llu",
                       b->graph->name, l->name && l->name[0] ? l->name : b->graph->values[l->y].name, (unsigned long long)bytes, why, b->machine->name,
                       (unsigned long long)b->machine->ub_bytes, (unsigned long long)bytes);

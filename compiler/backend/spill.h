@@ -38,7 +38,7 @@ struct class {
 };
 
 /* How a row's layer runs: in so many bands of one dimension of its result. */
-struct plan { int64_t bands; bool single; /* no second set of band buffers */ bool early; /* what comes back for it comes one layer ahead */ };
+struct plan { int64_t bands; int cut; uint32_t without; /* the dimension, and those that were tried in vain */ bool single; /* no second set of band buffers */ bool early; /* what comes back for it comes one layer ahead */ };
 
 struct spill {
     struct backend *b;
@@ -62,7 +62,7 @@ struct spill {
 
 enum { BAND_NONE = -2, BAND_WHOLE = -1 };
 struct band { int64_t first, count, above, below; };
-int bands_choose(const struct spill *s, const struct layer *layer); /* the result's dimension that is cut, or BAND_NONE */
+int bands_choose(const struct spill *s, const struct layer *layer, uint32_t without /* bit d: not dimension d */); /* the result's dimension that is cut, or BAND_NONE */
 int bands_dimension(const struct spill *s, const struct layer *layer, int value, int cut); /* that of an operand; BAND_WHOLE: all of it is needed */
 struct band bands_of(const struct spill *s, const struct layer *layer, int value, int cut, int64_t start, int64_t size,
                      bool beside /* the result, as a residual does, not under its window */);

@@ -33,6 +33,12 @@ static const char mixed[] = HEAD "mixed (float[1, 4, 18, 14] x) => (float[1, 8, 
     "p = MaxPool <kernel_shape = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]> (y)\n"
     "z = AveragePool <kernel_shape = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]> (p) }";
 
+/* Two images that share an input, so they are no batch that could run in parts: first images are cut apart, then their lines. */
+static const char two[] = HEAD "two (float[2, 4, 12, 10] x, float[1, 8, 1, 1] s) => (float[2, 8, 6, 5] y, float[2, 8, 12, 10] z) {\n"
+    WEIGHTS("w1", "8, 4, 3, 3", "1.0") "a = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (x, w1)\n b = Mul (a, s)\n"
+    WEIGHTS("w2", "8, 8, 3, 3", "2.0") "c = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (b, w2)\n d = Add (c, b)\n z = Relu (d)\n"
+    "y = MaxPool <kernel_shape = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]> (z) }";
+
 static const char rows[] = HEAD "rows (float[1, 40, 24] x) => (float[1, 40, 24] y) {\n" WEIGHTS("w1", "24, 48", "1.0") "a = MatMul (x, w1)\n r = Relu (a)\n"
     WEIGHTS("w2", "48, 24", "2.0") "b = MatMul (r, w2)\n m = Add (b, x)\n y = Softmax <axis = 2> (m) }";
 
@@ -187,6 +193,13 @@ static void windows_in_bands(void **state)
     in_every_engine(mixed, "bf16", 6144, true);
 }
 
+static void images_and_their_lines(void **state)
+{
+    in_every_engine(two, "int8", 4096, true);
+    in_every_engine(two, "int8", 1536, true);
+    in_every_engine(two, "int8", 2048, false);
+}
+
 static void matrices_in_bands(void **state)
 {
     in_every_engine(rows, "int8", 2048, true);
@@ -195,7 +208,7 @@ static void matrices_in_bands(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits_leaves), cmocka_unit_test(fewest_bands), cmocka_unit_test(windows_in_bands),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits_leaves), cmocka_unit_test(fewest_bands), cmocka_unit_test(windows_in_bands), cmocka_unit_test(images_and_their_lines),
                                        cmocka_unit_test(matrices_in_bands)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
