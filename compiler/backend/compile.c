@@ -203,27 +203,50 @@ static int64_t next_part(int64_t batch, int64_t below)
     return 0;
 }
 
-/* What cannot be cut into inferences leaves the buffer value by value. */
-static enum weft_status whole_again(struct weft_program **out, const struct weft_network *network, const struct backend *whole)
+/* The program's mapping bound, and all that comes and goes behind it: enough to tell two programs of one network apart. */
+static uint64_t likely_cycles(const struct weft_program *program, const struct backend *b)
 {
-    struct backend b = {.machine = whole->machine, .options = whole->options, .diag = whole->diag, .repeats = 1, .format = whole->format, .planes = whole->planes, .waves = 1,
+    return program->mapping_cycles + (b->spill ? transfer_cycles(b) * (uint64_t)b->repeats : 0);
+}
+
+/* What cannot be cut into inferences leaves the buffer value by value. */
+static enum weft_status whole_again(struct weft_program **out, uint64_t *cycles, const struct weft_network *network, const struct backend *whole, struct weft_diag *diag)
+{
+    struct backend b = {.machine = whole->machine, .options = whole->options, .diag = diag, .repeats = 1, .format = whole->format, .planes = whole->planes, .waves = 1,
                         .may_spill = true};
     enum weft_status status = graph_clone(&b.graph, network->graph);
     if (!status)
         status = attempt(out, &b);
     if (b.too_big)
-        status = weft_error(whole->diag, "%s: its values need %llu bytes of unified buffer; machine %s has %llu, and none may leave it (state is kept in device memory, or an input is an output too); try --set unified_buffer.bytes=%llu",
+        status = weft_error(diag, "%s: its values need %llu bytes of unified buffer; machine %s has %llu, and none may leave it (state is kept in device memory, or an input is an output too); try --set unified_buffer.bytes=%llu",
                             whole->graph->name, (unsigned long long)b.too_big, whole->machine->name, (unsigned long long)whole->machine->ub_bytes, (unsigned long long)b.too_big);
+    *cycles = status ? 0 : likely_cycles(*out, &b);
     backend_free(&b);
     graph_free(b.graph);
     return status;
+}
+
+/* Each part fetches all weights again. Where the whole batch in bands takes less, that is the program. */
+static enum weft_status cheaper(struct weft_program **out, uint64_t cycles, const struct weft_network *network, const struct backend *whole)
+{
+    struct weft_diag quiet = {0};
+    struct weft_program *other = NULL;
+    uint64_t others;
+    enum weft_status status = whole_again(&other, &others, network, whole, &quiet);
+    if (!status && others < cycles) {
+        weft_program_free(*out);
+        *out = other;
+    } else if (!status) {
+        weft_program_free(other);
+    }
+    return status == WEFT_NO_MEMORY ? status : WEFT_OK;
 }
 
 /* A batch that does not fit the buffer runs as several smaller ones, one after the other, in one program. */
 static enum weft_status in_parts(struct weft_program **out, const struct weft_network *network, struct backend *whole)
 {
     int64_t batch = batch_of(whole->graph), part = batch;
-    uint64_t needed = whole->too_big;
+    uint64_t needed = whole->too_big, cycles = 0;
     while (every_first_dimension_is(whole->graph, batch) && (part = next_part(batch, part)) > 0) {
         if (part > 1 && (uint64_t)part > 2 * (uint64_t)batch * whole->machine->ub_bytes / needed)
             continue; /* far from fitting */
@@ -238,12 +261,13 @@ static enum weft_status in_parts(struct weft_program **out, const struct weft_ne
             status = attempt(out, &b);
         bool again = b.too_big != 0;
         whole->too_big = again ? b.too_big : whole->too_big;
+        cycles = status ? 0 : likely_cycles(*out, &b);
         backend_free(&b);
         graph_free(b.graph);
         if (!again)
-            return status;
+            return status ? status : cheaper(out, cycles, network, whole);
     }
-    return whole_again(out, network, whole);
+    return whole_again(out, &cycles, network, whole, whole->diag);
 }
 
 /* Weights by rule are made once for all compilations and for the interpreter, which would each make them again. */

@@ -100,6 +100,21 @@ void emit_transfer(struct backend *b, const struct layer *l)
     }
 }
 
+/* What the transfers of a sequence take, one behind the other. */
+uint64_t transfer_cycles(const struct backend *b)
+{
+    const struct weft_machine *m = b->machine;
+    double seconds = 0;
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        bool scratch = l->kind >= LAYER_LOAD && l->transfer.output < 0 && b->spill->classes[b->spill->class_of[l->transfer.value]].home.kind == HOME_SCRATCH;
+        uint64_t rate = scratch && b->spill->in_dram ? m->dram_bytes_per_second : l->kind == LAYER_STORE ? m->link_out_bytes_per_second : m->link_in_bytes_per_second;
+        if (l->kind >= LAYER_LOAD)
+            seconds += (double)((uint64_t)l->transfer.runs * l->transfer.bytes) / (double)rate;
+    }
+    return (uint64_t)(seconds * (double)m->clock_hz);
+}
+
 void emit_layer_constants(struct backend *b, const struct layer *l)
 {
     move_bytes(b, true, false, l->constants_first, emit_constant_address(b, l->constants_first), l->constants_end - l->constants_first);
