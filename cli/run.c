@@ -56,8 +56,8 @@ static const char *meaningless_option(const struct run_options *o)
     const struct weft_compile_options *c = &o->common.compile;
     if (!o->check_network && !o->what_if_network && (c->batch || c->dim_count))
         return c->batch ? "--batch" : "--dim";
-    if (!o->what_if && (c->format || c->calibration || c->range))
-        return c->format ? "--format" : c->calibration ? "--calibration" : "--range";
+    if (!o->what_if && (c->format || c->calibration || c->range || c->prune > 0))
+        return c->format ? "--format" : c->calibration ? "--calibration" : c->range ? "--range" : "--prune";
     if (c->dump_after)
         return "--dump-after";
     return o->common.seeded && (o->input_count || o->timing) ? "--seed" : NULL;

@@ -319,6 +319,17 @@ static void wrong_usage_is_status_2(void **state)
     refuses("run tile.tpu --report text --report json", 2, "give one of them a file");
     refuses("run tile.tpu --from-cycle 5", 2, "window of --trace");
     refuses("run tile.tpu --seed x", 2, "--seed takes a whole number");
+    static const char *const shares[] = {"0", "1.01", "x", "0.5x", "nan"}, *const blocks[] = {"8", "8x", "0x8", "8x0", "-1x8", "8x8x8", "x8"};
+    char line[128];
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+        snprintf(line, sizeof line, "compile small.onnxtxt -o no.tpu --prune %s", shares[i]);
+        refuses(line, 2, "--prune takes a share of the blocks");
+    }
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+        snprintf(line, sizeof line, "compile small.onnxtxt -o no.tpu --prune 0.5 --prune-block %s", blocks[i]);
+        refuses(line, 2, "--prune-block takes ROWSxCOLUMNS");
+    }
+    refuses("compile small.onnxtxt -o no.tpu --prune-block 8x8", 2, "give --prune too");
     refuses("run tile.tpu -j 4", 2, "works on one thread");
     refuses("compile net.onnx --format fp8", 2, "there is no format 'fp8'; int8, int16, bf16, bf16x3 and fp32 are");
     refuses("compile net.onnx --dim seq", 2, "--dim takes NAME=N");
@@ -403,11 +414,11 @@ static void standard_output_that_is_full_is_an_error(void **state)
 static void a_program_refuses_the_options_of_networks(void **state)
 {
     (void)state;
-    static const char *const options[] = {"--batch 3", "--dim n=3", "--format int8", "--calibration x.npy", "--range mse", "--seed 1 --timing"};
+    static const char *const options[] = {"--batch 3", "--dim n=3", "--format int8", "--calibration x.npy", "--range mse", "--prune 0.5", "--seed 1 --timing"};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         char line[128];
         snprintf(line, sizeof line, "run tile.tpu %s", options[i]);
-        refuses(line, 1, i < 5 ? "is for a network" : "--seed is for random input");
+        refuses(line, 1, i < 6 ? "is for a network" : "--seed is for random input");
     }
     succeeds("run tile.tpu -q --seed 1");
 }
