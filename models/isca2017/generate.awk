@@ -156,6 +156,7 @@ function trunk(image,    c) {
 function inception(    i, n, c, features, best, off, below) {
     for (best = 32; best < 512; best++) { # the image that comes nearest
         R = best
+        body = "" # only the counts are wanted
         c = trunk("image")
         off = INTENSITY - BATCH * (products + W - weights) / W
         if (off <= 0)
