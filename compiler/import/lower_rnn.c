@@ -138,6 +138,16 @@ static int initial(struct lower *l, const struct rnn *rnn, unsigned input, int64
     return build_reshape(l, state, 2, (int64_t[]){rnn->batch, rnn->hidden});
 }
 
+static void split_last_gate(struct lower *l, const struct rnn *rnn, struct rnn_direction *way)
+{
+    int64_t last = (rnn->gates - 1) * rnn->hidden;
+    way->r_late = GRAPH_NONE;
+    if (rnn->gates == RNN_GATES_RNN || rnn->linear_before_reset || (rnn->gates == RNN_GATES_LSTM && rnn->hidden < RNN_WIDE))
+        return;
+    way->r_late = build_slice(l, way->r, 0, last, last + rnn->hidden, 1);
+    way->r = build_slice(l, way->r, 0, 0, last, 1);
+}
+
 static void read_weights(struct lower *l, struct rnn *rnn)
 {
     int biases[2] = {GRAPH_NONE, GRAPH_NONE}, x = l->in[X];
@@ -147,10 +157,7 @@ static void read_weights(struct lower *l, struct rnn *rnn)
         int peepholes = lower_given(l, P) ? part(l, l->in[P], d) : GRAPH_NONE;
         way->late_bias = GRAPH_NONE;
         way->r = part(l, l->in[R], d);
-        if (rnn->gates == RNN_GATES_GRU && !rnn->linear_before_reset) {
-            way->r_late = build_slice(l, way->r, 0, 2 * rnn->hidden, 3 * rnn->hidden, 1);
-            way->r = build_slice(l, way->r, 0, 0, 2 * rnn->hidden, 1);
-        }
+        split_last_gate(l, rnn, way);
         for (unsigned k = 0; k < 3; k++)
             way->peepholes[k] = peepholes == GRAPH_NONE ? GRAPH_NONE : build_slice(l, peepholes, 0, k * rnn->hidden, (k + 1) * rnn->hidden, 1);
         if (lower_given(l, B))
@@ -229,12 +236,11 @@ static int choose(struct lower *l, int mask, int now, int before)
 
 /* --- the walk over time ---------------------------------------------------------------------------------------------------------- */
 
-/* Rows of one step and columns of one direction. */
-static int drive_of(struct lower *l, const struct rnn *rnn, int64_t step, int64_t way)
+int rnn_drive(struct lower *l, const struct rnn *rnn, const struct rnn_direction *way, int64_t step, unsigned first, unsigned count)
 {
-    int64_t columns = rnn->gates * rnn->hidden;
-    struct attributes at = {.begins = {step * rnn->batch, way * columns}, .ends = {(step + 1) * rnn->batch, (way + 1) * columns}, .steps = {1, 1}};
-    if (rnn->steps == 1 && rnn->directions == 1)
+    int64_t from = ((way - rnn->way) * rnn->gates + first) * rnn->hidden, columns = count * rnn->hidden;
+    struct attributes at = {.begins = {step * rnn->batch, from}, .ends = {(step + 1) * rnn->batch, from + columns}, .steps = {1, 1}};
+    if (rnn->steps == 1 && rnn->directions == 1 && count == rnn->gates)
         return rnn->drive;
     return lower_emit(l, CORE_SLICE, &rnn->drive, 1, &at, build_element(l, rnn->drive), &(struct shape){2, {rnn->batch, columns}});
 }
@@ -247,7 +253,7 @@ static struct rnn_state named_step(struct lower *l, const struct rnn *rnn, int64
     char name[512];
     snprintf(name, sizeof name, "%s/%s%lld", whole, way->reverse ? "back" : "step", (long long)step);
     l->name = name;
-    struct rnn_state now = rnn_step(l, rnn, way, drive_of(l, rnn, step, d), way->state);
+    struct rnn_state now = rnn_step(l, rnn, way, step, way->state);
     l->name = whole;
     return now;
 }

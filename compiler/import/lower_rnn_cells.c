@@ -161,9 +161,9 @@ static int drive(struct lower *l, int x, int state, int weights)
     return state == GRAPH_NONE ? x : build_binary(l, CORE_ADD, x, build_linear(l, state, weights, GRAPH_NONE));
 }
 
-static struct rnn_state step_rnn(struct lower *l, const struct rnn *rnn, const struct rnn_direction *way, int x, struct rnn_state before)
+static struct rnn_state step_rnn(struct lower *l, const struct rnn *rnn, const struct rnn_direction *way, int64_t step, struct rnn_state before)
 {
-    return (struct rnn_state){apply(l, rnn, &way->functions[0], drive(l, x, before.h, way->r)), GRAPH_NONE};
+    return (struct rnn_state){apply(l, rnn, &way->functions[0], drive(l, rnn_drive(l, rnn, way, step, 0, 1), before.h, way->r)), GRAPH_NONE};
 }
 
 /* What the hidden gate adds to its x, where the reset comes behind the product. */
@@ -185,9 +185,9 @@ static int early_reset(struct lower *l, const struct rnn_direction *way, int h, 
 }
 
 /* Update z and reset r are one function of one product; the new state lies between the hidden gate (z = 0) and the old (z = 1). */
-static struct rnn_state step_gru(struct lower *l, const struct rnn *rnn, const struct rnn_direction *way, int x, struct rnn_state before)
+static struct rnn_state step_gru(struct lower *l, const struct rnn *rnn, const struct rnn_direction *way, int64_t step, struct rnn_state before)
 {
-    int product = GRAPH_NONE, both = gate(l, rnn, x, 0, 2), hidden = gate(l, rnn, x, 2, 1);
+    int product = GRAPH_NONE, both = rnn_drive(l, rnn, way, step, 0, 2), hidden = rnn_drive(l, rnn, way, step, 2, 1);
     bool late = rnn->linear_before_reset;
     if (before.h != GRAPH_NONE) {
         product = build_linear(l, before.h, way->r, GRAPH_NONE);
@@ -213,40 +213,53 @@ struct lstm_gates {
     int input, output, forget; /* the output gate not yet applied where it waits for the new cell */
 };
 
-/* Gates stand in ONNX's order: input, output, forget, cell. Without peepholes the first three are one function of one value. */
-static struct lstm_gates open_gates(struct lower *l, const struct rnn *rnn, const struct rnn_direction *way, int all, int cell)
+/* From the first three: input, output, forget. Without peepholes they are one function of one value. */
+static struct lstm_gates open_gates(struct lower *l, const struct rnn *rnn, const struct rnn_direction *way, int three, int cell)
 {
     const struct rnn_function *f = &way->functions[0];
     if (way->peepholes[0] == GRAPH_NONE) {
-        int three = apply(l, rnn, f, gate(l, rnn, all, 0, 3));
+        three = apply(l, rnn, f, three);
         return (struct lstm_gates){gate(l, rnn, three, 0, 1), gate(l, rnn, three, 1, 1), gate(l, rnn, three, 2, 1)};
     }
-    return (struct lstm_gates){apply(l, rnn, f, peep(l, gate(l, rnn, all, 0, 1), cell, way->peepholes[0])), gate(l, rnn, all, 1, 1),
-                               apply(l, rnn, f, peep(l, gate(l, rnn, all, 2, 1), cell, way->peepholes[2]))};
+    return (struct lstm_gates){apply(l, rnn, f, peep(l, gate(l, rnn, three, 0, 1), cell, way->peepholes[0])), gate(l, rnn, three, 1, 1),
+                               apply(l, rnn, f, peep(l, gate(l, rnn, three, 2, 1), cell, way->peepholes[2]))};
 }
 
-static struct rnn_state step_lstm(struct lower *l, const struct rnn *rnn, const struct rnn_direction *way, int x, struct rnn_state before)
+/* What goes into the first three gates. *cell: what goes into the cell gate, or GRAPH_NONE where that has a product of its own. */
+static int drive_three(struct lower *l, const struct rnn *rnn, const struct rnn_direction *way, int64_t step, int h, int *cell)
 {
-    int all = drive(l, x, before.h, way->r);
-    struct lstm_gates gates = open_gates(l, rnn, way, all, before.c);
+    unsigned together = way->r_late == GRAPH_NONE ? 4 : 3;
+    int all = drive(l, rnn_drive(l, rnn, way, step, 0, together), h, way->r);
+    *cell = together == 4 ? gate(l, rnn, all, 3, 1) : GRAPH_NONE;
+    return together == 4 ? gate(l, rnn, all, 0, 3) : all;
+}
+
+/* The order of nodes is the order of work: all that needs no cell gate stands in front of its product. */
+static struct rnn_state step_lstm(struct lower *l, const struct rnn *rnn, const struct rnn_direction *way, int64_t step, struct rnn_state before)
+{
+    int cell, three = drive_three(l, rnn, way, step, before.h, &cell);
+    struct lstm_gates gates = open_gates(l, rnn, way, three, before.c);
     if (rnn->input_forget)
         gates.forget = build_from(l, CORE_SUB, 1, gates.input);
-    int cell = build_binary(l, CORE_MUL, gates.input, apply(l, rnn, &way->functions[1], gate(l, rnn, all, 3, 1)));
-    if (before.c != GRAPH_NONE)
-        cell = build_binary(l, CORE_ADD, build_binary(l, CORE_MUL, gates.forget, before.c), cell);
+    int kept = before.c == GRAPH_NONE ? GRAPH_NONE : build_binary(l, CORE_MUL, gates.forget, before.c);
+    if (way->r_late != GRAPH_NONE)
+        cell = drive(l, rnn_drive(l, rnn, way, step, 3, 1), before.h, way->r_late);
+    cell = build_binary(l, CORE_MUL, gates.input, apply(l, rnn, &way->functions[1], cell));
+    if (kept != GRAPH_NONE)
+        cell = build_binary(l, CORE_ADD, kept, cell);
     if (way->peepholes[0] != GRAPH_NONE)
         gates.output = apply(l, rnn, &way->functions[0], peep(l, gates.output, cell, way->peepholes[1]));
     return (struct rnn_state){build_binary(l, CORE_MUL, gates.output, apply(l, rnn, &way->functions[2], cell)), cell};
 }
 
-struct rnn_state rnn_step(struct lower *l, const struct rnn *rnn, const struct rnn_direction *way, int x, struct rnn_state before)
+struct rnn_state rnn_step(struct lower *l, const struct rnn *rnn, const struct rnn_direction *way, int64_t step, struct rnn_state before)
 {
     switch (rnn->gates) {
     case RNN_GATES_RNN:
-        return step_rnn(l, rnn, way, x, before);
+        return step_rnn(l, rnn, way, step, before);
     case RNN_GATES_GRU:
-        return step_gru(l, rnn, way, x, before);
+        return step_gru(l, rnn, way, step, before);
     default:
-        return step_lstm(l, rnn, way, x, before);
+        return step_lstm(l, rnn, way, step, before);
     }
 }

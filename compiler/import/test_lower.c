@@ -120,24 +120,40 @@ static void recurrent_layers(void **state)
          "{ z, h = RNN <hidden_size = 1, direction = \"bidirectional\", activations = [\"Relu\", \"LeakyRelu\"], activation_alpha = [0.5]> "
          "(x, w, r) y = ReduceSum <keepdims = 0> (h) }",
          1, 1, {-4}, {-2}},
+        /* 256 equal units, whose cell gate has a product of its own, with twice the weights. Step 1: gates 1, candidate 2, cell 2, h 2. Step 2: gates
+         * 2 + 256 x 2 / 256 = 4, candidate 8, cell 4 x 2 + 4 x 8 = 40, h 160. All units of both steps: 256 x 162. */
+        {"m (float[2, 1, 1] x) => (float sum) <int64[3] w3 = {1, 768, 1}, int64[3] w1 = {1, 256, 1}, int64[3] r3 = {1, 768, 256}, int64[3] r1 = {1, 256, 256}> "
+         "{ wg = ConstantOfShape <value = float[1] {1}> (w3) wc = ConstantOfShape <value = float[1] {2}> (w1) w = Concat <axis = 1> (wg, wc) "
+         "rg = ConstantOfShape <value = float[1] {0.00390625}> (r3) rc = ConstantOfShape <value = float[1] {0.0078125}> (r1) r = Concat <axis = 1> (rg, rc) "
+         "y = LSTM <hidden_size = 256, " PLAIN3 "> (x, w, r) sum = ReduceSum <keepdims = 0> (y) }",
+         2, 1, {1, 2}, {41472}},
     };
     check_all(cases, sizeof cases / sizeof cases[0]);
 }
 
-/* Eight steps: one product for all inputs, one for each state but the first, which is zeros; weights are read as they stand. */
-static void recurrent_products(void **state)
+/* Eight steps: one product for all inputs, one for each state but the first, which is zeros (two where the cell gate is multiplied by itself); weights
+ * are read as they stand. */
+static void check_products(const char *text, unsigned products)
 {
     struct weft_diag diag = {weft_diag_stderr, NULL, 0};
-    struct graph *graph = import_text("m (float[8, 2, 300] x) => (float[8, 1, 2, 200] y) { w = RandomNormal <shape = [1, 800, 300], seed = 1.0> () "
-                                      "r = RandomNormal <shape = [1, 800, 200], seed = 2.0> () b = RandomNormal <shape = [1, 1600], seed = 3.0> () "
-                                      "y = LSTM <hidden_size = 200> (x, w, r, b) }");
+    struct graph *graph = import_text(text);
     assert_int_equal(passes_run(graph, NULL, NULL, &diag), WEFT_OK);
-    assert_int_equal(count_nodes(graph, CORE_GEMM), 8);
+    assert_int_equal(count_nodes(graph, CORE_GEMM), products);
     assert_int_equal(count_nodes(graph, CORE_TRANSPOSE), 0);
     assert_int_equal(count_nodes(graph, CORE_SIGMOID), 8);
     assert_int_equal(count_nodes(graph, CORE_TANH), 16);
     assert_int_equal(count_nodes(graph, CORE_CONCAT), 1);
     graph_free(graph);
+}
+
+#define EIGHT_STEPS(units, gates, both) "m (float[8, 2, 300] x) => (float[8, 1, 2, " units "] y) { w = RandomNormal <shape = [1, " gates ", 300], seed = 1.0> () " \
+    "r = RandomNormal <shape = [1, " gates ", " units "], seed = 2.0> () b = RandomNormal <shape = [1, " both "], seed = 3.0> () " \
+    "y = LSTM <hidden_size = " units "> (x, w, r, b) }"
+
+static void recurrent_products(void **state)
+{
+    check_products(EIGHT_STEPS("200", "800", "1600"), 1 + 7);
+    check_products(EIGHT_STEPS("256", "1024", "2048"), 1 + 2 * 7);
 }
 
 /* --- transposed convolutions and volumes --------------------------------------------------------------------------------------- */
