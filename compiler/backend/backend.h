@@ -10,7 +10,8 @@
  *   mapping.c   matrix layers: pixels and groups packed, tiles cut, the cheapest chosen
  *   tiles.c     weights quantised and written into tiles
  *   allocate.c  unified-buffer addresses by lifetime
- *   emitter.c   instructions, registers, constants; emit_*.c what each kind of layer emits
+ *   constants.c what the compiler knows and the program needs, on the host or in DRAM
+ *   emitter.c   instructions, registers; emit_*.c what each kind of layer emits
  *   compile.c   the order of it all, and the bounds
  */
 #ifndef WEFT_COMPILER_BACKEND_H
@@ -159,7 +160,7 @@ struct backend {
     struct tile *tiles; int tile_count, tile_room;
     int *takes; size_t take_count, take_room; /* tile ids in the order in which products take them */
     uint8_t *weights; uint64_t weights_bytes, weights_room;
-    uint8_t *constants; uint64_t constants_bytes, constants_room; int constants_buffer;
+    uint8_t *constants; uint64_t constants_bytes, constants_room; int constants_buffer; bool constants_in_dram; uint64_t constants_dram; /* behind the tiles */
     struct host_read { uint64_t host, ub, bytes; int layer, value; bool dram; /* `host` is a DRAM address */ } *reads; size_t read_count, read_room, reads_done; /* in order */
     int64_t repeats;                   /* the graph holds one part of the batch; the program runs it this many times */
     uint64_t too_big;                  /* bytes of unified buffer that were needed and not there, or 0 */
@@ -256,6 +257,7 @@ void mapping_drop_tiles(const struct backend *b, struct layer *layer, int64_t ze
 /* tiles.c */
 enum weft_status backend_weights(struct backend *b, struct layer *layer);
 enum weft_status backend_tiles(struct backend *b, struct layer *layer);
+enum weft_status tiles_grow(struct backend *b, uint64_t bytes); /* room behind b->weights */
 int64_t tiles_source_index(const struct matrix *m, int64_t depth, int64_t o, int64_t k); /* of weight (output channel, position) in the network's tensor */
 /* prune.c: weights without their weakest blocks; `out`: a copy, the caller's */
 enum weft_status prune_floats(float **out, struct backend *b, const struct matrix *m, const float *w);
@@ -266,8 +268,12 @@ bool allocate_buffers(struct buffer *buffers, int count, uint64_t limit, uint64_
 /* params.c: biases, scales, tables and constant operands of a layer */
 enum weft_status backend_params(struct backend *b, struct layer *layer);
 double params_bias(struct backend *b, const struct layer *layer, int64_t channel); /* real bias of an output channel */
-/* emitter.c */
+/* constants.c */
 uint64_t backend_constant(struct backend *b, const void *bytes, uint64_t count, uint64_t align); /* offset */
+uint64_t emit_constant_address(const struct backend *b, uint64_t offset); /* in the unified buffer */
+enum weft_status constants_to_dram(struct backend *b, uint64_t own);
+uint64_t constants_home(const struct backend *b, uint64_t offset); /* in DRAM or of the host */
+/* emitter.c */
 struct weft_instr *emit(struct backend *b, enum weft_opcode op);
 void emit_set(struct backend *b, uint32_t reg, uint32_t value0, uint32_t value1);
 void emit_set_float(struct backend *b, uint32_t reg, float value0, int32_t value1);
@@ -275,7 +281,6 @@ void emit_pattern(struct backend *b, unsigned p, const struct weft_pattern *patt
 enum { TAKE_PUSHED = -1 /* a tile that the program pushes by itself */ };
 void emit_take(struct backend *b, int tile);
 uint64_t emit_claim_rows(struct backend *b, int64_t rows); /* accumulator rows, in a ring */
-uint64_t emit_constant_address(const struct backend *b, uint64_t offset); /* in the unified buffer */
 struct weft_pattern pattern_blank(uint64_t base);
 enum { /* by the name of their first half */
 #define WEFT_VECTOR_REG(number, name, first, second, KIND0, KIND1, reset0, reset1, meaning) REG_##first = number,

@@ -64,8 +64,8 @@ static enum weft_status each_layer(struct backend *b, bool only_matrix, enum wef
     return status;
 }
 
-/* Addresses for all buffers. Two halves of a batch keep their values longer the further they are apart: closer where that does not fit, and one behind
- * the other in the end. */
+/* Addresses for all buffers. Two halves of a batch keep their values longer the further they are apart: closer by and by where that does not fit, and
+ * one behind the other in the end. */
 static bool place_halves(struct backend *b, uint64_t align, uint64_t *peak)
 {
     int *lasts = malloc(((size_t)b->buffer_count + 1) * sizeof *lasts);
@@ -73,7 +73,7 @@ static bool place_halves(struct backend *b, uint64_t align, uint64_t *peak)
     b->out_of_memory |= !lasts;
     for (int i = 0; lasts && i < b->buffer_count; i++)
         lasts[i] = b->buffers[i].last;
-    for (; lasts && !b->out_of_memory && b->lag > 0; b->lag = b->lag > 1 ? 1 : 0) {
+    for (; lasts && !b->out_of_memory && b->lag > 0; b->lag--) {
         waves_stretch(b, lasts);
         placed = allocate_buffers(b->buffers, b->buffer_count, b->machine->ub_bytes, align, peak);
         if (placed)
@@ -153,11 +153,14 @@ static enum weft_status run_stages(struct backend *b)
         status = each_layer(b, false, backend_params);
     if (!status)
         status = place_buffers(b);
+    uint64_t own = b->constants_bytes;
     if (!status)
         status = backend_tables(b);
     progress(b, "emitting", 0.8);
     if (!status)
         status = each_layer(b, true, b->spill ? spill_tiles : backend_tiles);
+    if (!status)
+        status = constants_to_dram(b, own);
     if (!status && b->spill)
         spill_note_rows(b);
     return status;

@@ -1,5 +1,6 @@
-/* emitter.c: the instructions and constants of the program being made. Registers are written only when they change. */
-#include "spill.h"
+/* emitter.c: the instructions of the program being made. Registers are written only when they change. */
+
+#include "backend.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,33 +77,6 @@ void emit_take(struct backend *b, int tile)
         b->take_room = room;
     }
     b->takes[b->take_count++] = tile;
-}
-
-/* Appends bytes to the constants that the host passes to the unified buffer. */
-uint64_t backend_constant(struct backend *b, const void *bytes, uint64_t count, uint64_t align)
-{
-    uint64_t at = (b->constants_bytes + align - 1) / align * align;
-    if (at + count > b->constants_room) {
-        uint64_t room = 2 * b->constants_room > at + count ? 2 * b->constants_room : at + count + 4096;
-        uint8_t *grown = realloc(b->constants, room);
-        if (!grown) {
-            b->out_of_memory = true;
-            return 0;
-        }
-        b->constants = grown;
-        b->constants_room = room;
-    }
-    if (at + count == 0)
-        return 0; /* nothing, and nowhere to put it */
-    memset(b->constants + b->constants_bytes, 0, at - b->constants_bytes);
-    memcpy(b->constants + at, bytes, count);
-    b->constants_bytes = at + count;
-    return at;
-}
-
-uint64_t emit_constant_address(const struct backend *b, uint64_t offset)
-{
-    return b->spill ? spill_constant_address(b, offset) : b->buffers[b->constants_buffer].ub + offset;
 }
 
 uint64_t emit_claim_rows(struct backend *b, int64_t rows)

@@ -161,7 +161,7 @@ static void plan_reads(struct backend *b, const uint64_t *input_host, int64_t pa
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
         if (part == 0) /* they stay */
-            add_read(b, l->constants_first, emit_constant_address(b, l->constants_first), l->constants_end - l->constants_first, i, GRAPH_NONE);
+            finish_add_read(b, &(struct host_read){.dram = b->constants_in_dram, .host = constants_home(b, l->constants_first), .ub = emit_constant_address(b, l->constants_first), .bytes = l->constants_end - l->constants_first, .layer = i, .value = GRAPH_NONE});
         for (unsigned k = 0; k < b->graph->input_count; k++)
             if (b->places[b->graph->inputs[k]].placed && first_reader(b, b->graph->inputs[k]) == i)
                 plan_input(b, b->graph->inputs[k], host_of(b, b->graph->inputs[k], input_host[k], part));

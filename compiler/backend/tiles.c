@@ -223,7 +223,7 @@ enum weft_status backend_weights(struct backend *b, struct layer *l)
 
 enum { LARGE = 64 << 20 /* bytes: from here on memory counts for more than a few moves of it */ };
 
-static enum weft_status grow_weights(struct backend *b, uint64_t bytes)
+enum weft_status tiles_grow(struct backend *b, uint64_t bytes)
 {
     if (b->weights_bytes + bytes <= b->weights_room)
         return WEFT_OK;
@@ -292,7 +292,7 @@ static int make_tile(struct backend *b, struct matrix *m, int64_t slice, int64_t
         return -1;
     if (!m->w[0]) /* timing only */
         return add_tile(b, (uint64_t)k, (uint64_t)n, stored, m->w_format);
-    if (grow_weights(b, stored)) {
+    if (tiles_grow(b, stored)) {
         b->out_of_memory = true;
         return -1;
     }

@@ -12,7 +12,7 @@
 
 #include "product.h"
 
-enum { WAVES = 2, LAG = 8 /* segments: about a layer of a transformer */, WORTH = 33 /* one part in so many of the run must be gained */ };
+enum { WAVES = 2, LAG = 10 /* segments: about a layer of a transformer; less where that does not fit */, WORTH = 33 /* one part in so many of the run must be gained */ };
 
 struct job { int layer; int64_t index; };
 struct queue { struct job *jobs; size_t count, next; }; /* what a half owes, in order */
