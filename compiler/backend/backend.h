@@ -12,6 +12,8 @@
  *   allocate.c  unified-buffer addresses by lifetime
  *   constants.c what the compiler knows and the program needs, on the host or in DRAM
  *   emitter.c   instructions, registers; emit_*.c what each kind of layer emits
+ *   reads.c     inputs and constants, ahead of their readers
+ *   finish.c    the words of the program
  *   compile.c   the order of it all, and the bounds
  */
 #ifndef WEFT_COMPILER_BACKEND_H
@@ -300,9 +302,9 @@ void emit_lrn(struct backend *b, struct layer *layer);
 void emit_move(struct backend *b, struct layer *layer);
 void emit_halo(struct backend *b, int value);
 void emit_halo_before(struct backend *b, int value); /* only what lies before the first element */
-void finish_add_read(struct backend *b, const struct host_read *read);
-/* finish.c: the host reads that bytes of `value` below UB address `end` need; GRAPH_NONE: nothing */
-void emit_reads_for(struct backend *b, int value, uint64_t end);
+/* reads.c */
+void reads_add(struct backend *b, const struct host_read *read);
+void reads_for(struct backend *b, int value, uint64_t end); /* those that bytes of `value` below UB address `end` need */
 void emit_result(struct backend *b, const struct layer *layer, float scale); /* v.out, v.clamp, v.alpha, v.table */
 enum weft_function layer_function(const struct backend *b, const struct layer *layer);
 float layer_domain(const struct backend *b, const struct layer *layer); /* real size of one step of what the function sees */

@@ -179,7 +179,7 @@ static void emit_column(struct backend *b, struct layer *l, const struct column 
         for (int64_t r = 0; r < c->rows; r += step) {
             int64_t rows = c->rows - r < step ? c->rows - r : step;
             if (!started)
-                emit_reads_for(b, l->x, reach(b, l, c->first + r, rows));
+                reads_for(b, l->x, reach(b, l, c->first + r, rows));
             products(b, l, (int)ids[k], k / map->k_tiles, lane, c->first + r, rows, c->acc + (uint64_t)r, r == 0, started);
             if (k == last)
                 drain(b, l, c->nt, c->first + r, rows, c->acc + (uint64_t)r);
@@ -214,7 +214,7 @@ static void step_together(struct backend *b, struct layer *l, const struct colum
         if (id < 0)
             continue;
         if (!started[i])
-            emit_reads_for(b, l->x, reach(b, l, c->first, c->rows));
+            reads_for(b, l->x, reach(b, l, c->first, c->rows));
         product(b, l, plane ? PLANES + plane - 1 : SOURCE, (int)id, k % map->k_tiles * (int64_t)b->machine->rows, c->first, c->rows, c->acc, true, started[i]);
         started[i] = true;
     }

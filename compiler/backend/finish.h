@@ -7,6 +7,14 @@
 /* Emits all layers, places the weight fetches, and describes inputs, outputs, layers and probes. */
 enum weft_status backend_finish(struct weft_program **out, struct backend *b);
 
+/* reads.c */
+void reads_plan(struct backend *b, const uint64_t *input_host, int64_t part); /* of a part of the batch; nothing is emitted yet */
+void reads_ahead(struct backend *b, int layer);                                /* constants, in front of a layer */
+void reads_operands(struct backend *b, const struct layer *layer);
+void reads_rest(struct backend *b);
+uint64_t geometry_span(const struct geometry *g); /* bytes from a value's first element to the end of its last image: what the host holds of it */
+uint64_t host_address(const struct backend *b, int value, uint64_t host, int64_t part); /* of a part of the batch; `host`: of the first */
+
 /* describe.c */
 enum weft_status backend_describe(struct weft_program *program, struct backend *b, const uint64_t *input_host, const uint64_t *output_host,
                                   const size_t *done_at);

@@ -125,7 +125,7 @@ void resident_reads(struct backend *b, const struct weft_resident *r, int value)
     struct runs runs = runs_of(b, r, value);
     uint64_t dram = resident_address(b, r), bytes = runs.there * runs.inner, ub = place_origin(b, value);
     for (uint64_t i = 0; i < runs.outer; i++)
-        finish_add_read(b, &(struct host_read){.dram = true, .host = dram + i * r->capacity * runs.inner, .ub = ub + i * bytes, .bytes = bytes, .layer = -1, .value = value});
+        reads_add(b, &(struct host_read){.dram = true, .host = dram + i * r->capacity * runs.inner, .ub = ub + i * bytes, .bytes = bytes, .layer = -1, .value = value});
 }
 
 /* What of the state the input holds already. */

@@ -1,0 +1,203 @@
+/* reads.c: inputs and constants on their way into the unified buffer, in the order in which they are needed, just ahead of their first reader. */
+#include "finish.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { READ_AHEAD = 6, INPUT_PIECES = 8, SMALL_INPUT = 4096 /* bytes */, LAYERS_AHEAD = 3 };
+
+void reads_add(struct backend *b, const struct host_read *read)
+{
+    if (!read->bytes)
+        return;
+    if (b->read_count == b->read_room) {
+        size_t room = b->read_room ? 2 * b->read_room : 64;
+        struct host_read *grown = realloc(b->reads, room * sizeof *grown);
+        if (!grown) {
+            b->out_of_memory = true;
+            return;
+        }
+        b->reads = grown;
+        b->read_room = room;
+    }
+    b->reads[b->read_count++] = *read;
+}
+
+static void add_read(struct backend *b, uint64_t host, uint64_t ub, uint64_t bytes, int layer, int value)
+{
+    reads_add(b, &(struct host_read){.host = host, .ub = ub, .bytes = bytes, .layer = layer, .value = value});
+}
+
+static void emit_reads(struct backend *b, size_t end)
+{
+    for (; b->reads_done < end && b->reads_done < b->read_count; b->reads_done++) {
+        const struct host_read *r = &b->reads[b->reads_done];
+        struct weft_instr *i = emit(b, r->dram ? WEFT_OP_READ_DRAM : WEFT_OP_READ_HOST);
+        i->ub = (uint32_t)r->ub;
+        *(r->dram ? &i->dram : &i->host) = r->host;
+        i->bytes = (uint32_t)r->bytes;
+    }
+}
+
+/* And a few beyond. */
+void reads_for(struct backend *b, int value, uint64_t end)
+{
+    size_t needed = 0;
+    for (size_t i = b->reads_done; i < b->read_count; i++)
+        if (b->reads[i].value == value && b->reads[i].ub < end)
+            needed = i + 1;
+    if (needed)
+        emit_reads(b, needed + READ_AHEAD);
+}
+
+static void read_constants(struct backend *b, int layer)
+{
+    size_t needed = 0;
+    for (size_t i = b->reads_done; i < b->read_count && b->reads[i].layer <= layer; i++)
+        if (b->reads[i].layer >= 0 || b->waves > 1)
+            needed = i + 1;
+    emit_reads(b, needed);
+}
+
+static int first_reader(const struct backend *b, int value)
+{
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        bool reads = l->x == value || l->other == value || l->residual == value;
+        for (unsigned k = 0; k < l->input_count; k++)
+            reads |= l->inputs[k] == value;
+        if (reads)
+            return i;
+    }
+    return b->layer_count;
+}
+
+uint64_t geometry_span(const struct geometry *g)
+{
+    return g->bytes - (uint64_t)g->origin;
+}
+
+/* The first image comes in small pieces, so that work begins early; the others in larger ones, so that few wait in the queue. */
+static void plan_input(struct backend *b, int value, uint64_t host)
+{
+    if (resident_input(b, value)) {
+        resident_reads(b, resident_input(b, value), value);
+        return;
+    }
+    const struct geometry *g = &b->places[value].g;
+    uint64_t ub = place_origin(b, value), all = geometry_span(g), image = (uint64_t)g->image;
+    bool small = all < SMALL_INPUT;
+    for (uint64_t at = 0, piece; at < all; at += piece) {
+        uint64_t parts = at < image && g->h > 1 ? INPUT_PIECES : 2, lines = ((uint64_t)g->h + parts - 1) / parts;
+        piece = small ? all : g->h > 1 ? lines * (uint64_t)g->line : (uint64_t)(g->n + INPUT_PIECES - 1) / INPUT_PIECES * image;
+        piece = all - at < piece ? all - at : piece;
+        add_read(b, host + at, ub + at, piece, -1, value);
+    }
+}
+
+uint64_t host_address(const struct backend *b, int value, uint64_t host, int64_t part)
+{
+    return host + (uint64_t)(part * b->places[value].g.n * b->places[value].g.image);
+}
+
+/* Index of product number n (from 0), or of the end. */
+static int product_number(const struct backend *b, int n)
+{
+    for (int i = 0; i < b->layer_count; i++)
+        if ((b->layers[i].kind == LAYER_MATRIX || b->layers[i].kind == LAYER_PRODUCT) && n-- == 0)
+            return i;
+    return b->layer_count;
+}
+
+static bool is_second_half(const struct backend *b, const struct host_read *r)
+{
+    return r->layer < 0 && !r->dram && r->ub >= place_origin(b, r->value) + geometry_span(&b->places[r->value].g) / 2;
+}
+
+static bool joins(const struct host_read *r, const struct host_read *next)
+{
+    return r->layer >= 0 && next->layer >= r->layer && r->host + r->bytes == next->host && r->ub + r->bytes == next->ub;
+}
+
+/* Of a batch in two halves the first needs its part of every input, and the constants of what it does before the second begins; only then comes
+ * the second's part, while the first is at work. Constants that lie side by side come together. */
+static void halves_in_turn(struct backend *b)
+{
+    struct host_read *in_turn = malloc((b->read_count + 1) * sizeof *in_turn);
+    size_t count = 0, early = 0;
+    int end = product_number(b, b->lag + 1);
+    while (early < b->read_count && b->reads[early].layer <= end)
+        early++;
+    for (int half = 0; in_turn && half < 2; half++)
+        for (size_t i = 0; i < early; i++) {
+            if (is_second_half(b, &b->reads[i]) != half)
+                continue;
+            if (count && joins(&in_turn[count - 1], &b->reads[i])) {
+                in_turn[count - 1].bytes += b->reads[i].bytes; /* as early as the first of them is needed */
+            } else {
+                in_turn[count++] = b->reads[i];
+            }
+        }
+    for (size_t i = early; in_turn && i < b->read_count; i++)
+        in_turn[count++] = b->reads[i];
+    b->out_of_memory |= !in_turn;
+    if (in_turn) {
+        memcpy(b->reads, in_turn, count * sizeof *in_turn);
+        b->read_count = count;
+    }
+    free(in_turn);
+}
+
+/* Constants of a layer come before the inputs that it is the first to read, and a few layers ahead of their use. */
+void reads_plan(struct backend *b, const uint64_t *input_host, int64_t part)
+{
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        if (part == 0) /* they stay */
+            reads_add(b, &(struct host_read){.dram = b->constants_in_dram, .host = constants_home(b, l->constants_first), .ub = emit_constant_address(b, l->constants_first), .bytes = l->constants_end - l->constants_first, .layer = i, .value = GRAPH_NONE});
+        for (unsigned k = 0; k < b->graph->input_count; k++)
+            if (b->places[b->graph->inputs[k]].placed && first_reader(b, b->graph->inputs[k]) == i)
+                plan_input(b, b->graph->inputs[k], host_address(b, b->graph->inputs[k], input_host[k], part));
+    }
+    for (unsigned k = 0; k < b->graph->input_count; k++)
+        if (first_reader(b, b->graph->inputs[k]) == b->layer_count)
+            plan_input(b, b->graph->inputs[k], host_address(b, b->graph->inputs[k], input_host[k], part));
+    if (b->waves > 1)
+        halves_in_turn(b);
+}
+
+/* What the part of the batch being emitted needs of an operand. */
+static void read_operand(struct backend *b, int value)
+{
+    if (value == GRAPH_NONE || !b->places[value].placed)
+        return;
+    const struct shape *s = &b->graph->values[value].shape;
+    bool part = b->wave.count > 1 && s->rank && s->dims[0] % b->wave.count == 0;
+    uint64_t bytes = geometry_span(&b->places[value].g);
+    reads_for(b, value, part ? place_origin(b, value) + bytes / (uint64_t)b->wave.count * (uint64_t)(b->wave.index + 1) : UINT64_MAX);
+}
+
+void reads_operands(struct backend *b, const struct layer *l)
+{
+    if (l->kind == LAYER_MATRIX && l->residual == GRAPH_NONE)
+        return; /* block by block, in emit_matrix */
+    read_operand(b, l->x);
+    read_operand(b, l->other);
+    read_operand(b, l->residual);
+    for (unsigned k = 0; k < l->input_count; k++)
+        read_operand(b, l->inputs[k]);
+}
+
+void reads_ahead(struct backend *b, int i)
+{
+    int ahead = i + LAYERS_AHEAD < b->layer_count ? i + LAYERS_AHEAD : b->layer_count - 1;
+    for (unsigned k = 0; k < b->graph->input_count; k++) /* do not let constants wait behind an input that comes later */
+        if (first_reader(b, b->graph->inputs[k]) == i)
+            ahead = i;
+    read_constants(b, b->waves > 1 && i > product_number(b, 0) && ahead < product_number(b, b->lag + 1) ? product_number(b, b->lag + 1) : ahead);
+}
+
+void reads_rest(struct backend *b)
+{
+    emit_reads(b, b->read_count);
+}
