@@ -13,6 +13,7 @@
  *   constants.c what the compiler knows and the program needs, on the host or in DRAM
  *   emitter.c   instructions, registers; emit_*.c what each kind of layer emits
  *   reads.c     inputs and constants, ahead of their readers
+ *   writes.c    outputs, as soon as they are whole
  *   finish.c    the words of the program
  *   compile.c   the order of it all, and the bounds
  */
@@ -135,6 +136,11 @@ struct tile { uint64_t dram; uint16_t k, n; uint8_t fmt; int layer; };
 /* A value that the host looks up: rows of `table` (value id) that the network's input `input` names. */
 struct lookup { int y, table, input; uint64_t rows, row_bytes, offset /* of the table in the program's data */; };
 
+/* The result of a product on its way to the host (writes.c). */
+enum { ARRAYS_MAX = 64 };
+struct leaving_column { int64_t nt, next, end; }; /* rows from `next` on are still to leave */
+struct leaving { bool active, columns; uint64_t ub, host, row_bytes, column_bytes; struct leaving_column waiting[ARRAYS_MAX]; int count; };
+
 enum compile_format {
 #define COMPILE_FORMAT(ID, name, planes, meaning) COMPILE_##ID,
 #include "formats.def"
@@ -164,6 +170,9 @@ struct backend {
     uint8_t *weights; uint64_t weights_bytes, weights_room;
     uint8_t *constants; uint64_t constants_bytes, constants_room; int constants_buffer; bool constants_in_dram; uint64_t constants_dram; /* behind the tiles */
     struct host_read { uint64_t host, ub, bytes; int layer, value; bool dram; /* `host` is a DRAM address */ } *reads; size_t read_count, read_room, reads_done; /* in order */
+    uint64_t *output_host; bool *left; /* by output: its first byte of the host; already on its way there */
+    struct leaving leaving;            /* writes.c: of the product being emitted */
+    int64_t part;                      /* being emitted, of `repeats` */
     int64_t repeats;                   /* the graph holds one part of the batch; the program runs it this many times */
     uint64_t too_big;                  /* bytes of unified buffer that were needed and not there, or 0 */
     int current;                       /* layer being emitted */
@@ -270,6 +279,12 @@ bool allocate_buffers(struct buffer *buffers, int count, uint64_t limit, uint64_
 /* params.c: biases, scales, tables and constant operands of a layer */
 enum weft_status backend_params(struct backend *b, struct layer *layer);
 double params_bias(struct backend *b, const struct layer *layer, int64_t channel); /* real bias of an output channel */
+/* writes.c: around the columns of tiles of a product whose result is an output */
+void writes_begin(struct backend *b, const struct layer *layer);
+void writes_before(struct backend *b, int64_t first, int64_t rows); /* in front of the activation of these rows */
+void writes_behind(struct backend *b, int64_t first, int64_t rows); /* behind the activation of their last column */
+void writes_column(struct backend *b, int64_t nt, int64_t first, int64_t rows); /* all rows are activated; it leaves in front of the next */
+void writes_end(struct backend *b); /* what still waits */
 /* constants.c */
 uint64_t backend_constant(struct backend *b, const void *bytes, uint64_t count, uint64_t align); /* offset */
 uint64_t emit_constant_address(const struct backend *b, uint64_t offset); /* in the unified buffer */

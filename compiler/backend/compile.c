@@ -42,6 +42,8 @@ void backend_free(struct backend *b)
     free(b->weights);
     free(b->constants);
     free(b->reads);
+    free(b->output_host);
+    free(b->left);
     free(b->low);
     free(b->high);
 }

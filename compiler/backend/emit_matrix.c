@@ -153,6 +153,16 @@ static void feed_pool(struct backend *b, struct layer *l, int64_t rows_done)
     vector_registers(b, l, 0);
 }
 
+static void drain_rows(struct backend *b, struct layer *l, int64_t nt, int64_t first, int64_t rows, uint64_t acc)
+{
+    writes_before(b, first, rows);
+    drain(b, l, nt, first, rows, acc);
+    if (nt + 1 < l->m->map.n_tiles)
+        return;
+    writes_behind(b, first, rows);
+    feed_pool(b, l, first + rows);
+}
+
 struct column { /* one column of tiles over one chunk of rows */
     int64_t slice, nt, first, rows;
     uint64_t acc;
@@ -182,22 +192,20 @@ static void emit_column(struct backend *b, struct layer *l, const struct column 
                 reads_for(b, l->x, reach(b, l, c->first + r, rows));
             products(b, l, (int)ids[k], k / map->k_tiles, lane, c->first + r, rows, c->acc + (uint64_t)r, r == 0, started);
             if (k == last)
-                drain(b, l, c->nt, c->first + r, rows, c->acc + (uint64_t)r);
-            if (k == last && c->nt + 1 == map->n_tiles)
-                feed_pool(b, l, c->first + r + rows);
+                drain_rows(b, l, c->nt, c->first + r, rows, c->acc + (uint64_t)r);
         }
         started = true;
         if (waves_between(b, done_share(l, c, k, last)))
             vector_registers(b, l, c->slice);
     }
+    writes_end(b);
+    writes_column(b, c->nt, c->first, c->rows);
 }
 
 /* --- several arrays ----------------------------------------------------------------------------------------------------------- */
 
 /* Tiles go to the arrays in turn, and products start in order. So as many columns as there are arrays advance side by side, a tile each: then a
  * column's tiles meet the same array every time, where they need not wait for each other's sums. */
-enum { ARRAYS_MAX = 64 };
-
 static const int64_t *ids_of(const struct layer *l, const struct column *c)
 {
     const struct mapping *map = &l->m->map;
@@ -232,12 +240,11 @@ static void emit_together(struct backend *b, struct layer *l, const struct colum
         if (waves_between(b, done + share * (double)(k + 1) / (double)deep))
             vector_registers(b, l, columns[0].slice);
     }
-    for (int i = 0; i < count; i++) {
-        const struct column *c = &columns[i];
-        drain(b, l, c->nt, c->first, c->rows, c->acc);
-        if (c->nt + 1 == map->n_tiles)
-            feed_pool(b, l, c->first + c->rows);
-    }
+    for (int i = 0; i < count; i++)
+        drain_rows(b, l, columns[i].nt, columns[i].first, columns[i].rows, columns[i].acc);
+    writes_end(b);
+    for (int i = 0; i < count; i++)
+        writes_column(b, columns[i].nt, columns[i].first, columns[i].rows);
 }
 
 static void emit_slice_together(struct backend *b, struct layer *l, int64_t slice, int64_t first, int64_t end)
@@ -269,6 +276,7 @@ void emit_matrix(struct backend *b, struct layer *l)
 {
     const struct mapping *map = &l->m->map;
     int64_t parts = b->wave.count > 1 ? b->wave.count : 1, each = map->rows / parts, first = each * b->wave.index;
+    writes_begin(b, l);
     for (int64_t slice = 0; slice < map->slices; slice++) {
         source_patterns(b, l, slice);
         output_pattern(b, l, l->y, OUTPUT, slice);
@@ -280,4 +288,5 @@ void emit_matrix(struct backend *b, struct layer *l)
         else
             emit_slice(b, l, slice, first, first + each);
     }
+    writes_end(b);
 }

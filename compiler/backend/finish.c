@@ -57,90 +57,73 @@ void emit_layer(struct backend *b, struct layer *l)
     case LAYER_STEPS: /* taken apart long ago */
         break;
     }
+    if (!b->spill)
+        writes_part(b, l);
 }
 
-static void write_output(struct backend *b, int value, uint64_t host)
+static void before_layer(struct backend *b, int i)
 {
-    const struct geometry *g = &b->places[value].g;
-    uint64_t ub = place_origin(b, value), all = geometry_span(g), piece = g->n > 1 && g->image > 4096 ? (uint64_t)g->image : all;
-    for (uint64_t at = 0; at < all; at += piece) {
-        struct weft_instr *i = emit(b, WEFT_OP_WRITE_HOST);
-        i->ub = (uint32_t)(ub + at);
-        i->host = host + at;
-        i->bytes = (uint32_t)(all - at < piece ? all - at : piece);
-    }
-}
-
-static void write_outputs(struct backend *b, int value, const uint64_t *host, int64_t part)
-{
-    for (unsigned i = 0; i < b->graph->output_count; i++)
-        if (b->graph->outputs[i] == value && resident_output(b, value))
-            resident_writes(b, resident_output(b, value), value);
-        else if (b->graph->outputs[i] == value)
-            write_output(b, value, host_address(b, value, host[i], part));
-}
-
-/* A run over the batch, or over a part of it that fits; what goes with each of its layers. */
-struct pass { struct backend *b; const uint64_t *input_host, *output_host; int64_t number; };
-
-static void before_layer(void *user, int i)
-{
-    struct backend *b = ((struct pass *)user)->b;
     b->current = i;
     if (!b->spill)
         reads_ahead(b, i);
 }
 
-static void layer_is_whole(void *user, int i)
+static void layer_is_whole(struct backend *b, int i)
 {
-    const struct pass *p = user;
-    struct layer *l = &p->b->layers[i];
-    if (!p->b->spill)
-        write_outputs(p->b, l->y, p->output_host, p->number);
-    l->done_at = p->b->instr_count;
+    struct layer *l = &b->layers[i];
+    if (!b->spill)
+        writes_state(b, l);
+    l->done_at = b->instr_count;
     l->emitted_lines = 0;
 }
 
-static void emit_layers(struct pass *p)
+static void emit_layers(struct backend *b)
 {
-    struct backend *b = p->b;
     if (b->waves > 1) {
-        waves_emit(b, &(struct waves_hooks){before_layer, layer_is_whole, p});
+        waves_emit(b, &(struct waves_hooks){before_layer, layer_is_whole});
         return;
     }
     for (int i = 0; i < b->layer_count; i++) {
-        before_layer(p, i);
+        before_layer(b, i);
         emit_layer(b, &b->layers[i]);
-        layer_is_whole(p, i);
+        layer_is_whole(b, i);
     }
 }
 
-static void emit_part(struct backend *b, const uint64_t *input_host, const uint64_t *output_host, int64_t part)
+/* What goes through without a layer. */
+static void pass_through(struct backend *b)
+{
+    for (unsigned i = 0; i < b->graph->output_count; i++)
+        for (unsigned k = 0; k < b->graph->input_count; k++)
+            if (b->graph->outputs[i] == b->graph->inputs[k])
+                writes_value(b, i);
+}
+
+static void emit_part(struct backend *b, const uint64_t *input_host)
 {
     if (b->spill) {
         b->spill->input_host = input_host;
-        b->spill->output_host = output_host;
-        b->spill->part = part;
+        b->spill->output_host = b->output_host;
+        b->spill->part = b->part;
     } else {
-        reads_plan(b, input_host, part);
+        reads_plan(b, input_host, b->part);
     }
     for (int v = 0; v < b->graph->value_count; v++)
         b->places[v].halo_done = false;
     for (unsigned i = 0; i < b->graph->input_count && !b->spill; i++)
         if (b->places[b->graph->inputs[i]].g.origin)
             emit_halo_before(b, b->graph->inputs[i]);
-    emit_layers(&(struct pass){b, input_host, output_host, part});
+    emit_layers(b);
     reads_rest(b);
-    for (unsigned i = 0; i < b->graph->output_count; i++)
-        for (unsigned k = 0; k < b->graph->input_count; k++)
-            if (b->graph->outputs[i] == b->graph->inputs[k])
-                write_output(b, b->graph->outputs[i], host_address(b, b->graph->outputs[i], output_host[i], part));
+    pass_through(b);
 }
 
-static void emit_all(struct backend *b, const uint64_t *input_host, const uint64_t *output_host)
+static void emit_all(struct backend *b, const uint64_t *input_host)
 {
-    for (int64_t part = 0; part < b->repeats; part++)
-        emit_part(b, input_host, output_host, part);
+    for (b->part = 0; b->part < b->repeats; b->part++) {
+        memset(b->left, 0, b->graph->output_count * sizeof *b->left);
+        emit_part(b, input_host);
+    }
     emit(b, WEFT_OP_HALT);
 }
 
@@ -279,27 +262,32 @@ static enum weft_status check_outputs(const struct backend *b)
     return backend_residents(b);
 }
 
+static enum weft_status make_program(struct weft_program *program, struct backend *b, uint64_t *input_host, size_t *done_at)
+{
+    program->host_bytes = lay_out_host(b, input_host, b->output_host);
+    if (b->spill)
+        program->host_bytes = transfer_scratch(b, program->host_bytes);
+    emit_all(b, input_host);
+    enum weft_status status = b->out_of_memory ? WEFT_NO_MEMORY : write_words(program, b, done_at);
+    if (status)
+        return status;
+    hand_over(program, b);
+    return backend_describe(program, b, input_host, b->output_host, done_at);
+}
+
 enum weft_status backend_finish(struct weft_program **out, struct backend *b)
 {
-    uint64_t *input_host = calloc(b->graph->input_count + 1, sizeof *input_host), *output_host = calloc(b->graph->output_count + 1, sizeof *output_host);
+    uint64_t *input_host = calloc(b->graph->input_count + 1, sizeof *input_host);
     size_t *done_at = calloc((size_t)b->layer_count + 1, sizeof *done_at);
+    b->output_host = calloc(b->graph->output_count + 1, sizeof *b->output_host);
+    b->left = calloc(b->graph->output_count + 1, sizeof *b->left);
     struct weft_program *program = NULL;
-    enum weft_status status = input_host && output_host && done_at ? check_outputs(b) : WEFT_NO_MEMORY;
+    enum weft_status status = input_host && b->output_host && b->left && done_at ? check_outputs(b) : WEFT_NO_MEMORY;
     if (!status)
         status = weft_program_create(&program, b->machine);
-    if (!status) {
-        program->host_bytes = lay_out_host(b, input_host, output_host);
-        if (b->spill)
-            program->host_bytes = transfer_scratch(b, program->host_bytes);
-        emit_all(b, input_host, output_host);
-        status = b->out_of_memory ? WEFT_NO_MEMORY : write_words(program, b, done_at);
-    }
-    if (!status) {
-        hand_over(program, b);
-        status = backend_describe(program, b, input_host, output_host, done_at);
-    }
+    if (!status)
+        status = make_program(program, b, input_host, done_at);
     free(input_host);
-    free(output_host);
     free(done_at);
     if (status)
         weft_program_free(program);

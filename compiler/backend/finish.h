@@ -15,6 +15,11 @@ void reads_rest(struct backend *b);
 uint64_t geometry_span(const struct geometry *g); /* bytes from a value's first element to the end of its last image: what the host holds of it */
 uint64_t host_address(const struct backend *b, int value, uint64_t host, int64_t part); /* of a part of the batch; `host`: of the first */
 
+/* writes.c */
+void writes_value(struct backend *b, unsigned output); /* of the part of the batch being emitted */
+void writes_part(struct backend *b, const struct layer *layer);
+void writes_state(struct backend *b, const struct layer *layer); /* of a layer that is whole */
+
 /* describe.c */
 enum weft_status backend_describe(struct weft_program *program, struct backend *b, const uint64_t *input_host, const uint64_t *output_host,
                                   const size_t *done_at);

@@ -10,9 +10,10 @@
 
 #include <stdlib.h>
 
+#include "finish.h"
 #include "product.h"
 
-enum { WAVES = 2, LAG = 10 /* segments: about a layer of a transformer; less where that does not fit */, WORTH = 33 /* one part in so many of the run must be gained */ };
+enum { WAVES = 2, LAG_MOST = 10 /* segments: about a layer of a transformer */, WORTH = 33 /* one part in so many of the run must be gained */ };
 
 struct job { int layer; int64_t index; };
 struct queue { struct job *jobs; size_t count, next; }; /* what a half owes, in order */
@@ -103,6 +104,25 @@ static double vector_cycles(const struct backend *b, const struct layer *l)
     return l->kind == LAYER_ALIAS ? 0 : (double)shape_count(&b->graph->values[value].shape) / (double)backend_vector_width(b) * passes;
 }
 
+/* Segments that the first half is at work on by itself while the input of the second is on its way. */
+static int lag_for_input(const struct backend *b)
+{
+    struct weft_rate rate = weft_rate(b->machine->link_in_bytes_per_second, b->machine->clock_hz);
+    double bytes = 0, work = 0;
+    int lag = 0;
+    for (unsigned i = 0; i < b->graph->input_count; i++)
+        if (b->places[b->graph->inputs[i]].placed && !resident_input(b, b->graph->inputs[i]))
+            bytes += (double)geometry_span(&b->places[b->graph->inputs[i]].g);
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        if (!is_vector(l) && work >= bytes * (double)rate.cycles / (double)rate.bytes)
+            break;
+        work += is_vector(l) ? vector_cycles(b, l) : (double)l->mapping;
+        lag += !is_vector(l);
+    }
+    return lag < 1 ? 1 : lag > LAG_MOST ? LAG_MOST : lag;
+}
+
 void backend_waves(struct backend *b)
 {
     double products = 0, split = 0, vector = 0;
@@ -117,7 +137,7 @@ void backend_waves(struct backend *b)
     if (!(hidden < (products + vector) * (1 - 1.0 / WORTH)))
         return;
     b->waves = WAVES;
-    b->lag = LAG;
+    b->lag = lag_for_input(b);
     for (int i = 0; i < b->layer_count; i++)
         if (b->layers[i].kind == LAYER_MATRIX && waves_split(b, &b->layers[i]))
             mapping_split(b, &b->layers[i], WAVES);
@@ -160,7 +180,7 @@ static void part(struct waves *w, int layer, int64_t index, int64_t count)
     b->wave = (struct wave){0, 1};
     w->left[layer] -= (int)(b->batch / count);
     if (w->left[layer] == 0)
-        w->hooks->whole(w->hooks->user, layer);
+        w->hooks->whole(b, layer);
 }
 
 static void run_job(struct waves *w, struct queue *q)
@@ -231,7 +251,7 @@ static void half_of(struct waves *w, const struct segment *s, int half)
 {
     bool vector = is_vector(&w->b->layers[s->first]);
     for (int k = s->first; half == 0 && k < s->end; k++)
-        w->hooks->before(w->hooks->user, k);
+        w->hooks->before(w->b, k);
     if (!vector)
         product(w, s->first, half);
     owe(w, half, vector ? s->first : s->first + 1, s->end);
@@ -264,7 +284,7 @@ static void all_layers(struct waves *w, struct segment *segments)
     for (int i = 0, end; i < count; i = end) {
         end = i + 1;
         if (!segments[i].splits) {
-            w->hooks->before(w->hooks->user, segments[i].first);
+            w->hooks->before(b, segments[i].first);
             part(w, segments[i].first, 0, 1);
             continue;
         }

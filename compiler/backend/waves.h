@@ -5,7 +5,7 @@
 #include "backend.h"
 
 /* What goes with a layer: before its first part, and once it is whole. */
-struct waves_hooks { void (*before)(void *user, int layer); void (*whole)(void *user, int layer); void *user; };
+struct waves_hooks { void (*before)(struct backend *b, int layer); void (*whole)(struct backend *b, int layer); };
 
 bool waves_split(const struct backend *b, const struct layer *layer);
 void backend_waves(struct backend *b);  /* decides; after the mappings are known */
