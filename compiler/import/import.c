@@ -214,7 +214,10 @@ static enum weft_status add_input(struct lower *l, struct scope *scope, const On
         id = graph_add_value(l->graph, name, element, &shape);
         if (id == GRAPH_NONE)
             return WEFT_NO_MEMORY;
-        l->graph->inputs[l->graph->input_count++] = id;
+        if (shape_count(&shape))
+            l->graph->inputs[l->graph->input_count++] = id;
+        else
+            l->graph->values[id].contents = CONTENTS_FILL; /* no elements: nobody needs to bring them */
     }
     return names_set(&scope->values, name, id) ? WEFT_OK : WEFT_NO_MEMORY;
 }

@@ -386,6 +386,8 @@ int lower_emit(struct lower *l, enum core_op op, const int *inputs, unsigned cou
             return LOWER_POISON;
     if (!at)
         at = &none;
+    if (shape_fits(shape, &elements) && !elements)
+        return lower_rule(l, CONTENTS_FILL, element, shape); /* there is nothing in it to compute */
     if (op != CORE_DEQUANTIZE && shape_fits(shape, &elements) && foldable(l, inputs, count, shape)) { /* pass_qdq reads scales from those */
         struct node node = {.op = op,
                             .name = (char *)l->name,

@@ -189,6 +189,21 @@ bool lower_transpose(struct lower *l, const struct onnx_op *op)
     return lower_done(l, lower_emit(l, CORE_TRANSPOSE, l->in, 1, &at, element_of(l), &out));
 }
 
+/* Operands without elements add nothing. */
+static int concat_filled(struct lower *l, int64_t axis, const struct shape *out)
+{
+    int parts[NODE_INPUTS_MAX];
+    unsigned count = 0;
+    for (unsigned i = 0; i < l->in_count; i++) {
+        struct shape x = lower_shape(l, i);
+        if (shape_count(&x))
+            parts[count++] = l->in[i];
+    }
+    if (count == 1 && l->in_count > 1)
+        return parts[0];
+    return lower_emit(l, CORE_CONCAT, parts, count, &(struct attributes){.axis = axis}, element_of(l), out);
+}
+
 bool lower_concat(struct lower *l, const struct onnx_op *op)
 {
     struct shape out = lower_shape(l, 0);
@@ -214,7 +229,7 @@ bool lower_concat(struct lower *l, const struct onnx_op *op)
         if (__builtin_add_overflow(out.dims[axis], x.dims[axis], &out.dims[axis]))
             return lower_refuse(l, "the result has too many elements");
     }
-    return lower_done(l, lower_emit(l, CORE_CONCAT, l->in, l->in_count, &(struct attributes){.axis = axis}, element_of(l), &out));
+    return lower_done(l, concat_filled(l, axis, &out));
 }
 
 /* --- slices ---------------------------------------------------------------------------------------------------------------- */

@@ -42,6 +42,13 @@ static void reduce_integers(struct walk *walk, const struct tensor *x, __int128 
         }
 }
 
+/* What the maximum of nothing is. */
+static __int128 least_of(enum element element)
+{
+    bool s = element == ELEMENT_S8 || element == ELEMENT_S16 || element == ELEMENT_S32 || element == ELEMENT_S64;
+    return s ? -((__int128)1 << (8 * element_bytes(element) - 1)) : 0;
+}
+
 static void finish_f32(struct tensor *y, const double *sums, int64_t count, double divisor)
 {
     for (int64_t i = 0; i < count; i++)
@@ -67,7 +74,7 @@ enum weft_status interp_reduce(const struct call *call)
         if (floats)
             ((double *)sums)[i] = -INFINITY;
         else
-            ((__int128 *)sums)[i] = INT64_MIN;
+            ((__int128 *)sums)[i] = least_of(x->element);
     struct walk walk;
     shape_strides(own, &x->shape);
     result_strides(strides, call->node, &x->shape);
