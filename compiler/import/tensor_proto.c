@@ -38,7 +38,11 @@ static const struct {
              {"float8e5m2", -1},
              {"float8e5m2fnuz", -1},
              {"uint4", -1},
-             {"int4", -1}};
+             {"int4", -1},
+             {"float4e2m1", -1},
+             {"float8e8m0", -1},
+             {"uint2", -1},
+             {"int2", -1}};
 enum { TYPE_COUNT = sizeof types / sizeof types[0] };
 
 bool element_from_onnx(enum element *out, int32_t data_type)
@@ -263,13 +267,12 @@ enum weft_status tensor_proto_view(struct contents_view *out, struct model *mode
     return status;
 }
 
+/* NumPy has no bfloat16: its bits stand in uint16, as everywhere else. */
 static enum weft_status fill_array(struct weft_array *out, struct contents_view *view, const char *name)
 {
     size_t size = (size_t)shape_count(&view->shape) * element_bytes(view->element);
-    if (view->element == ELEMENT_BF16)
-        return WEFT_ERROR; /* NumPy has no such type */
     *out = (struct weft_array){.rank = view->shape.rank, .size = size, .name = strdup(name), .bytes = malloc(size ? size : 1)};
-    strcpy(out->element, element_name(view->element));
+    strcpy(out->element, element_name(view->element == ELEMENT_BF16 ? ELEMENT_U16 : view->element));
     for (unsigned i = 0; i < out->rank; i++)
         out->dims[i] = (uint64_t)view->shape.dims[i];
     if (!out->name || !out->bytes)
@@ -297,8 +300,6 @@ enum weft_status weft_tensor_proto_load(struct weft_arrays *out, const char *pat
         out->items = calloc(1, sizeof *out->items);
         out->count = out->items ? 1 : 0;
         status = out->items ? fill_array(out->items, &view, name) : WEFT_NO_MEMORY;
-        if (status == WEFT_ERROR)
-            weft_error(diag, "%s: tensor %s: bfloat16 has no NumPy type; store it as float32", path, name);
         if (!view.borrowed)
             free(view.bytes);
     }
