@@ -222,6 +222,24 @@ int build_expand(struct lower *l, int x, const struct shape *shape)
     return x < 0 || shape_equal(&from, shape) ? x : lower_emit(l, CORE_EXPAND, &x, 1, NULL, build_element(l, x), shape);
 }
 
+int build_repeat(struct lower *l, int x, unsigned axis, int64_t times)
+{
+    struct shape shape = build_shape(l, x), apart = shape, out = shape;
+    if (x < 0 || times == 1)
+        return x;
+    if (shape.rank == GRAPH_RANK_MAX) {
+        lower_refuse(l, "a step would have %u dimensions; at most %d are supported", shape.rank + 1, GRAPH_RANK_MAX);
+        return LOWER_POISON;
+    }
+    out.dims[axis] *= times;
+    memmove(apart.dims + axis + 2, apart.dims + axis + 1, (shape.rank - axis - 1) * sizeof *apart.dims);
+    apart.dims[axis + 1] = 1;
+    apart.rank++;
+    struct shape wide = apart;
+    wide.dims[axis + 1] = times;
+    return lower_reshape(l, build_expand(l, lower_reshape(l, x, &apart), &wide), &out);
+}
+
 int build_count_up(struct lower *l, enum element element, int64_t count)
 {
     void *bytes = calloc((size_t)count + 1, element_bytes(element));

@@ -33,6 +33,7 @@ int build_concat(struct lower *l, const int *values, unsigned count, unsigned ax
 int build_gather(struct lower *l, int x, unsigned axis, int indices);
 int build_places(struct lower *l, int x, unsigned axis, const int64_t *places, int64_t count); /* gather at constant places */
 int build_expand(struct lower *l, int x, const struct shape *shape);
+int build_repeat(struct lower *l, int x, unsigned axis, int64_t times); /* each index of the axis so many times in a row */
 int build_ints(struct lower *l, const int64_t *numbers, int64_t count);
 int build_count_up(struct lower *l, enum element element, int64_t count); /* 0, 1, ... */
 

@@ -1,85 +1,187 @@
-/* lower_quant.c: QuantizeLinear, DequantizeLinear and DynamicQuantizeLinear. */
+/* lower_quant.c: QuantizeLinear, DequantizeLinear and DynamicQuantizeLinear.
+ *
+ * Bytes with one scale, or one an index of an axis, are core operators, which the quantised layers are found by. Integers of 16 bits and
+ * scales of blocks are arithmetic. All of it is computed in fp32, whatever floats x and the scale are.
+ */
 #include "element.h"
 #include "lower_build.h"
 
-/* Scale and zero point: one number each, or one an index of `axis`. */
-static bool check_scale(struct lower *l, int64_t *axis)
+/* The scale or zero point of every element of x: itself, or for blocks one for `block` elements in a row of `axis`. */
+struct scheme {
+    struct shape x;
+    int scale, zero;     /* zero: GRAPH_NONE where it is left out */
+    int64_t axis, block; /* block 0: one number, or one an index of the axis */
+};
+
+static bool check_zero(struct lower *l)
 {
-    if (!lower_parameters(l, 1, 2))
-        return false;
-    struct shape x = lower_shape(l, 0), scale = lower_shape(l, 1);
+    struct shape scale = lower_shape(l, 1), zero = lower_given(l, 2) ? lower_shape(l, 2) : scale;
+    return shape_count(&zero) == shape_count(&scale) ||
+           lower_refuse(l, "scale and zero point have %lld and %lld elements; they must have one count", (long long)shape_count(&scale),
+                        (long long)shape_count(&zero));
+}
+
+static bool check_blocks(struct lower *l, const struct scheme *s)
+{
+    struct shape scale = lower_shape(l, 1), right = s->x;
+    char text[160], wanted[160];
+    if (s->block < 1)
+        return lower_refuse(l, "block_size %lld; it must be at least 1, or 0 for none", (long long)s->block);
+    right.dims[s->axis] = (s->x.dims[s->axis] + s->block - 1) / s->block;
+    return shape_equal(&scale, &right) || lower_refuse(l, "the scale is %s; for blocks of %lld along axis %lld it must be %s",
+                                                       shape_text(&scale, text), (long long)s->block, (long long)s->axis,
+                                                       shape_text(&right, wanted));
+}
+
+static bool check_scale(struct lower *l, struct scheme *s)
+{
+    struct shape scale = lower_shape(l, 1);
     char text[160];
-    if (lower_value(l, 1)->element != ELEMENT_F32)
-        return lower_refuse(l, "the scale is %s; it must be float32", element_name(lower_value(l, 1)->element));
-    if (lower_given(l, 2)) {
-        struct shape zero = lower_shape(l, 2);
-        if (shape_count(&zero) != shape_count(&scale))
-            return lower_refuse(l, "scale and zero point have %lld and %lld elements; they must have one count",
-                                (long long)shape_count(&scale), (long long)shape_count(&zero));
-    }
-    if (shape_count(&scale) == 1)
-        return *axis = 0, true;
+    if (!s->block && shape_count(&scale) == 1)
+        return s->axis = 0, true;
     if (l->opset < 13)
         return lower_refuse(l, "scales of an axis need opset 13; this is opset %d", l->opset);
-    if (!lower_axis(l, axis, x.rank))
+    if (!lower_axis(l, &s->axis, s->x.rank))
         return false;
-    return (scale.rank == 1 && scale.dims[0] == x.dims[*axis]) ||
+    if (s->block)
+        return check_blocks(l, s);
+    return (scale.rank == 1 && scale.dims[0] == s->x.dims[s->axis]) ||
            lower_refuse(l, "the scale is %s; one number, or the %lld of axis %lld are right", shape_text(&scale, text),
-                        (long long)x.dims[*axis], (long long)*axis);
+                        (long long)s->x.dims[s->axis], (long long)s->axis);
 }
 
-static int zero_point(struct lower *l, enum element element)
+static bool read_scheme(struct lower *l, struct scheme *s)
 {
-    if (lower_given(l, 2))
-        return l->in[2];
-    struct shape scale = lower_shape(l, 1);
-    int id = lower_rule(l, CONTENTS_FILL, element, &scale);
-    return id;
-}
-
-/* What opsets 19 to 23 added. `saturate` is for types of 8-bit floats, which are refused by name. */
-static bool check_additions(struct lower *l, const struct onnx_op *op)
-{
-    int64_t block = lower_int(l, "block_size", 0), type = lower_int(l, "output_dtype", 0), precision = lower_int(l, "precision", 0);
-    if (l->failed)
+    *s = (struct scheme){lower_shape(l, 0), GRAPH_NONE, GRAPH_NONE, lower_int(l, "axis", 1), lower_int(l, "block_size", 0)};
+    if (l->failed || !lower_parameters(l, 1, 2))
         return false;
-    if (block)
-        return lower_refuse(l, "block_size %lld; one scale, or one an index of an axis (block_size 0) is supported", (long long)block);
-    bool quantises = op->core == CORE_QUANTIZE, bytes = type == ONNX__TENSOR_PROTO__DATA_TYPE__UINT8 || type == ONNX__TENSOR_PROTO__DATA_TYPE__INT8;
-    if (type && (quantises ? !bytes : type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT))
-        return lower_refuse(l, "output_dtype %s; %s supported", onnx_type_name((int32_t)type), quantises ? "uint8 and int8 are" : "float is");
-    return !precision || precision == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT || lower_refuse(l, "precision %s; float is supported", onnx_type_name((int32_t)precision));
+    if (!element_is_float(lower_value(l, 1)->element))
+        return lower_refuse(l, "the scale is %s; it must be floating point", element_name(lower_value(l, 1)->element));
+    if (!check_zero(l) || !check_scale(l, s))
+        return false;
+    s->scale = build_cast(l, l->in[1], ELEMENT_F32);
+    s->zero = lower_given(l, 2) ? l->in[2] : GRAPH_NONE;
+    return s->scale != LOWER_POISON;
+}
+
+static int zero_point(struct lower *l, const struct scheme *s, enum element element)
+{
+    struct shape scale = build_shape(l, s->scale);
+    return s->zero == GRAPH_NONE ? lower_rule(l, CONTENTS_FILL, element, &scale) : s->zero;
+}
+
+/* Scale or zero point as fp32 in a shape that broadcasts to x. */
+static int spread(struct lower *l, const struct scheme *s, int value)
+{
+    struct shape shape = build_shape(l, value), out = {0};
+    value = build_cast(l, value, ELEMENT_F32);
+    if (s->block)
+        return build_slice(l, build_repeat(l, value, (unsigned)s->axis, s->block), (unsigned)s->axis, 0, s->x.dims[s->axis], 1);
+    if (shape_count(&shape) > 1)
+        out.rank = s->x.rank;
+    for (unsigned i = 0; i < out.rank; i++)
+        out.dims[i] = i == s->axis ? shape.dims[0] : 1;
+    return lower_reshape(l, value, &out);
+}
+
+static bool is_byte(enum element element)
+{
+    return element == ELEMENT_U8 || element == ELEMENT_S8;
+}
+
+static bool is_word(enum element element)
+{
+    return element == ELEMENT_U16 || element == ELEMENT_S16;
+}
+
+static bool check_precision(struct lower *l)
+{
+    int64_t precision = lower_int(l, "precision", 0);
+    return !precision || precision == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT ||
+           lower_refuse(l, "precision %s; float is supported", onnx_type_name((int32_t)precision));
+}
+
+/* What output_dtype says, or `absent`. */
+static bool output_type(struct lower *l, enum element absent, enum element *out)
+{
+    int64_t type = lower_int(l, "output_dtype", 0);
+    *out = absent;
+    return !l->failed && (!type || (type > 0 && type <= INT32_MAX && element_from_onnx(out, (int32_t)type)) ||
+                          lower_refuse(l, "output_dtype %s (%lld) is not supported", onnx_type_name((int32_t)type), (long long)type));
+}
+
+/* --- QuantizeLinear ------------------------------------------------------------------------------------------------------------ */
+
+static bool quantised_type(struct lower *l, enum element *to)
+{
+    if (!output_type(l, lower_given(l, 2) ? lower_value(l, 2)->element : ELEMENT_U8, to))
+        return false;
+    if (lower_given(l, 2) && lower_value(l, 2)->element != *to)
+        return lower_refuse(l, "output_dtype is %s and the zero point %s; they must be one type", element_name(*to),
+                            element_name(lower_value(l, 2)->element));
+    return is_byte(*to) || is_word(*to) ||
+           lower_refuse(l, "the result is %s; uint8, int8, uint16 and int16 are supported", element_name(*to));
+}
+
+/* round(x / scale) + zero, brought into the type's range. */
+static int quantise_by_parts(struct lower *l, const struct scheme *s, int x, enum element to)
+{
+    float span = is_byte(to) ? 256 : 65536, low = to == ELEMENT_S8 || to == ELEMENT_S16 ? -span / 2 : 0;
+    int y = build_unary(l, CORE_ROUND, build_binary(l, CORE_DIV, x, spread(l, s, s->scale)));
+    if (s->zero != GRAPH_NONE)
+        y = build_binary(l, CORE_ADD, y, spread(l, s, s->zero));
+    return build_cast(l, build_clip(l, y, low, low + span - 1), to);
 }
 
 bool lower_quantize(struct lower *l, const struct onnx_op *op)
 {
-    struct attributes at = {.axis = lower_int(l, "axis", 1)};
-    struct shape x = lower_shape(l, 0);
-    enum element to = lower_given(l, 2)                                                                      ? lower_value(l, 2)->element
-                      : lower_int(l, "output_dtype", 0) == ONNX__TENSOR_PROTO__DATA_TYPE__INT8 ? ELEMENT_S8
-                                                                                               : ELEMENT_U8;
-    if (l->failed || !check_additions(l, op) || !lower_want_float(l, 0) || !check_scale(l, &at.axis))
+    enum element to, from = lower_value(l, 0)->element;
+    struct scheme s;
+    if (from != ELEMENT_S32 && !lower_want_float(l, 0))
         return false;
-    if (to != ELEMENT_U8 && to != ELEMENT_S8)
-        return lower_refuse(l, "the zero point is %s; uint8 or int8 is supported", element_name(to));
-    int inputs[] = {l->in[0], l->in[1], zero_point(l, to)};
-    return lower_done(l, lower_emit(l, CORE_QUANTIZE, inputs, 3, &at, to, &x));
+    if (!check_precision(l) || !quantised_type(l, &to) || !read_scheme(l, &s))
+        return false;
+    int x = from == ELEMENT_S32 || is_word(to) || s.block ? build_cast(l, l->in[0], ELEMENT_F32) : l->in[0];
+    if (is_word(to) || s.block)
+        return lower_done(l, quantise_by_parts(l, &s, x, to));
+    int inputs[] = {x, s.scale, zero_point(l, &s, to)};
+    return lower_done(l, lower_emit(l, CORE_QUANTIZE, inputs, 3, &(struct attributes){.axis = s.axis}, to, &s.x));
+}
+
+/* --- DequantizeLinear ---------------------------------------------------------------------------------------------------------- */
+
+static bool check_dequantize(struct lower *l, enum element from, enum element *to)
+{
+    if (!is_byte(from) && !is_word(from) && from != ELEMENT_S32)
+        return lower_refuse(l, "the input is %s; uint8, int8, uint16, int16 and int32 are supported", element_name(from));
+    if (lower_given(l, 2) && lower_value(l, 2)->element != from)
+        return lower_refuse(l, "the zero point is %s and the input %s", element_name(lower_value(l, 2)->element), element_name(from));
+    return output_type(l, lower_value(l, 1)->element, to) &&
+           (element_is_float(*to) || lower_refuse(l, "output_dtype is %s; it must be floating point", element_name(*to)));
+}
+
+static int dequantise_by_parts(struct lower *l, const struct scheme *s)
+{
+    int y = build_cast(l, l->in[0], ELEMENT_F32);
+    if (s->zero != GRAPH_NONE)
+        y = build_binary(l, CORE_SUB, y, spread(l, s, s->zero));
+    return build_binary(l, CORE_MUL, y, spread(l, s, s->scale));
 }
 
 bool lower_dequantize(struct lower *l, const struct onnx_op *op)
 {
-    struct attributes at = {.axis = lower_int(l, "axis", 1)};
-    struct shape x = lower_shape(l, 0);
-    enum element from = lower_value(l, 0)->element;
-    if (l->failed || !check_additions(l, op) || !check_scale(l, &at.axis))
+    enum element from = lower_value(l, 0)->element, to;
+    struct scheme s;
+    if (!read_scheme(l, &s) || !check_dequantize(l, from, &to))
         return false;
-    if (from != ELEMENT_U8 && from != ELEMENT_S8 && from != ELEMENT_S32)
-        return lower_refuse(l, "the input is %s; uint8, int8 or int32 is supported", element_name(from));
-    if (lower_given(l, 2) && lower_value(l, 2)->element != from)
-        return lower_refuse(l, "the zero point is %s and the input %s", element_name(lower_value(l, 2)->element), element_name(from));
-    int inputs[] = {l->in[0], l->in[1], zero_point(l, from)};
-    return lower_done(l, lower_emit(l, CORE_DEQUANTIZE, inputs, 3, &at, ELEMENT_F32, &x));
+    if (is_word(from) || s.block)
+        return lower_done(l, build_cast(l, dequantise_by_parts(l, &s), to));
+    int inputs[] = {l->in[0], s.scale, zero_point(l, &s, from)};
+    int y = lower_emit(l, CORE_DEQUANTIZE, inputs, 3, &(struct attributes){.axis = s.axis}, ELEMENT_F32, &s.x);
+    return lower_done(l, build_cast(l, y, to));
 }
+
+/* --- DynamicQuantizeLinear ----------------------------------------------------------------------------------------------------- */
 
 static int quantise(struct lower *l, int x, int scale, int zero)
 {

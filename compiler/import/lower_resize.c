@@ -191,18 +191,6 @@ static bool repeats(const struct axis *a, const int64_t *places)
     return true;
 }
 
-static int repeat_along(struct lower *l, int x, unsigned axis, int64_t times)
-{
-    struct shape shape = build_shape(l, x), apart = shape, out = shape;
-    out.dims[axis] *= times;
-    memmove(apart.dims + axis + 2, apart.dims + axis + 1, (shape.rank - axis - 1) * sizeof *apart.dims);
-    apart.dims[axis + 1] = 1;
-    apart.rank++;
-    struct shape wide = apart;
-    wide.dims[axis + 1] = times;
-    return lower_reshape(l, build_expand(l, lower_reshape(l, x, &apart), &wide), &out);
-}
-
 static int by_places(struct lower *l, int x, const struct axis *a, unsigned axis)
 {
     int64_t *places = malloc((size_t)a->out * sizeof *places);
@@ -212,7 +200,7 @@ static int by_places(struct lower *l, int x, const struct axis *a, unsigned axis
     else if (!find_places(a, places))
         y = by_product(l, x, a, axis);
     else if (build_shape(l, x).rank < GRAPH_RANK_MAX && repeats(a, places))
-        y = repeat_along(l, x, axis, a->out / a->in);
+        y = build_repeat(l, x, axis, a->out / a->in);
     else
         y = build_places(l, x, axis, places, a->out);
     free(places);

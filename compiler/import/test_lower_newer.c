@@ -3,6 +3,49 @@
 
 #define AT(opset) "<ir_version: 8, opset_import: [\"\" : " #opset "]> "
 
+/* --- quantisation -------------------------------------------------------------------------------------------------------------- */
+
+static void words(void **state)
+{
+    static const struct one_case cases[] = {
+        /* 3 / 2 = 1.5 to even is 2, 5 / 2 to even 2; beyond the range it is the range's end. */
+        {AT(21) "m (float[4] x) => (int16[4] y) <float s = {2}, int16 z = {256}> { y = QuantizeLinear (x, s, z) }",
+         4, 4, {3, 5, 70000, -70000}, {258, 258, 32767, -32768}},
+        {AT(21) "m (float[3] x) => (uint16[3] y) <float s = {2}> { y = QuantizeLinear <output_dtype = 4> (x, s) }", 3, 3, {-1, 40001, 140000}, {0, 20000, 65535}},
+        {AT(21) "m (float[3] x) => (int8[3] y) <float s = {2}> { y = QuantizeLinear <output_dtype = 3> (x, s) }", 3, 3, {-9, 600, -600}, {-4, 127, -128}},
+        /* One scale a column. */
+        {AT(21) "m (float[2, 2] x) => (int16[2, 2] y) <float[2] s = {2, 10}, int16[2] z = {0, 1000}> { y = QuantizeLinear <axis = -1> (x, s, z) }",
+         4, 4, {8, 50, -6, -20}, {4, 1005, -3, 998}},
+        {AT(21) "m (float[2] x) => (float[2] y) <float s = {2}, int16 z = {-1024}> { q = Cast <to = 5> (x) y = DequantizeLinear (q, s, z) }",
+         2, 2, {-300, 1270}, {1448, 4588}},
+        {AT(21) "m (float[2] x) => (float[2] y) <float s = {0.5}, uint16 z = {40000}> { q = Cast <to = 4> (x) y = DequantizeLinear (q, s, z) }",
+         2, 2, {50000, 0}, {5000, -20000}},
+        /* Integers are quantised as the numbers that they are. */
+        {AT(19) "m (float[2] x) => (uint8[2] y) <float s = {2}, uint8 z = {128}> { i = Cast <to = 6> (x) y = QuantizeLinear (i, s, z) }", 2, 2, {-7, 1000}, {124, 255}},
+        {AT(19) "m (float[2] x) => (float16[2] y) <float s = {0.5}, uint8 z = {128}> { h = Cast <to = 10> (s) q = Cast <to = 2> (x) y = DequantizeLinear (q, h, z) }",
+         2, 2, {0, 131}, {-64, 1.5}},
+        {AT(23) "m (float[2] x) => (float16[2] y) <float s = {0.5}, uint8 z = {128}> { q = Cast <to = 2> (x) y = DequantizeLinear <output_dtype = 10> (q, s, z) }",
+         2, 2, {0, 131}, {-64, 1.5}},
+    };
+    check_all(cases, sizeof cases / sizeof cases[0]);
+}
+
+static void blocks(void **state)
+{
+    static const struct one_case cases[] = {
+        /* Two columns a block, the last of one: scales 1 1 10, zero points 0 0 5. */
+        {AT(21) "m (float[1, 3] x) => (uint8[1, 3] y) <float[1, 2] s = {1, 10}, uint8[1, 2] z = {0, 5}> { y = QuantizeLinear <block_size = 2> (x, s, z) }",
+         3, 3, {3, 300, 70}, {3, 255, 12}},
+        /* Two rows a block: scales 2 and 10 for rows 0 and 1, 3 and 4 for row 2. */
+        {AT(21) "m (float[3, 2] x) => (float[3, 2] y) <float[2, 2] s = {2, 10, 3, 4}, int8[2, 2] z = {1, 0, 0, -1}> "
+                "{ q = Cast <to = 3> (x) y = DequantizeLinear <axis = 0, block_size = 2> (q, s, z) }",
+         6, 6, {1, 2, 3, 4, 5, 6}, {0, 20, 4, 40, 15, 28}},
+        {AT(21) "m (float[2, 1] x) => (int16[2, 1] y) <float[1, 1] s = {2}> { y = QuantizeLinear <axis = 0, block_size = 2, output_dtype = 5> (x, s) }",
+         2, 2, {1000, -3000}, {500, -1500}},
+    };
+    check_all(cases, sizeof cases / sizeof cases[0]);
+}
+
 /* --- what has no elements ------------------------------------------------------------------------------------------------------ */
 
 #define NOTHING "none = Slice (x, zero, zero) "
@@ -36,6 +79,6 @@ static void nothing(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(nothing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(words), cmocka_unit_test(blocks), cmocka_unit_test(nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
