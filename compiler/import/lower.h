@@ -108,6 +108,8 @@ struct window {
 };
 bool lower_window(struct lower *l, const struct shape *x, const struct shape *kernel, struct attributes *at, struct window *window);
 
+struct shape window_result(int64_t batch, int64_t channels, const struct attributes *at, const struct window *w);
+
 /* import_nodes.c */
 bool import_nodes(struct lower *l, struct scope *scope, Onnx__NodeProto **nodes, size_t count);
 char *lower_function_key(const char *domain, const char *name); /* import.c; the caller frees it; NULL: no memory */

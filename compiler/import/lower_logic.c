@@ -1,4 +1,4 @@
-/* lower_logic.c: what is no number, what is infinite, and remainders. */
+/* lower_logic.c: what is no number, what is infinite, remainders and bits. */
 #include <math.h>
 
 #include "element.h"
@@ -66,4 +66,65 @@ bool lower_mean(struct lower *l, const struct onnx_op *op)
     for (unsigned i = 1; i < l->in_count; i++)
         sum = build_binary(l, CORE_ADD, sum, l->in[i]);
     return lower_done(l, l->in_count == 1 ? sum : build_with(l, CORE_DIV, sum, l->in_count));
+}
+
+/* --- bits ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool want_few_bits(struct lower *l, unsigned input)
+{
+    enum element element = lower_value(l, input)->element;
+    return (element != ELEMENT_BOOL && !element_is_float(element) && element_bytes(element) <= 2) ||
+           lower_refuse(l, "input %u is %s; integers of 8 and 16 bits are supported", input + 1, element_name(element));
+}
+
+static int constants(struct lower *l, const float *numbers, int64_t count)
+{
+    return lower_constant(l, ELEMENT_F32, &(struct shape){1, {count}}, numbers);
+}
+
+/* [..., bits]: bit k is floor(x / 2^k) less twice floor(x / 2^(k + 1)), of negative numbers those of the two's complement. */
+static int split_bits(struct lower *l, int x, unsigned bits)
+{
+    float halves[17];
+    struct shape shape = build_shape(l, x);
+    for (unsigned k = 0; k <= bits; k++)
+        halves[k] = ldexpf(1, -(int)k);
+    shape.dims[shape.rank++] = 1;
+    x = build_cast(l, lower_reshape(l, x, &shape), ELEMENT_F32);
+    int rests = build_unary(l, CORE_FLOOR, build_binary(l, CORE_MUL, x, constants(l, halves, bits + 1)));
+    int here = build_slice(l, rests, shape.rank - 1, 0, bits, 1), above = build_slice(l, rests, shape.rank - 1, 1, bits + 1, 1);
+    return build_binary(l, CORE_SUB, here, build_with(l, CORE_MUL, above, 2));
+}
+
+static int join_bits(struct lower *l, int x, enum element element)
+{
+    unsigned bits = 8 * element_bytes(element), last = build_shape(l, x).rank - 1;
+    float weights[16];
+    bool axes[GRAPH_RANK_MAX] = {0};
+    for (unsigned k = 0; k < bits; k++)
+        weights[k] = ldexpf(1, (int)k);
+    if (element == ELEMENT_S8 || element == ELEMENT_S16)
+        weights[bits - 1] *= -1;
+    axes[last] = true;
+    x = build_binary(l, CORE_MUL, x, constants(l, weights, bits));
+    return x < 0 ? x : build_cast(l, build_reduce(l, CORE_REDUCE_SUM, x, axes, false), element);
+}
+
+/* Of bits a and b: and is their product, or the greater, xor the size of their difference. */
+bool lower_bitwise(struct lower *l, const struct onnx_op *op)
+{
+    int a = l->in[0], b = l->in[1];
+    if (!want_few_bits(l, 0) || !want_few_bits(l, 1) || !lower_same_type(l, a, b))
+        return false;
+    enum element element = build_element(l, a);
+    if (build_shape(l, a).rank == GRAPH_RANK_MAX || build_shape(l, b).rank == GRAPH_RANK_MAX)
+        return lower_refuse(l, "inputs of %d dimensions; at most %d are supported", GRAPH_RANK_MAX, GRAPH_RANK_MAX - 1);
+    unsigned bits = 8 * element_bytes(element);
+    int value = build_binary(l, (enum core_op)op->core, split_bits(l, a, bits), split_bits(l, b, bits));
+    return lower_done(l, join_bits(l, op->core == CORE_SUB ? build_unary(l, CORE_ABS, value) : value, element));
+}
+
+bool lower_bitwise_not(struct lower *l, const struct onnx_op *op)
+{
+    return want_few_bits(l, 0) && lower_done(l, build_turn_round(l, l->in[0]));
 }

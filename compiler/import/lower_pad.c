@@ -1,4 +1,4 @@
-/* lower_pad.c: Pad: with a value as it is, in the other modes as a gather at places that repeat, one axis after the other. */
+/* lower_pad.c: CenterCropPad, and Pad: with a value as it is, in the other modes as a gather at places that repeat, one axis after the other. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,4 +129,35 @@ bool lower_pad(struct lower *l, const struct onnx_op *op)
     if (modes[mode].place)
         return lower_done(l, pad_by_places(l, &at, modes[mode].place));
     return lower_done(l, lower_emit(l, CORE_PAD, l->in, 1, &at, build_element(l, l->in[0]), &out));
+}
+
+/* --- CenterCropPad ------------------------------------------------------------------------------------------------------------- */
+
+/* Of an odd number of elements, one more is cut off or added at the end. */
+static void centre(int64_t has, int64_t wanted, int64_t *begin, int64_t *end)
+{
+    *begin = wanted < has ? -((has - wanted) / 2) : (wanted - has) / 2;
+    *end = wanted - has - *begin;
+}
+
+bool lower_center_crop_pad(struct lower *l, const struct onnx_op *op)
+{
+    struct shape x = lower_shape(l, 0);
+    int64_t wanted[GRAPH_RANK_MAX], axes[GRAPH_RANK_MAX], begins[GRAPH_RANK_MAX] = {0}, ends[GRAPH_RANK_MAX] = {0};
+    bool seen[GRAPH_RANK_MAX] = {0};
+    unsigned count = x.rank, given;
+    for (unsigned i = 0; i < x.rank; i++)
+        axes[i] = i;
+    lower_ints(l, "axes", axes, &count, GRAPH_RANK_MAX);
+    if (l->failed || !lower_mark_axes(l, axes, count, x.rank, seen) ||
+        !lower_constant_ints(l, 1, "the target shape", wanted, &given, GRAPH_RANK_MAX))
+        return false;
+    if (given != count)
+        return lower_refuse(l, "the target shape has %u numbers; %u are right, one an axis", given, count);
+    for (unsigned i = 0; i < count; i++) {
+        if (wanted[i] < 0 || wanted[i] > 1 << 30)
+            return lower_refuse(l, "the target dimension %lld is out of range", (long long)wanted[i]);
+        centre(x.dims[axes[i]], wanted[i], &begins[axes[i]], &ends[axes[i]]);
+    }
+    return lower_done(l, build_pad(l, l->in[0], begins, ends, 0));
 }

@@ -77,8 +77,55 @@ static void nothing(void **state)
     check_all(cases, sizeof cases / sizeof cases[0]);
 }
 
+/* --- norms of windows, the middle, and bits --------------------------------------------------------------------------------------- */
+
+static void norms_of_windows(void **state)
+{
+    static const struct one_case cases[] = {
+        {AT(18) "m (float[1, 1, 3] x) => (float[1, 1, 2] y) { y = LpPool <kernel_shape = [2]> (x) }", 3, 2, {3, -4, 0}, {5, 4}},
+        {AT(18) "m (float[1, 1, 3] x) => (float[1, 1, 2] y) { y = LpPool <kernel_shape = [2], p = 1> (x) }", 3, 2, {3, -4, 5}, {7, 9}},
+        /* 27 + 64 + 125 = 216; the border holds zeros, and what ceil_mode adds as well. */
+        {AT(18) "m (float[1, 1, 4] x) => (float[1, 1, 2] y) { y = LpPool <kernel_shape = [4], strides = [3], p = 3, pads = [1, 0], ceil_mode = 1> (x) }",
+         4, 2, {3, -4, 5, 0}, {6, 5}},
+        {AT(18) "m (float[1, 2, 3] x) => (float[1, 2, 1] y) { y = LpPool <kernel_shape = [2], dilations = [2]> (x) }", 6, 2, {3, 9, 4, 5, 9, 12}, {5, 13}},
+        {AT(22) "m (float[1, 2, 2] x) => (float[1, 2, 1] y) { y = GlobalLpPool (x) }", 4, 2, {3, 4, -5, 12}, {5, 13}},
+        {AT(22) "m (float[1, 2, 2] x) => (float[1, 2, 1] y) { y = GlobalLpPool <p = 1> (x) }", 4, 2, {3, 4, -5, 12}, {7, 17}},
+        /* The last window begins in the padding behind the input: there is none. */
+        {AT(22) "m (float[1, 1, 2] x) => (float[1, 1, 1] y) { y = AveragePool <kernel_shape = [3], strides = [3], pads = [1, 1], ceil_mode = 1, count_include_pad = 1> (x) }",
+         2, 1, {3, 6}, {3}},
+    };
+    check_all(cases, sizeof cases / sizeof cases[0]);
+}
+
+static void the_middle(void **state)
+{
+    static const struct one_case cases[] = {
+        {AT(18) "m (float[5] x) => (float[2] y) <int64[1] s = {2}> { y = CenterCropPad (x, s) }", 5, 2, {1, 2, 3, 4, 5}, {2, 3}},
+        {AT(18) "m (float[2] x) => (float[5] y) <int64[1] s = {5}> { y = CenterCropPad (x, s) }", 2, 5, {1, 2}, {0, 1, 2, 0, 0}},
+        {AT(18) "m (float[3, 1] x) => (float[1, 2] y) <int64[2] s = {2, 1}> { y = CenterCropPad <axes = [-1, 0]> (x, s) }", 3, 2, {1, 2, 3}, {2, 0}},
+    };
+    check_all(cases, sizeof cases / sizeof cases[0]);
+}
+
+#define BITS(type, n, operator) AT(18) "m (float[4] x) => (" type "[4] y) <" type "[1] c = {12}> { q = Cast <to = " #n "> (x) y = " operator " }"
+
+static void bits(void **state)
+{
+    static const struct one_case cases[] = {
+        /* 12 is 1100: of 10 (1010), -1 (all ones), -128 and 5 (0101). */
+        {BITS("int8", 3, "BitwiseAnd (q, c)"), 4, 4, {10, -1, -128, 5}, {8, 12, 0, 4}},
+        {BITS("int8", 3, "BitwiseOr (q, c)"), 4, 4, {10, -1, -128, 5}, {14, -1, -116, 13}},
+        {BITS("int8", 3, "BitwiseXor (c, q)"), 4, 4, {10, -1, -128, 5}, {6, -13, -116, 9}},
+        {BITS("uint16", 4, "BitwiseXor (q, c)"), 4, 4, {65535, 0, 32768, 13}, {65523, 12, 32780, 1}},
+        {BITS("int16", 5, "BitwiseNot (q)"), 4, 4, {10, -1, -32768, 32767}, {-11, 0, 32767, -32768}},
+        {BITS("uint8", 2, "BitwiseNot (q)"), 4, 4, {10, 0, 255, 128}, {245, 255, 0, 127}},
+    };
+    check_all(cases, sizeof cases / sizeof cases[0]);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(words), cmocka_unit_test(blocks), cmocka_unit_test(nothing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(words), cmocka_unit_test(blocks), cmocka_unit_test(nothing), cmocka_unit_test(norms_of_windows),
+                                      cmocka_unit_test(the_middle), cmocka_unit_test(bits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

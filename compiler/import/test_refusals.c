@@ -134,6 +134,9 @@ static const struct {
     {HEAD(18) "m (float[1, 4, 1] x) => (float[1, 4, 1] y) <float[4] s = {1, 1, 1, 1}> { y = GroupNormalization <num_groups = 2> (x, s, s) }", "the scale is [4]; it must be [2]"},
     {HEAD(13) "m (float[2] x) => (float[2] y) { y = Mod (x, x) }", "inputs are float32; the remainder of integers is supported"},
     {HEAD(13) "m (float[2, 3] x) => (float[2, 3] y) { y = DepthToSpace <blocksize = 2> (x) }", "the input has 2 dimensions; 4 are right"},
+    {HEAD(18) "m (int32[2] x) => (int32[2] y) { y = BitwiseNot (x) }", "y (BitwiseNot): input 1 is int32; integers of 8 and 16 bits are supported"},
+    {HEAD(18) "m (float[2] x) => (float[2] y) <int64[2] s = {1, 2}> { y = CenterCropPad (x, s) }", "the target shape has 2 numbers; 1 are right, one an axis"},
+    {HEAD(18) "m (float[1, 1, 4] x) => (float[1, 1, 3] y) { y = LpPool <kernel_shape = [2], p = 0> (x) }", "p 0; it must be at least 1"},
     /* training */
     {HEAD(14) "m (float[2, 3] x) => (float[2, 3] y) <float[3] s = {1, 1, 1}> { y = BatchNormalization <training_mode = 1> (x, s, s, s, s) }",
      "y (BatchNormalization): training_mode 1"},

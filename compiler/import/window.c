@@ -101,3 +101,11 @@ bool lower_window(struct lower *l, const struct shape *x, const struct shape *ke
     return read_list(l, "strides", at->stride, at->spatial, 1) && read_list(l, "dilations", at->dilation, at->spatial, 1) &&
            read_padding(l, at, w) && count_outputs(l, at, w, lower_int(l, "ceil_mode", 0) != 0);
 }
+
+struct shape window_result(int64_t batch, int64_t channels, const struct attributes *at, const struct window *w)
+{
+    struct shape out = {.rank = at->spatial + 2, .dims = {batch, channels}};
+    for (unsigned i = 0; i < at->spatial; i++)
+        out.dims[2 + i] = w->out[i];
+    return out;
+}
