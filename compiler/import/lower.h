@@ -74,14 +74,17 @@ bool lower_ints(struct lower *l, const char *name, int64_t *out, unsigned *count
 struct value *lower_value(struct lower *l, unsigned input); /* NULL: left out */
 struct shape lower_shape(struct lower *l, unsigned input);
 bool lower_given(const struct lower *l, unsigned input);
-const struct weft_array *lower_binding(const struct lower *l, const char *name); /* what the caller gives for a network input; or NULL */
-bool lower_parameter(struct lower *l, unsigned input); /* a network input that is bound becomes a constant: weights, scales, shapes */
-bool lower_parameters(struct lower *l, unsigned first, unsigned last);
 bool lower_constant_ints(struct lower *l, unsigned input, const char *what, int64_t *out, unsigned *count, unsigned max);
 bool lower_constant_number(struct lower *l, unsigned input, const char *what, double *out);
 bool lower_want_float(struct lower *l, unsigned input);
 bool lower_axis(struct lower *l, int64_t *axis, unsigned rank); /* negative from the back; checked */
 bool lower_mark_axes(struct lower *l, int64_t *axes, unsigned count, unsigned rank, bool *marked); /* lower_shape.c; each once */
+
+/* lower_known.c */
+const struct weft_array *lower_binding(const struct lower *l, const char *name); /* what the caller gives for a network input; or NULL */
+/* A network input that is bound becomes a constant: weights, scales, shapes. So does what is computed of bound integers alone. */
+bool lower_parameter(struct lower *l, unsigned input);
+bool lower_parameters(struct lower *l, unsigned first, unsigned last);
 
 /* A core node with one output; its value's id, a folded constant's, or LOWER_POISON. */
 int lower_emit(struct lower *l, enum core_op op, const int *inputs, unsigned count, const struct attributes *at, enum element element,

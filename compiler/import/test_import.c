@@ -320,6 +320,25 @@ static void bound_inputs(void **state)
     graph_free(g);
 }
 
+/* A shape that is computed of a given one is known as well; what is computed of given floats is not looked at. */
+static void bound_shapes_are_computed(void **state)
+{
+    int64_t half[] = {3, 1};
+    float big[] = {8, 9};
+    struct weft_array items[] = {{.name = (char *)"t", .element = "int64", .rank = 1, .dims = {2}, .bytes = half, .size = sizeof half},
+                                 {.name = (char *)"f", .element = "float32", .rank = 1, .dims = {2}, .bytes = big, .size = sizeof big}};
+    struct weft_arrays arrays = {items, 2};
+    struct weft_compile_options options = {.bindings = &arrays};
+    struct graph *g = import_with(HEAD(13) "m (float[3, 1] x, int64[2] t) => (float[3, 2] y) <int64[2] c = {0, 1}> { s = Add (t, c) y = Expand (x, s) }", &options);
+    assert_int_equal(g->input_count, 1);
+    HAS_SHAPE(g, g->outputs[0], 3, 2);
+    graph_free(g);
+    struct caught caught;
+    static const char text[] = HEAD(13) "m (float[2] x, float[2] f) => (float[8, 9] y) { s = Cast <to = 7> (f) y = Expand (x, s) }";
+    assert_int_not_equal(import_bytes(&g, text, strlen(text), ".onnxtxt", &options, &caught), WEFT_OK);
+    assert_non_null(strstr(caught.text, "the target shape comes from s, which is computed at run time; it must be constant"));
+}
+
 static void nodes_out_of_order(void **state)
 {
     struct graph *g = import_text(HEAD(13) "m (float[2] x) => (float[2] z) { z = Relu (y) y = Neg (x) }");
@@ -359,6 +378,7 @@ int main(void)
                                        cmocka_unit_test(open_dimensions),
                                        cmocka_unit_test(batch_over_the_file),
                                        cmocka_unit_test(bound_inputs),
+                                       cmocka_unit_test(bound_shapes_are_computed),
                                        cmocka_unit_test(nodes_out_of_order),
                                        cmocka_unit_test(aliases)};
     return cmocka_run_group_tests(tests, NULL, NULL);
