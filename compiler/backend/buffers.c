@@ -208,16 +208,32 @@ static bool may_be_view(const struct backend *b, const struct layer *concat, int
     return times == 1;
 }
 
-/* The layers in front of a concatenation of channels write into its buffer themselves, where nothing keeps them from it. */
+/* The extent of a geometry that an axis of its value is (the outermost of them: part of it) and its stride; NULL: none of them. Lines and pixels
+ * of images are not among them, for halos would come to lie in between. */
+static int64_t *extent_of(struct geometry *g, unsigned rank, int64_t axis, int64_t *stride)
+{
+    unsigned inner = rank - 1 - (unsigned)axis; /* of a value in C order */
+    bool image = axis == 0 && (g->spatial || rank == 2 || inner > 2);
+    if (image || (g->spatial ? axis == 1 : inner == 0)) {
+        *stride = image ? g->image : g->element;
+        return image ? &g->n : &g->c;
+    }
+    if (g->spatial || inner > 2)
+        return NULL;
+    *stride = inner == 1 ? g->pixel : g->line;
+    return inner == 1 ? &g->w : &g->h;
+}
+
+/* The layers in front of a concatenation write into its buffer themselves, where nothing keeps them from it. */
 static void mark_views(struct backend *b, const struct layer *concat)
 {
     struct geometry *y = &b->places[concat->y].g;
-    const struct shape *shape = &b->graph->values[concat->y].shape;
-    if (b->graph->nodes[concat->node].at.axis != 1 || (!y->spatial && shape->rank != 2) || is_graph_output(b, concat->y))
+    int64_t stride;
+    if (!extent_of(y, b->graph->values[concat->y].shape.rank, b->graph->nodes[concat->node].at.axis, &stride))
         return;
     for (unsigned k = 0; k < concat->input_count; k++) {
         struct place *x = &b->places[concat->inputs[k]];
-        if (!may_be_view(b, concat, concat->inputs[k]))
+        if (!may_be_view(b, concat, concat->inputs[k]) || (has_halo(&x->g) && is_graph_output(b, concat->y)))
             continue;
         x->view = true;
         y->top = most(y->top, x->g.top);
@@ -232,18 +248,22 @@ static void place_views(struct backend *b, const struct layer *concat, int index
     struct place *y = &b->places[concat->y];
     geometry_finish(&y->g);
     y->buffer = backend_add_buffer(b, y->g.bytes, index, index);
-    int64_t channel = 0;
+    unsigned rank = b->graph->values[concat->y].shape.rank;
+    int64_t axis = b->graph->nodes[concat->node].at.axis, before = 0, stride = 0;
     for (unsigned k = 0; k < concat->input_count; k++) {
         struct place *x = &b->places[concat->inputs[k]];
-        int64_t channels = x->g.c;
+        struct geometry alone; /* constants have no place, and count too */
+        layout_extents(&alone, &b->graph->values[concat->inputs[k]].shape, y->g.spatial);
+        const int64_t *extent = extent_of(&alone, rank, axis, &stride);
+        int64_t own = extent ? *extent : 0;
         if (x->view) {
             x->g = y->g;
-            x->g.c = channels;
-            x->g.origin += channel * y->g.element;
+            *extent_of(&x->g, rank, axis, &stride) = own;
+            x->g.origin += before * stride;
             x->buffer = y->buffer;
             x->owner = concat->y;
         }
-        channel += channels;
+        before += own;
     }
 }
 

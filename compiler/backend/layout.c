@@ -52,10 +52,11 @@ void place_strides(const struct place *p, const struct shape *shape, int64_t str
         strides[1] = g->element;
         return;
     }
-    int64_t stride = g->element;
+    int64_t stride = g->image;
     for (unsigned i = r; i-- > 0;) {
-        strides[i] = stride;
-        stride *= shape->dims[i];
+        unsigned inner = r - 1 - i;
+        strides[i] = inner == 0 ? g->element : inner == 1 ? g->pixel : inner == 2 ? g->line : stride;
+        stride *= inner > 2 ? shape->dims[i] : 1;
     }
 }
 

@@ -210,7 +210,7 @@ static bool make_mapping(const struct backend *b, const struct layer *l, bool fl
 
 static bool contiguous(const struct geometry *g)
 {
-    return !g->top && !g->bottom && !g->left && !g->right && g->image == g->h * g->line;
+    return !g->top && !g->bottom && !g->left && !g->right && g->line == g->w * g->pixel && g->image == g->h * g->line;
 }
 
 static bool may_be_flat(const struct backend *b, const struct layer *l)
