@@ -102,6 +102,12 @@ static bool settle(struct lower *l, int id)
     return !status || (status == WEFT_NO_MEMORY ? lower_no_memory(l) : lower_refuse(l, "%s cannot be computed", value->name));
 }
 
+/* Integers, or a number or two for each dimension. Weights may be computed of given integers too (keys of the words of a prompt): those are data. */
+static bool speaks_of_shapes(const struct value *value)
+{
+    return !element_is_float(value->element) || shape_count(&value->shape) <= 2 * GRAPH_RANK_MAX;
+}
+
 bool lower_parameter(struct lower *l, unsigned input)
 {
     unsigned slot, looks = SETTLE_LOOKS;
@@ -111,7 +117,7 @@ bool lower_parameter(struct lower *l, unsigned input)
     const char *name = l->graph->values[id].name;
     if (is_network_input(l->graph, id, &slot))
         return !lower_binding(l, name) || bake(l, id, slot, lower_binding(l, name));
-    return !can_settle(l, id, &looks) || settle(l, id);
+    return !speaks_of_shapes(&l->graph->values[id]) || !can_settle(l, id, &looks) || settle(l, id);
 }
 
 bool lower_parameters(struct lower *l, unsigned first, unsigned last)
