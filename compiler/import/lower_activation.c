@@ -85,6 +85,16 @@ bool lower_hard_swish(struct lower *l, const struct onnx_op *op)
            lower_done(l, build_binary(l, CORE_MUL, l->in[0], build_hard_sigmoid(l, l->in[0], 1.0 / 6, 0.5)));
 }
 
+bool lower_swish(struct lower *l, const struct onnx_op *op)
+{
+    float alpha = lower_float(l, "alpha", 1);
+    int x = l->in[0];
+    if (l->failed || !lower_want_float(l, 0))
+        return false;
+    int gate = build_unary(l, CORE_SIGMOID, alpha == 1 ? x : build_with(l, CORE_MUL, x, (double)alpha));
+    return lower_done(l, build_binary(l, CORE_MUL, x, gate));
+}
+
 bool lower_softplus(struct lower *l, const struct onnx_op *op)
 {
     return lower_want_float(l, 0) && lower_done(l, build_softplus(l, l->in[0]));

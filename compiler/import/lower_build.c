@@ -284,6 +284,11 @@ int build_reduce_min(struct lower *l, int x, const bool axes[GRAPH_RANK_MAX], bo
     return build_turn_round(l, build_reduce(l, CORE_REDUCE_MAX, build_turn_round(l, x), axes, keep));
 }
 
+int build_softmax(struct lower *l, int x, unsigned axis)
+{
+    return emit_like(l, CORE_SOFTMAX, x, &(struct attributes){.axis = axis}, build_element(l, x));
+}
+
 int build_matmul(struct lower *l, int a, int b)
 {
     struct shape x = build_shape(l, a), y = build_shape(l, b), out, heads_x = x, heads_y = y;

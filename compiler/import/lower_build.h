@@ -40,6 +40,7 @@ int build_count_up(struct lower *l, enum element element, int64_t count); /* 0, 
 int build_reduce(struct lower *l, enum core_op op, int x, const bool axes[GRAPH_RANK_MAX], bool keep); /* no axes: x */
 int build_turn_round(struct lower *l, int x); /* in the opposite order: -x, or what integers have that cannot overflow */
 int build_reduce_min(struct lower *l, int x, const bool axes[GRAPH_RANK_MAX], bool keep);
+int build_softmax(struct lower *l, int x, unsigned axis);
 int build_matmul(struct lower *l, int a, int b); /* both of two dimensions at least */
 /* x w^T + bias, all in one product; x [m, k], w [n, k], bias [n] or GRAPH_NONE. */
 int build_linear(struct lower *l, int x, int w, int bias);

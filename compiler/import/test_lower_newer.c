@@ -123,9 +123,86 @@ static void bits(void **state)
     check_all(cases, sizeof cases / sizeof cases[0]);
 }
 
+/* --- attention -------------------------------------------------------------------------------------------------------------------- */
+
+/* Queries are 0 unless said, so that keys share alike; values are x. ln 3 = 1.0986123 makes one key weigh three times another. */
+#define LN3 "1.0986122886681098"
+#define ATTEND(opset, out, constants, rest) AT(opset) "m (float[1, 1, 2, 1] x) => (float" out " y) <" constants "> { z = Sub (x, x) " rest " }"
+
+static void attention(void **state)
+{
+    static const struct one_case cases[] = {
+        {ATTEND(23, "[1, 1, 2, 1]", "float[1] c = {1}", "y = Attention (z, x, x)"), 2, 2, {4, 8}, {6, 6}},
+        {ATTEND(23, "[1, 1, 2, 1]", "float[1] c = {1}", "y = Attention <is_causal = 1> (z, x, x)"), 2, 2, {4, 8}, {4, 6}},
+        {ATTEND(23, "[1, 1, 2, 1]", "float[2, 2] m = {0, " LN3 ", 0, 0}", "y = Attention (z, x, x, m)"), 2, 2, {4, 8}, {7, 6}},
+        {ATTEND(23, "[1, 1, 2, 1]", "bool[2, 2] m = {1, 0, 0, 1}", "y = Attention (z, x, x, m)"), 2, 2, {4, 8}, {4, 8}},
+        /* A mask of one key of two: the other takes no part. */
+        {ATTEND(24, "[1, 1, 2, 1]", "int64[1] n = {1}", "y = Attention (z, x, x, , , , n)"), 2, 2, {4, 8}, {4, 4}},
+        /* Query and key of 1 and ln 3 by a scale of 1: the second query weighs e^(ln 3 x 0) to e^(ln 3 x ln 3); the first 1 to 3. */
+        {AT(23) "m (float[1, 1, 2, 1] x) => (float[1, 1, 1, 1] y) <float[1, 1, 1, 1] q = {1}, float[1, 1, 2, 1] k = {0, " LN3 "}> { y = Attention <scale = 1.0> (q, k, x) }",
+         2, 1, {4, 8}, {7}},
+        /* By a half of it, and a default of 1 / root of 4 over four numbers. */
+        {AT(23) "m (float[1, 1, 2, 1] x) => (float[1, 1, 1, 1] y) <float[1, 1, 1, 4] q = {1, 1, 0, 0}, float[1, 1, 2, 4] k = {0, 0, 5, 5, " LN3 ", " LN3 ", 5, 5}> "
+                "{ y = Attention (q, k, x) }",
+         2, 1, {4, 8}, {7}},
+        /* 2 tanh(0.5) is 0.9242343; e to that is 2.5199378. */
+        {AT(23) "m (float[1, 1, 2, 1] x) => (float[1, 1, 1, 1] y) <float[1, 1, 1, 1] q = {1}, float[1, 1, 2, 1] k = {0, 1}> { y = Attention <softcap = 2.0> (q, k, x) }",
+         2, 1, {4, 8}, {(4 + 8 * 2.5199378) / 3.5199378}},
+        /* One key and value of the past in front: the present is all three, and the first query sees two. */
+        {AT(23) "m (float[1, 1, 2, 1] x) => (float[1, 1, 2, 1] y, float[1, 1, 3, 1] k, float[1, 1, 3, 1] v) <float[1, 1, 1, 1] p = {30}> "
+                "{ z = Sub (x, x) y, k, v = Attention <is_causal = 1> (z, z, x, , p, p) }",
+         2, 8, {4, 8}, {17, 14, 30, 0, 0, 30, 4, 8}},
+        /* Four heads of queries share two of keys and values, two each. */
+        {AT(23) "m (float[1, 2, 1, 1] x) => (float[1, 4, 1, 1] y) <float[1, 4, 1, 1] q = {1, 2, 3, 4}> { y = Attention (q, x, x) }", 2, 4, {4, 8}, {4, 4, 8, 8}},
+        /* Heads beside each other: two tokens of two heads of one number. */
+        {AT(23) "m (float[1, 2, 2] x) => (float[1, 2, 2] y) { z = Sub (x, x) y = Attention <q_num_heads = 2, kv_num_heads = 2> (z, x, x) }",
+         4, 4, {1, 10, 3, 20}, {2, 15, 2, 15}},
+        /* What the scores are: as multiplied, with the mask, and as shares. */
+        {AT(23) "m (float[1, 1, 2, 1] x) => (float[1, 1, 1, 2] s) <float[1, 1, 1, 1] q = {2}, float[2] m = {1, 0}> { y, k, v, s = Attention (q, x, x, m) }", 2, 2, {4, 8}, {8, 16}},
+        {AT(23) "m (float[1, 1, 2, 1] x) => (float[1, 1, 1, 2] s) <float[1, 1, 1, 1] q = {2}, float[2] m = {1, 0}> "
+                "{ y, k, v, s = Attention <qk_matmul_output_mode = 2> (q, x, x, m) }",
+         2, 2, {4, 8}, {9, 16}},
+        {AT(23) "m (float[1, 1, 2, 1] x) => (float[1, 1, 1, 2] s) <float[1, 1, 1, 1] q = {0}, float[2] m = {0, " LN3 "}> "
+                "{ y, k, v, s = Attention <qk_matmul_output_mode = 3> (q, x, x, m) }",
+         2, 2, {4, 8}, {0.25, 0.75}},
+    };
+    check_all(cases, sizeof cases / sizeof cases[0]);
+}
+
+/* Sine 1 and cosine 0 turn the pair (a, b) into (-b, a). */
+static void rotations(void **state)
+{
+    static const struct one_case cases[] = {
+        {AT(23) "m (float[1, 1, 1, 4] x) => (float[1, 1, 1, 4] y) <float[1, 1, 2] c = {0, 2}, float[1, 1, 2] s = {1, 0}> { y = RotaryEmbedding (x, c, s) }",
+         4, 4, {1, 2, 3, 4}, {-3, 4, 1, 8}},
+        {AT(23) "m (float[1, 1, 1, 4] x) => (float[1, 1, 1, 4] y) <float[1, 1, 2] c = {0, 2}, float[1, 1, 2] s = {1, 0}> { y = RotaryEmbedding <interleaved = 1> (x, c, s) }",
+         4, 4, {1, 2, 3, 4}, {-2, 1, 6, 8}},
+        /* The last two stay; the second token takes row 2 of the tables. */
+        {AT(23) "m (float[1, 2, 4] x) => (float[1, 2, 4] y) <float[3, 1] c = {1, 9, 0}, float[3, 1] s = {0, 9, 1}, int64[1, 2] p = {0, 2}> "
+                "{ y = RotaryEmbedding <num_heads = 1, rotary_embedding_dim = 2> (x, c, s, p) }",
+         8, 8, {1, 2, 3, 4, 5, 6, 7, 8}, {1, 2, 3, 4, -6, 5, 7, 8}},
+        /* Two heads of two numbers, turned alike. */
+        {AT(23) "m (float[1, 1, 4] x) => (float[1, 1, 4] y) <float[1, 1, 1] c = {0}, float[1, 1, 1] s = {1}> { y = RotaryEmbedding <num_heads = 2> (x, c, s) }",
+         4, 4, {1, 2, 3, 4}, {-2, 1, -4, 3}},
+    };
+    check_all(cases, sizeof cases / sizeof cases[0]);
+}
+
+static void gates(void **state)
+{
+    static const struct one_case cases[] = {
+        {AT(24) "m (float[2] x) => (float[2] y) { y = Swish (x) }", 2, 2, {0, 100}, {0, 100}},
+        /* The sigmoid of ln 3 is 3/4. */
+        {AT(24) "m (float[1] x) => (float[1] y) { y = Swish <alpha = " LN3 "> (x) }", 1, 1, {1}, {0.75}},
+        {AT(25) "m (float[2] x) => (float16[2] y) { y = Cast <to = 10, round_mode = \"up\", saturate = 1> (x) }", 2, 2, {1.5, -2}, {1.5, -2}},
+    };
+    check_all(cases, sizeof cases / sizeof cases[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(words), cmocka_unit_test(blocks), cmocka_unit_test(nothing), cmocka_unit_test(norms_of_windows),
-                                      cmocka_unit_test(the_middle), cmocka_unit_test(bits)};
+                                      cmocka_unit_test(the_middle), cmocka_unit_test(bits),
+                                      cmocka_unit_test(attention), cmocka_unit_test(rotations), cmocka_unit_test(gates)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

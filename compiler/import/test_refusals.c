@@ -20,7 +20,7 @@ static const struct {
     {ONE("y = LeakyRelu <alpha : floaty = 1> (x)"), "'floaty' is no type"},
     /* the model */
     {"m (float[2] x) => (float[2] y) { y = Relu (x) }", "imports no opset"},
-    {HEAD(24) "m (float[2] x) => (float[2] y) { y = Relu (x) }", "opset 24; 1 to 23 are supported"},
+    {HEAD(26) "m (float[2] x) => (float[2] y) { y = Relu (x) }", "opset 26; 1 to 25 are supported"},
     {HEAD(6) "m (float[2] x) => (float[2] y) { y = Add (x, x) }", "needs opset 7; this is opset 6"},
     {HEAD(6) "m (float[2] x) => (float[2] y) { y = Relu <consumed_inputs = [0]> (x) }", "has no attribute 'consumed_inputs'"},
     {HEAD(13) "m (float[2] x) => (float[2] q) { y = Relu (x) }", "output q: nothing makes it"},
@@ -137,6 +137,19 @@ static const struct {
     {HEAD(18) "m (int32[2] x) => (int32[2] y) { y = BitwiseNot (x) }", "y (BitwiseNot): input 1 is int32; integers of 8 and 16 bits are supported"},
     {HEAD(18) "m (float[2] x) => (float[2] y) <int64[2] s = {1, 2}> { y = CenterCropPad (x, s) }", "the target shape has 2 numbers; 1 are right, one an axis"},
     {HEAD(18) "m (float[1, 1, 4] x) => (float[1, 1, 3] y) { y = LpPool <kernel_shape = [2], p = 0> (x) }", "p 0; it must be at least 1"},
+    /* attention */
+    {HEAD(23) "m (float[1, 2, 4] x) => (float[1, 2, 4] y) { y = Attention (x, x, x) }", "y (Attention): q_num_heads is 0; it must be given and divide the 4 numbers of input 1"},
+    {HEAD(23) "m (float[1, 3, 2, 4] x, float[1, 2, 2, 4] k) => (float[1, 3, 2, 4] y) { y = Attention (x, k, k) }",
+     "query [1, 3, 2, 4], key [1, 2, 2, 4] and value [1, 2, 2, 4] do not fit"},
+    {HEAD(23) "m (float[1, 1, 2, 4] x) => (float[1, 1, 2, 4] y) { y = Attention (x, x, x, , x) }", "past_key or past_value is given alone"},
+    {HEAD(23) "m (float[1, 1, 2, 4] x) => (float[1, 1, 2, 4] y) <float[3, 2] m = {0, 0, 0, 0, 0, 0}> { y = Attention (x, x, x, m) }",
+     "the mask is [3, 2] and does not broadcast to [1, 1, 2, 2]"},
+    {HEAD(23) "m (float[1, 1, 2, 4] x) => (float[1, 1, 2, 4] y) { y = Attention <softcap = 2.0, is_causal = 1> (x, x, x) }", "softcap with a mask; ONNX's versions differ"},
+    {HEAD(23) "m (float[1, 1, 2, 4] x) => (float[1, 1, 2, 4] y) { y = Attention <softmax_precision = 11> (x, x, x) }", "softmax_precision double; float and what is less exact"},
+    {HEAD(23) "m (float[1, 1, 2, 4] x) => (float[1, 1, 2, 2] s) { y, k, v, s = Attention <qk_matmul_output_mode = 1> (x, x, x) }", "qk_matmul_output_mode 1; 0, 2 and 3"},
+    {HEAD(23) "m (float[1, 1, 2, 4] x) => (float[1, 1, 2, 4] y) <float[1, 2, 1] c = {1, 1}> { y = RotaryEmbedding (x, c, c) }",
+     "input 2 gives [1, 2, 1]; [batch, tokens, 2] is right"},
+    {HEAD(23) "m (float[1, 2, 4] x) => (float[1, 2, 4] y) <float[1, 2, 2] c = {1, 1, 1, 1}> { y = RotaryEmbedding (x, c, c) }", "num_heads is 0"},
     /* training */
     {HEAD(14) "m (float[2, 3] x) => (float[2, 3] y) <float[3] s = {1, 1, 1}> { y = BatchNormalization <training_mode = 1> (x, s, s, s, s) }",
      "y (BatchNormalization): training_mode 1"},
