@@ -45,6 +45,23 @@ char *lower_function_key(const char *domain, const char *name)
     return asprintf(&key, "%s\n%s", text(domain), text(name)) < 0 ? NULL : key;
 }
 
+/* What a function says that this reader does not know: types of its values and notes (value_info, metadata_props) change nothing. */
+static const char *newer_field(const Onnx__FunctionProto *function)
+{
+    enum { ATTRIBUTE_PROTO = 11, VALUE_INFO, OVERLOAD, METADATA_PROPS };
+    for (unsigned i = 0; i < function->base.n_unknown_fields; i++) {
+        const ProtobufCMessageUnknownField *field = &function->base.unknown_fields[i];
+        bool empty = field->len <= 1; /* the length alone */
+        if (field->tag == ATTRIBUTE_PROTO)
+            return "an attribute with a default";
+        if (field->tag == OVERLOAD && !empty)
+            return "an overload";
+        if (field->tag < ATTRIBUTE_PROTO || field->tag > METADATA_PROPS)
+            return "a field of its own";
+    }
+    return NULL;
+}
+
 static enum weft_status read_functions(struct lower *l)
 {
     int before;
@@ -60,9 +77,9 @@ static enum weft_status read_functions(struct lower *l)
             return FAIL("%s: function %s of domain '%s' is defined twice", l->path, text(function->name), text(function->domain));
         if (!names_set(&l->functions, key, (int)i))
             return WEFT_NO_MEMORY;
-        if (function->base.n_unknown_fields)
-            return FAIL("%s: function %s has fields that IR version 8 lacks (defaults of attributes, for example); they are not supported",
-                        l->path, text(function->name));
+        const char *newer = newer_field(function);
+        if (newer)
+            return FAIL("%s: function %s has %s, which IR version 8 lacks and which is not supported", l->path, text(function->name), newer);
     }
     return WEFT_OK;
 }

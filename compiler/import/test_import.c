@@ -1,4 +1,5 @@
 /* test_import.c: ONNX text to graph. Shapes, paddings and values are derived by hand beside each test. */
+#include "model.h"
 #include "test_front.h"
 
 #define HEAD(opset) "<ir_version: 8, opset_import: [\"\" : " #opset "]>\n"
@@ -359,6 +360,56 @@ static void aliases(void **state)
     graph_free(g);
 }
 
+/* --- fields of newer IR versions --------------------------------------------------------------------------------------------- */
+
+/* The model of the text, with one more field in its function, as a binary file: imported, or the message. */
+static enum weft_status import_function_with(uint32_t tag, const char *contents, struct graph **out, struct caught *caught)
+{
+    static const char text[] = HEAD(18) "m (float[2] x) => (float[2] y) { y = f.g (x) }<domain: \"f\"> g (x) => (y) { y = Relu (x) }";
+    struct weft_diag diag = {weft_diag_stderr, NULL, 0};
+    struct model *model;
+    char *path = make_file(text, sizeof text - 1, ".onnxtxt");
+    assert_int_equal(model_load(&model, path, &diag), WEFT_OK);
+    uint8_t field[16] = {(uint8_t)strlen(contents)};
+    memcpy(field + 1, contents, strlen(contents));
+    ProtobufCMessageUnknownField unknown = {.tag = tag, .wire_type = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, .len = 1 + strlen(contents), .data = field};
+    model->proto->functions[0]->base.n_unknown_fields = 1;
+    model->proto->functions[0]->base.unknown_fields = &unknown;
+    uint8_t *packed = malloc(onnx__model_proto__get_packed_size(model->proto));
+    size_t size = onnx__model_proto__pack(model->proto, packed);
+    model_free(model);
+    unlink(path);
+    free(path);
+    enum weft_status status = import_bytes(out, packed, size, ".onnx", NULL, caught);
+    free(packed);
+    return status;
+}
+
+static void newer_function_fields(void **state)
+{
+    static const struct {
+        uint32_t tag;
+        const char *contents, *message; /* message NULL: read */
+    } fields[] = {
+        {12, "", NULL},   /* value_info */
+        {13, "", NULL},   /* overload: none */
+        {14, "", NULL},   /* metadata_props */
+        {11, "", "function g has an attribute with a default"},
+        {13, "q", "function g has an overload"},
+        {15, "", "function g has a field of its own"},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        struct graph *g;
+        struct caught caught;
+        enum weft_status status = import_function_with(fields[i].tag, fields[i].contents, &g, &caught);
+        assert_int_equal(status != WEFT_OK, fields[i].message != NULL);
+        if (status)
+            assert_non_null(strstr(caught.text, fields[i].message));
+        else
+            graph_free(g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(syntax),
@@ -380,6 +431,7 @@ int main(void)
                                        cmocka_unit_test(bound_inputs),
                                        cmocka_unit_test(bound_shapes_are_computed),
                                        cmocka_unit_test(nodes_out_of_order),
-                                       cmocka_unit_test(aliases)};
+                                       cmocka_unit_test(aliases),
+                                       cmocka_unit_test(newer_function_fields)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
