@@ -364,7 +364,9 @@ static enum weft_status import_graph(struct lower *l, struct scope *scope)
     l->name = text(graph->name);
     if (!import_nodes(l, scope, graph->node, graph->n_node))
         return l->no_memory ? WEFT_NO_MEMORY : WEFT_ERROR;
-    return add_outputs(l, scope);
+    status = add_outputs(l, scope);
+    lower_unread_inputs(l);
+    return status;
 }
 
 /* Where nodes were refused, what nobody reads any more leaves the network, so that it is still looked at. */

@@ -85,6 +85,7 @@ const struct weft_array *lower_binding(const struct lower *l, const char *name);
 /* A network input that is bound becomes a constant: weights, scales, shapes. So does what is computed of bound integers alone. */
 bool lower_parameter(struct lower *l, unsigned input);
 bool lower_parameters(struct lower *l, unsigned first, unsigned last);
+void lower_unread_inputs(struct lower *l); /* an input that nobody reads (of CastLike, its type is what counts) takes the shape that is given */
 
 /* A core node with one output; its value's id, a folded constant's, or LOWER_POISON. */
 int lower_emit(struct lower *l, enum core_op op, const int *inputs, unsigned count, const struct attributes *at, enum element element,

@@ -25,15 +25,27 @@ static bool is_network_input(const struct graph *graph, int value, unsigned *slo
     return false;
 }
 
+/* NumPy has no bfloat16: its bits come as uint16. */
+static bool holds(const struct weft_array *array, enum element element)
+{
+    return !strcmp(array->element, element_name(element == ELEMENT_BF16 ? ELEMENT_U16 : element));
+}
+
+static struct shape shape_of(const struct weft_array *array)
+{
+    struct shape shape = {.rank = array->rank};
+    for (unsigned i = 0; i < array->rank; i++)
+        shape.dims[i] = (int64_t)array->dims[i];
+    return shape;
+}
+
 /* --batch may have changed the first dimension of an input that turns out to be a parameter: its array says what is right. */
 static bool adopt_shape(struct lower *l, int id, const struct weft_array *array)
 {
     struct value *value = &l->graph->values[id];
-    struct shape shape = {.rank = array->rank};
+    struct shape shape = shape_of(array);
     int64_t count;
-    for (unsigned i = 0; i < array->rank; i++)
-        shape.dims[i] = (int64_t)array->dims[i];
-    if (strcmp(array->element, element_name(value->element)))
+    if (!holds(array, value->element))
         return lower_refuse(l, "input %s is %s and the array given for it %s", value->name, element_name(value->element), array->element);
     if (!shape_fits(&shape, &count) || (uint64_t)count * element_bytes(value->element) != array->size)
         return lower_refuse(l, "the array given for input %s has %llu bytes, which its shape does not ask for", value->name,
@@ -126,4 +138,14 @@ bool lower_parameters(struct lower *l, unsigned first, unsigned last)
     for (unsigned i = first; i <= last; i++)
         fine &= lower_parameter(l, i);
     return fine;
+}
+
+void lower_unread_inputs(struct lower *l)
+{
+    for (unsigned i = 0; i < l->graph->input_count; i++) {
+        struct value *value = &l->graph->values[l->graph->inputs[i]];
+        const struct weft_array *array = lower_binding(l, value->name);
+        if (array && array->rank <= GRAPH_RANK_MAX && holds(array, value->element) && !graph_uses(l->graph, l->graph->inputs[i]))
+            value->shape = shape_of(array);
+    }
 }

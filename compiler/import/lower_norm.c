@@ -73,14 +73,15 @@ bool lower_rms_norm(struct lower *l, const struct onnx_op *op)
     int64_t axis = lower_int(l, "axis", -1), stash = lower_int(l, "stash_type", 1);
     float epsilon = lower_float(l, "epsilon", 1e-5f);
     bool axes[GRAPH_RANK_MAX] = {0};
-    if (l->failed || !lower_parameter(l, 1) || !lower_want_float(l, 0) || !lower_axis(l, &axis, x.rank) || !fits_inside(l, 1, "the scale", &x))
+    if (l->failed || !lower_parameter(l, 1) || !lower_want_float(l, 0) || !lower_want_float(l, 1) || !lower_axis(l, &axis, x.rank) ||
+        !fits_inside(l, 1, "the scale", &x))
         return false;
     if (stash != 1)
         return lower_refuse(l, "stash_type %lld; float (1) is supported", (long long)stash);
     for (unsigned i = (unsigned)axis; i < x.rank; i++)
         axes[i] = true;
     int wide = build_cast(l, l->in[0], ELEMENT_F32), y = build_binary(l, CORE_MUL, wide, inverse_deviation(l, wide, axes, epsilon));
-    return lower_done(l, build_binary(l, CORE_MUL, build_cast(l, y, lower_value(l, 0)->element), l->in[1]));
+    return lower_done(l, build_binary(l, CORE_MUL, build_cast(l, y, lower_value(l, 1)->element), l->in[1])); /* of the scale's type */
 }
 
 /* [n] as [1, n, 1, ...] or as [n, 1, ...], so that it meets dimension `axis` of `rank`. */

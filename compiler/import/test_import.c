@@ -321,6 +321,19 @@ static void bound_inputs(void **state)
     graph_free(g);
 }
 
+/* Of CastLike's second input the type alone counts: its data may have another shape than the network says. */
+static void unread_inputs(void **state)
+{
+    uint16_t one = 0x3f80;
+    struct weft_array item = {.name = (char *)"like", .element = "uint16", .rank = 1, .dims = {1}, .bytes = &one, .size = sizeof one};
+    struct weft_arrays arrays = {&item, 1};
+    struct weft_compile_options options = {.bindings = &arrays};
+    struct graph *g = import_with(HEAD(15) "m (float[3] x, bfloat16[3, 4] like) => (bfloat16[3] y) { y = CastLike (x, like) }", &options);
+    assert_int_equal(g->input_count, 2);
+    HAS_SHAPE(g, g->inputs[1], 1);
+    graph_free(g);
+}
+
 /* A shape that is computed of a given one is known as well; what is computed of given floats is not looked at. */
 static void bound_shapes_are_computed(void **state)
 {
@@ -430,6 +443,7 @@ int main(void)
                                        cmocka_unit_test(batch_over_the_file),
                                        cmocka_unit_test(bound_inputs),
                                        cmocka_unit_test(bound_shapes_are_computed),
+                                       cmocka_unit_test(unread_inputs),
                                        cmocka_unit_test(nodes_out_of_order),
                                        cmocka_unit_test(aliases),
                                        cmocka_unit_test(newer_function_fields)};

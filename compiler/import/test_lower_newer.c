@@ -194,6 +194,8 @@ static void gates(void **state)
         {AT(24) "m (float[2] x) => (float[2] y) { y = Swish (x) }", 2, 2, {0, 100}, {0, 100}},
         /* The sigmoid of ln 3 is 3/4. */
         {AT(24) "m (float[1] x) => (float[1] y) { y = Swish <alpha = " LN3 "> (x) }", 1, 1, {1}, {0.75}},
+        /* The root of (49 + 1) / 2 is 5; the result has the type of the scale. */
+        {AT(23) "m (float[1, 2] x) => (float[1, 2] y) <float[2] s = {1, 2}> { h = Cast <to = 10> (x) y = RMSNormalization <epsilon = 0.0> (h, s) }", 2, 2, {7, -1}, {1.4, -0.4}},
         {AT(25) "m (float[2] x) => (float16[2] y) { y = Cast <to = 10, round_mode = \"up\", saturate = 1> (x) }", 2, 2, {1.5, -2}, {1.5, -2}},
     };
     check_all(cases, sizeof cases / sizeof cases[0]);
