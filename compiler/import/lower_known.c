@@ -76,6 +76,12 @@ static bool bake(struct lower *l, int id, unsigned slot, const struct weft_array
     return true;
 }
 
+/* Integers, or a number or two for each dimension. Weights may be computed of given integers too (keys of the words of a prompt): those are data. */
+static bool speaks_of_shapes(const struct value *value)
+{
+    return !element_is_float(value->element) || shape_count(&value->shape) <= 2 * GRAPH_RANK_MAX;
+}
+
 /* Do only constants and given integers lead to it, all of them small? A network computes shapes of these; what it computes of its
  * data is not looked at. */
 static bool can_settle(const struct lower *l, int id, unsigned *looks)
@@ -89,7 +95,7 @@ static bool can_settle(const struct lower *l, int id, unsigned *looks)
         return value->contents != CONTENTS_ABSENT;
     if (is_network_input(l->graph, id, &slot))
         return !element_is_float(value->element) && lower_binding(l, value->name);
-    if (value->producer == GRAPH_NONE)
+    if (value->producer == GRAPH_NONE || !speaks_of_shapes(value))
         return false;
     const struct node *node = &l->graph->nodes[value->producer];
     for (unsigned k = 0; k < node->input_count; k++)
@@ -114,12 +120,6 @@ static bool settle(struct lower *l, int id)
     return !status || (status == WEFT_NO_MEMORY ? lower_no_memory(l) : lower_refuse(l, "%s cannot be computed", value->name));
 }
 
-/* Integers, or a number or two for each dimension. Weights may be computed of given integers too (keys of the words of a prompt): those are data. */
-static bool speaks_of_shapes(const struct value *value)
-{
-    return !element_is_float(value->element) || shape_count(&value->shape) <= 2 * GRAPH_RANK_MAX;
-}
-
 bool lower_parameter(struct lower *l, unsigned input)
 {
     unsigned slot, looks = SETTLE_LOOKS;
@@ -129,7 +129,7 @@ bool lower_parameter(struct lower *l, unsigned input)
     const char *name = l->graph->values[id].name;
     if (is_network_input(l->graph, id, &slot))
         return !lower_binding(l, name) || bake(l, id, slot, lower_binding(l, name));
-    return !speaks_of_shapes(&l->graph->values[id]) || !can_settle(l, id, &looks) || settle(l, id);
+    return !can_settle(l, id, &looks) || settle(l, id);
 }
 
 bool lower_parameters(struct lower *l, unsigned first, unsigned last)

@@ -321,6 +321,19 @@ static void bound_inputs(void **state)
     graph_free(g);
 }
 
+/* Rows that given words pick from a table are data of the run, though only the words lead to them. */
+static void words_are_no_shapes(void **state)
+{
+    int64_t words[8] = {0, 1, 2, 0, 1, 2, 0, 1};
+    struct weft_array item = {.name = (char *)"t", .element = "int64", .rank = 1, .dims = {8}, .bytes = words, .size = sizeof words};
+    struct weft_arrays arrays = {&item, 1};
+    struct weft_compile_options options = {.bindings = &arrays};
+    struct graph *g = import_with(HEAD(13) "m (float[2, 4] x, int64[8] t) => (float[2, 8] y) <float[3, 4] c = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2}> "
+                                           "{ k = Gather (c, t) l = Relu (k) y = Gemm <transB = 1> (x, l) }", &options);
+    assert_int_equal(g->input_count, 2);
+    graph_free(g);
+}
+
 /* Of CastLike's second input the type alone counts: its data may have another shape than the network says. */
 static void unread_inputs(void **state)
 {
@@ -443,6 +456,7 @@ int main(void)
                                        cmocka_unit_test(batch_over_the_file),
                                        cmocka_unit_test(bound_inputs),
                                        cmocka_unit_test(bound_shapes_are_computed),
+                                       cmocka_unit_test(words_are_no_shapes),
                                        cmocka_unit_test(unread_inputs),
                                        cmocka_unit_test(nodes_out_of_order),
                                        cmocka_unit_test(aliases),
