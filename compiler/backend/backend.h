@@ -1,6 +1,7 @@
 /* backend.h: from graph to program. Private to compiler/.
  *
  *   outputs.c   outputs that nothing computes
+ *   pieces.c    an output of a whole sequence in pieces of it
  *   refuse.c    what has no form on the machine, all at once
  *   fuse*.c     graph -> layers: what one pass of the machine does at once
  *   quantise.c  a scale and a zero point for every value
@@ -53,7 +54,7 @@ struct vector_step { bool used; enum weft_opcode op; enum weft_function function
 struct strides4 { int64_t n, h, w, c; };
 
 /* A value's storage: a geometry at an offset within a buffer. Aliases share a buffer. */
-struct place { struct geometry g; int buffer; uint64_t offset; bool placed, view /* the channels of a concatenation's buffer that this value fills */, halo_done /* in this part of the batch */; bool part; /* a band of the owner */ int owner; /* of a view: the concatenation's value */ int64_t permuted[3]; /* C H W that a flattened row is really stored in H W C order; or 0 */ };
+struct place { struct geometry g; int buffer; uint64_t offset; bool placed, view /* the channels of a concatenation's buffer that this value fills */, halo_done /* in this part of the batch */; bool part; /* a band of the owner */ int owner; /* of a view or piece: the concatenation's value */ bool outside /* an output whose pieces leave by themselves */, piece; uint64_t host_offset; /* of a piece: to its first byte in the output */ int64_t permuted[3]; /* C H W that a flattened row is really stored in H W C order; or 0 */ };
 
 /* How a matrix layer lies on the array (mapping.c). Rows are (image, line, pixel group); lanes number (kernel row, tap, channel of
  * the slice); columns number (pixel of the group, output channel of the slice). */
@@ -139,7 +140,10 @@ struct lookup { int y, table, input; uint64_t rows, row_bytes, offset /* of the 
 /* The result of a product on its way to the host (writes.c). */
 enum { ARRAYS_MAX = 64 };
 struct leaving_column { int64_t nt, next, end; }; /* rows from `next` on are still to leave */
-struct leaving { bool active, columns; uint64_t ub, host, row_bytes, column_bytes; struct leaving_column waiting[ARRAYS_MAX]; int count; };
+enum leaving_how { LEAVING_NOT, LEAVING_ROWS, LEAVING_COLUMNS, LEAVING_LATER /* beside the layers that follow */ };
+struct leaving { enum leaving_how how; const struct mapping *map; const struct geometry *here, *there /* on the host */; uint64_t ub, host, column_bytes; struct leaving_column waiting[ARRAYS_MAX]; int count; };
+struct owed_write { uint64_t ub, host, bytes; };
+struct owed { struct owed_write *writes; size_t count, room, next; uint64_t link, now; /* cycles, of writes and of layers so far */ };
 
 enum compile_format {
 #define COMPILE_FORMAT(ID, name, planes, meaning) COMPILE_##ID,
@@ -172,6 +176,7 @@ struct backend {
     struct host_read { uint64_t host, ub, bytes; int layer, value; bool dram; /* `host` is a DRAM address */ } *reads; size_t read_count, read_room, reads_done; /* in order */
     uint64_t *output_host; bool *left; /* by output: its first byte of the host; already on its way there */
     struct leaving leaving;            /* writes.c: of the product being emitted */
+    struct owed owed;                  /* of those before it */
     int64_t part;                      /* being emitted, of `repeats` */
     int64_t repeats;                   /* the graph holds one part of the batch; the program runs it this many times */
     uint64_t too_big;                  /* bytes of unified buffer that were needed and not there, or 0 */
@@ -190,6 +195,8 @@ enum weft_status backend_refusals(struct graph *graph, struct weft_diag *diag); 
 enum weft_status backend_check(const struct backend *b);                        /* the part of it that fuse.c does not find by itself */
 /* outputs.c: in front of fuse.c */
 enum weft_status backend_outputs(struct backend *b);
+/* pieces.c: in front of fuse.c */
+enum weft_status backend_pieces(struct backend *b);
 /* fuse.c */
 enum weft_status backend_fuse(struct backend *b);
 /* quantise.c */

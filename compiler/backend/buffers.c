@@ -243,37 +243,94 @@ static void mark_views(struct backend *b, const struct layer *concat)
     }
 }
 
+/* Elements in front of input k of a concatenation along its axis, and of it; *stride: of them in the whole. */
+static int64_t extent_before(const struct backend *b, const struct layer *concat, unsigned k, int64_t *own, int64_t *stride)
+{
+    int64_t before = 0, other;
+    struct geometry whole = b->places[concat->y].g;
+    unsigned rank = b->graph->values[concat->y].shape.rank;
+    int64_t axis = b->graph->nodes[concat->node].at.axis;
+    *own = *stride = 0;
+    geometry_finish(&whole);
+    for (unsigned i = 0; i <= k; i++) {
+        struct geometry alone; /* constants have no place, and count too */
+        layout_extents(&alone, &b->graph->values[concat->inputs[i]].shape, whole.spatial);
+        const int64_t *extent = extent_of(&alone, rank, axis, &other);
+        before += *own;
+        *own = extent ? *extent : 0;
+    }
+    extent_of(&whole, rank, axis, stride);
+    return before;
+}
+
 static void place_views(struct backend *b, const struct layer *concat, int index)
 {
     struct place *y = &b->places[concat->y];
     geometry_finish(&y->g);
     y->buffer = backend_add_buffer(b, y->g.bytes, index, index);
-    unsigned rank = b->graph->values[concat->y].shape.rank;
-    int64_t axis = b->graph->nodes[concat->node].at.axis, before = 0, stride = 0;
     for (unsigned k = 0; k < concat->input_count; k++) {
         struct place *x = &b->places[concat->inputs[k]];
-        struct geometry alone; /* constants have no place, and count too */
-        layout_extents(&alone, &b->graph->values[concat->inputs[k]].shape, y->g.spatial);
-        const int64_t *extent = extent_of(&alone, rank, axis, &stride);
-        int64_t own = extent ? *extent : 0;
-        if (x->view) {
-            x->g = y->g;
-            *extent_of(&x->g, rank, axis, &stride) = own;
-            x->g.origin += before * stride;
-            x->buffer = y->buffer;
-            x->owner = concat->y;
-        }
-        before += own;
+        int64_t own, stride, before = extent_before(b, concat, k, &own, &stride);
+        if (!x->view)
+            continue;
+        x->g = y->g;
+        *extent_of(&x->g, b->graph->values[concat->y].shape.rank, b->graph->nodes[concat->node].at.axis, &stride) = own;
+        x->g.origin += before * stride;
+        x->buffer = y->buffer;
+        x->owner = concat->y;
+    }
+}
+
+enum { RUN = 4096 /* bytes: with shorter runs there would be too many writes */ };
+
+/* An output that nothing else reads, joined of products: they leave by themselves, and it never stands in the buffer as a whole. */
+static bool is_joined_outside(const struct backend *b, const struct layer *concat)
+{
+    const struct geometry *y = &b->places[concat->y].g;
+    int64_t own, stride, axis = b->graph->nodes[concat->node].at.axis;
+    struct geometry whole = *y;
+    geometry_finish(&whole);
+    if (!is_graph_output(b, concat->y) || has_halo(y) || resident_output(b, concat->y) || !extent_of(&whole, b->graph->values[concat->y].shape.rank, axis, &stride))
+        return false;
+    for (int i = 0; i < b->layer_count; i++)
+        if (layer_reads(&b->layers[i], concat->y))
+            return false;
+    for (unsigned k = 0; k < concat->input_count; k++) {
+        const struct layer *maker = maker_of(b, concat->inputs[k]);
+        extent_before(b, concat, k, &own, &stride);
+        if (!may_be_view(b, concat, concat->inputs[k]) || maker->kind != LAYER_MATRIX || has_halo(&b->places[concat->inputs[k]].g) || own * stride < RUN)
+            return false;
+    }
+    return true;
+}
+
+static void join_outside(struct backend *b, const struct layer *concat)
+{
+    struct place *y = &b->places[concat->y];
+    geometry_finish(&y->g);
+    y->outside = true;
+    for (unsigned k = 0; k < concat->input_count; k++) {
+        struct place *x = &b->places[concat->inputs[k]];
+        int64_t own, stride, before = extent_before(b, concat, k, &own, &stride);
+        x->piece = true;
+        x->owner = concat->y;
+        x->host_offset = (uint64_t)(before * stride);
     }
 }
 
 static void concat_in_place(struct backend *b)
 {
-    for (int i = 0; i < b->layer_count; i++)
-        if (b->layers[i].op == CORE_CONCAT) {
-            mark_views(b, &b->layers[i]);
-            place_views(b, &b->layers[i], i);
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *concat = &b->layers[i];
+        if (concat->op != CORE_CONCAT)
+            continue;
+        if (is_joined_outside(b, concat)) {
+            join_outside(b, concat);
+            continue;
         }
+        mark_views(b, concat);
+        place_views(b, concat, i);
+    }
 }
 
 static void make_buffers(struct backend *b)
@@ -292,7 +349,7 @@ static void make_buffers(struct backend *b)
             geometry_finish(&p->g);
         if (l->kind == LAYER_ALIAS && (has_halo(&b->places[l->x].g) || has_halo(&p->g)))
             l->kind = LAYER_MOVE;
-        if (p->buffer >= 0)
+        if (p->buffer >= 0 || p->outside)
             ; /* a concatenation, or a part of one */
         else if (l->kind == LAYER_ALIAS)
             p->buffer = b->places[l->x].buffer;
@@ -306,8 +363,9 @@ static void make_buffers(struct backend *b)
         for (unsigned k = 0; k < l->input_count; k++)
             live(b, l->inputs[k], i);
     }
-    for (unsigned i = 0; i < b->graph->output_count; i++)
-        live(b, b->graph->outputs[i], b->layer_count);
+    for (int v = 0; v < b->graph->value_count; v++)
+        if (b->places[v].piece || is_graph_output(b, v))
+            live(b, v, b->layer_count); /* until it has left */
 }
 
 /* The places as they are before concatenations share buffers: spill.c begins again from here. */

@@ -44,6 +44,7 @@ void backend_free(struct backend *b)
     free(b->reads);
     free(b->output_host);
     free(b->left);
+    free(b->owed.writes);
     free(b->low);
     free(b->high);
 }
@@ -131,6 +132,8 @@ static enum weft_status run_stages(struct backend *b)
     enum weft_status status = backend_outputs(b);
     if (!status)
         status = backend_one_hot(b);
+    if (!status)
+        status = backend_pieces(b);
     if (!status)
         status = backend_fuse(b);
     progress(b, "calibrating", 0.1);

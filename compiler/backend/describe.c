@@ -165,8 +165,8 @@ static enum weft_status describe_probes(struct weft_program *p, const struct bac
     if (!p->probes)
         return WEFT_NO_MEMORY;
     for (int i = 0; i < b->layer_count; i++) {
-        if (b->layers[i].kind >= LAYER_CONSTANTS || b->graph->values[b->layers[i].y].producer == GRAPH_NONE || b->places[b->layers[i].y].permuted[0])
-            continue; /* made by the compiler, or not in the network's own order */
+        if (b->layers[i].kind >= LAYER_CONSTANTS || b->graph->values[b->layers[i].y].producer == GRAPH_NONE || b->places[b->layers[i].y].permuted[0] || b->places[b->layers[i].y].outside)
+            continue; /* made by the compiler, not in the network's own order, or nowhere as a whole */
         struct weft_probe *probe = &p->probes[p->probe_count++];
         describe_tensor(&probe->tensor, b, b->layers[i].y, place_origin(b, b->layers[i].y));
         probe->layer = (uint32_t)spill_row(b, i);
@@ -198,6 +198,8 @@ static void describe_bounds(struct weft_program *p, const struct backend *b)
         if (l->kind != LAYER_MATRIX)
             continue;
         products += l->macs * weft_passes(b->places[l->x].g.format, l->m->w_format) * (uint64_t)planes_pairs(b, l);
+        if (b->places[l->y].host_offset)
+            continue; /* a later piece of one product, whose weights the first has counted */
         weights += (uint64_t)(l->m->kh * l->m->kw * l->m->cg * l->m->co) * weft_format_bytes(l->m->w_format);
     }
     for (size_t i = 0; i < p->input_count; i++)

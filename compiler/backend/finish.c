@@ -11,6 +11,8 @@
 
 void emit_layer(struct backend *b, struct layer *l)
 {
+    if (b->places[l->y].outside)
+        return;
     reads_operands(b, l);
     if (l->kind < LAYER_CONSTANTS && l->kind != LAYER_POOL && l->kind != LAYER_ALIAS)
         emit_halo(b, l->y);
@@ -71,8 +73,10 @@ static void before_layer(struct backend *b, int i)
 static void layer_is_whole(struct backend *b, int i)
 {
     struct layer *l = &b->layers[i];
-    if (!b->spill)
+    if (!b->spill) {
         writes_state(b, l);
+        writes_beside(b, l);
+    }
     l->done_at = b->instr_count;
     l->emitted_lines = 0;
 }
@@ -115,6 +119,7 @@ static void emit_part(struct backend *b, const uint64_t *input_host)
             emit_halo_before(b, b->graph->inputs[i]);
     emit_layers(b);
     reads_rest(b);
+    writes_rest(b);
     pass_through(b);
 }
 

@@ -20,6 +20,9 @@ void writes_value(struct backend *b, unsigned output); /* of the part of the bat
 void writes_part(struct backend *b, const struct layer *layer);
 void writes_state(struct backend *b, const struct layer *layer); /* of a layer that is whole */
 
+void writes_beside(struct backend *b, const struct layer *layer); /* rows that leave while a layer runs */
+void writes_rest(struct backend *b);                              /* and all others that are owed */
+
 /* describe.c */
 enum weft_status backend_describe(struct weft_program *program, struct backend *b, const uint64_t *input_host, const uint64_t *output_host,
                                   const size_t *done_at);

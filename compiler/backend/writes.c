@@ -7,6 +7,8 @@
  * An output that other products follow leaves as a whole: many writes would fill their queue, and a full queue holds up all that is behind it. */
 #include "finish.h"
 
+#include <stdlib.h>
+
 enum { IMAGE = 4096 /* bytes: smaller images leave together */, NARROW = 64 /* bytes of a row: fewer are not worth an instruction */,
        MOST = 1 << 20 /* instructions */, WORTH = 1000 /* cycles */ };
 
@@ -50,24 +52,94 @@ void writes_state(struct backend *b, const struct layer *l)
             resident_writes(b, resident_output(b, l->y), l->y);
 }
 
-/* --- behind a product ----------------------------------------------------------------------------------------------------- */
-
-/* The output that this value is, by itself or under a name that follows at once; -1: none. */
-static int output_of(const struct backend *b, const struct layer *l)
+static int output_index(const struct backend *b, int value)
 {
-    int y = l->y;
-    for (const struct layer *next = l + 1; next < b->layers + b->layer_count && next->kind == LAYER_ALIAS && next->x == y; next++)
-        y = next->y;
     for (unsigned i = 0; i < b->graph->output_count; i++)
-        if (b->graph->outputs[i] == y && !resident_output(b, y) && b->places[y].buffer == b->places[l->y].buffer)
+        if (b->graph->outputs[i] == value && !resident_output(b, value))
             return (int)i;
     return -1;
 }
 
-/* Do rows of the product lie one behind the other, as in the value? */
-static bool rows_in_order(const struct mapping *map, const struct geometry *g)
+/* Do the rows of the product follow each other as the pixels of the value do? */
+static bool rows_in_order(const struct backend *b, const struct layer *l)
 {
-    return map->slices == 1 && map->step == map->pixels && g->line == g->w * g->pixel && g->image == g->h * g->line && (map->flat || map->groups_x * map->pixels == g->w);
+    const struct mapping *map = &l->m->map;
+    return map->slices == 1 && map->step == map->pixels && (map->flat || map->groups_x * map->pixels == b->places[l->y].g.w);
+}
+
+/* --- beside the layers that follow ------------------------------------------------------------------------------------------ */
+
+/* Rows of an early piece of an output leave while later layers run, as many as the link has time for by the bounds of those layers: a full queue of
+ * writes would hold up the layers. */
+static void owe(struct backend *b, uint64_t ub, uint64_t host, uint64_t bytes)
+{
+    struct owed *o = &b->owed;
+    if (o->count == o->room) {
+        size_t room = o->room ? 2 * o->room : 64;
+        struct owed_write *grown = realloc(o->writes, room * sizeof *grown);
+        if (!grown) {
+            b->out_of_memory = true;
+            return;
+        }
+        o->writes = grown;
+        o->room = room;
+    }
+    uint64_t ready = o->now + b->layers[b->current].mapping / (uint64_t)b->repeats;
+    if (o->next == o->count && o->link < ready)
+        o->link = ready; /* it has been idle */
+    o->writes[o->count++] = (struct owed_write){ub, host, bytes};
+}
+
+static uint64_t link_cycles(const struct backend *b, uint64_t bytes)
+{
+    struct weft_rate rate = weft_rate(b->machine->link_out_bytes_per_second, b->machine->clock_hz);
+    return (uint64_t)((unsigned __int128)bytes * rate.cycles / rate.bytes);
+}
+
+static void pay(struct backend *b, uint64_t until)
+{
+    struct owed *o = &b->owed;
+    for (; o->next < o->count && o->link < until; o->next++) {
+        const struct owed_write *w = &o->writes[o->next];
+        put(b, w->ub, w->host, w->bytes);
+        o->link += link_cycles(b, w->bytes);
+    }
+}
+
+/* A piece whose rows come in another order than its pixels leaves when it is whole. */
+static void owe_lines(struct backend *b, const struct layer *l)
+{
+    const struct place *y = &b->places[l->y];
+    const struct geometry *there = &b->places[y->owner].g;
+    uint64_t ub = place_origin(b, l->y), host = host_of(b, (unsigned)output_index(b, y->owner)) + y->host_offset;
+    for (int64_t n = 0; n < y->g.n; n++)
+        for (int64_t h = 0; h < y->g.h; h++)
+            owe(b, ub + (uint64_t)(n * y->g.image + h * y->g.line), host + (uint64_t)(n * there->image + h * there->line), (uint64_t)(y->g.w * y->g.pixel));
+}
+
+void writes_beside(struct backend *b, const struct layer *l)
+{
+    if (l->kind == LAYER_MATRIX && b->places[l->y].piece && !rows_in_order(b, l))
+        owe_lines(b, l);
+    b->owed.now += l->mapping / (uint64_t)b->repeats;
+    pay(b, b->owed.now);
+}
+
+void writes_rest(struct backend *b)
+{
+    pay(b, UINT64_MAX);
+    b->owed.count = b->owed.next = 0;
+}
+
+/* --- behind a product ----------------------------------------------------------------------------------------------------- */
+
+/* The output that the value of layer number `index` is, by itself or under a name that follows at once; -1: none. */
+static int output_of(const struct backend *b, int index)
+{
+    int y = b->layers[index].y, buffer = b->places[y].buffer;
+    for (int i = index + 1; i < b->layer_count && b->layers[i].kind == LAYER_ALIAS && b->layers[i].x == y; i++)
+        y = b->layers[i].y;
+    return b->places[y].buffer == buffer ? output_index(b, y) : -1;
 }
 
 static bool is_last_product(const struct backend *b, const struct layer *l)
@@ -85,35 +157,60 @@ static bool by_columns(const struct backend *b, const struct layer *l)
 {
     const struct mapping *map = &l->m->map;
     const struct geometry *g = &b->places[l->y].g;
-    struct weft_rate rate = weft_rate(b->machine->link_out_bytes_per_second, b->machine->clock_hz);
     uint64_t bytes = (uint64_t)(map->chunk_rows * (map->n_tiles - 1)) * b->machine->columns * (uint64_t)g->element;
     return map->pixels == 1 && map->n_tiles > 1 && (int64_t)b->machine->columns * g->element >= NARROW && map->rows * map->n_tiles <= MOST &&
-           bytes * rate.cycles / rate.bytes > WORTH;
+           link_cycles(b, bytes) > WORTH;
 }
 
 void writes_begin(struct backend *b, const struct layer *l)
 {
-    int output = b->spill || !is_last_product(b, l) ? -1 : output_of(b, l);
-    const struct geometry *g = &b->places[l->y].g;
-    b->leaving = (struct leaving){.active = output >= 0 && rows_in_order(&l->m->map, g)};
-    if (!b->leaving.active)
+    const struct place *y = &b->places[l->y];
+    bool last = is_last_product(b, l), ordered = rows_in_order(b, l);
+    int output = b->spill || !ordered || !(last || y->piece) ? -1 : y->piece ? output_index(b, y->owner) : output_of(b, (int)(l - b->layers));
+    b->leaving = (struct leaving){.how = output < 0 ? LEAVING_NOT : !last ? LEAVING_LATER : by_columns(b, l) ? LEAVING_COLUMNS : LEAVING_ROWS};
+    if (output < 0)
         return;
     b->left[output] = true;
+    b->leaving.map = &l->m->map;
+    b->leaving.here = &y->g;
+    b->leaving.there = y->piece ? &b->places[y->owner].g : &y->g;
     b->leaving.ub = place_origin(b, l->y);
-    b->leaving.host = host_of(b, (unsigned)output);
-    b->leaving.row_bytes = (uint64_t)(l->m->map.pixels * g->pixel);
-    b->leaving.columns = by_columns(b, l);
-    b->leaving.column_bytes = b->machine->columns * (uint64_t)g->element;
+    b->leaving.host = host_of(b, (unsigned)output) + y->host_offset;
+    b->leaving.column_bytes = b->machine->columns * (uint64_t)y->g.element;
+    if (last)
+        writes_rest(b);
+}
+
+/* Bytes from the first to this row's, in a geometry here or on the host. */
+static uint64_t row_at(const struct leaving *w, const struct geometry *g, int64_t row)
+{
+    int64_t pixel = row * w->map->pixels, line = pixel / w->here->w;
+    return (uint64_t)(line / w->here->h * g->image + line % w->here->h * g->line + pixel % w->here->w * g->pixel);
+}
+
+static void put_row(struct backend *b, int64_t row, uint64_t first, uint64_t bytes, bool later)
+{
+    const struct leaving *w = &b->leaving;
+    uint64_t ub = w->ub + row_at(w, w->here, row) + first, host = w->host + row_at(w, w->there, row) + first;
+    (later ? owe : put)(b, ub, host, bytes);
+}
+
+/* How many rows from this one on, of `rows`, lie side by side here and there. */
+static int64_t run_of(const struct leaving *w, int64_t row, int64_t rows)
+{
+    int64_t run = 1, bytes = w->map->pixels * w->here->pixel;
+    while (run < rows && row_at(w, w->there, row + run) == row_at(w, w->there, row) + (uint64_t)(run * bytes) &&
+           row_at(w, w->here, row + run) == row_at(w, w->here, row) + (uint64_t)(run * bytes))
+        run++;
+    return run;
 }
 
 static void leave(struct backend *b, struct leaving_column *c, int64_t end)
 {
     const struct leaving *w = &b->leaving;
-    uint64_t first = (uint64_t)c->nt * w->column_bytes, left = w->row_bytes - first, bytes = left < w->column_bytes ? left : w->column_bytes;
-    for (; c->next < c->end && c->next < end; c->next++) {
-        uint64_t at = (uint64_t)c->next * w->row_bytes + first;
-        put(b, w->ub + at, w->host + at, bytes);
-    }
+    uint64_t first = (uint64_t)c->nt * w->column_bytes, left = (uint64_t)(w->map->columns * w->here->element) - first;
+    for (; c->next < c->end && c->next < end; c->next++)
+        put_row(b, c->next, first, left < w->column_bytes ? left : w->column_bytes, false);
 }
 
 void writes_before(struct backend *b, int64_t first, int64_t rows)
@@ -126,8 +223,18 @@ void writes_before(struct backend *b, int64_t first, int64_t rows)
 void writes_behind(struct backend *b, int64_t first, int64_t rows)
 {
     const struct leaving *w = &b->leaving;
-    if (w->active && !w->columns)
-        put(b, w->ub + (uint64_t)first * w->row_bytes, w->host + (uint64_t)first * w->row_bytes, (uint64_t)rows * w->row_bytes);
+    if (w->how != LEAVING_ROWS && w->how != LEAVING_LATER)
+        return;
+    for (int64_t row = first, run; row < first + rows; row += run) {
+        run = run_of(w, row, first + rows - row);
+        put_row(b, row, 0, (uint64_t)(run * w->map->pixels * w->here->pixel), w->how == LEAVING_LATER);
+    }
+}
+
+void writes_column(struct backend *b, int64_t nt, int64_t first, int64_t rows)
+{
+    if (b->leaving.how == LEAVING_COLUMNS)
+        b->leaving.waiting[b->leaving.count++] = (struct leaving_column){nt, first, first + rows};
 }
 
 void writes_end(struct backend *b)
@@ -135,10 +242,4 @@ void writes_end(struct backend *b)
     for (int i = 0; i < b->leaving.count; i++)
         leave(b, &b->leaving.waiting[i], INT64_MAX);
     b->leaving.count = 0;
-}
-
-void writes_column(struct backend *b, int64_t nt, int64_t first, int64_t rows)
-{
-    if (b->leaving.active && b->leaving.columns)
-        b->leaving.waiting[b->leaving.count++] = (struct leaving_column){nt, first, first + rows};
 }

@@ -123,3 +123,44 @@ enum weft_status graph_sort(struct graph *graph, struct weft_diag *diag)
     sort_clear(&s);
     return status;
 }
+
+/* --- nodes that were added behind the others ------------------------------------------------------------------------------- */
+
+static bool is_ready(const struct graph *graph, const struct node *node, const bool *made)
+{
+    for (unsigned k = 0; k < node->input_count; k++)
+        if (node->inputs[k] != GRAPH_NONE && graph->values[node->inputs[k]].producer != GRAPH_NONE && !made[node->inputs[k]])
+            return false;
+    return true;
+}
+
+static void append(struct graph *graph, struct node *to, int *count, const struct node *node, bool *made)
+{
+    for (unsigned k = 0; k < node->output_count; k++) {
+        made[node->outputs[k]] = true;
+        graph->values[node->outputs[k]].producer = *count;
+    }
+    to[(*count)++] = *node;
+}
+
+enum weft_status graph_hoist(struct graph *graph, int first)
+{
+    struct node *order = malloc(((size_t)graph->node_room + 1) * sizeof *order);
+    bool *made = calloc((size_t)graph->value_count + 1, sizeof *made);
+    int count = 0, next = first;
+    for (int i = 0; order && made && i <= first; i++) {
+        while (next < graph->node_count && is_ready(graph, &graph->nodes[next], made))
+            append(graph, order, &count, &graph->nodes[next++], made);
+        if (i < first)
+            append(graph, order, &count, &graph->nodes[i], made);
+    }
+    enum weft_status status = order && made ? WEFT_OK : WEFT_NO_MEMORY;
+    if (!status) {
+        free(graph->nodes);
+        graph->nodes = order;
+    } else {
+        free(order);
+    }
+    free(made);
+    return status;
+}
