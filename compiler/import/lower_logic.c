@@ -77,37 +77,50 @@ static bool want_few_bits(struct lower *l, unsigned input)
            lower_refuse(l, "input %u is %s; integers of 8 and 16 bits are supported", input + 1, element_name(element));
 }
 
-static int constants(struct lower *l, const float *numbers, int64_t count)
+static bool is_signed(enum element element)
 {
-    return lower_constant(l, ELEMENT_F32, &(struct shape){1, {count}}, numbers);
+    return element == ELEMENT_S8 || element == ELEMENT_S16;
 }
 
-/* [..., bits]: bit k is floor(x / 2^k) less twice floor(x / 2^(k + 1)), of negative numbers those of the two's complement. */
+/* 1, 2, 4, ...; the last with this sign. */
+static int powers(struct lower *l, unsigned count, int sign)
+{
+    int32_t numbers[17];
+    for (unsigned k = 0; k < count; k++)
+        numbers[k] = (1 << k) * (k + 1 < count ? 1 : sign);
+    return lower_constant(l, ELEMENT_S32, &(struct shape){1, {count}}, numbers);
+}
+
+/* The number of the same bits without a sign. */
+static int without_sign(struct lower *l, int x)
+{
+    enum element element = build_element(l, x);
+    int wide = build_cast(l, x, ELEMENT_S32);
+    if (!is_signed(element))
+        return wide;
+    int negative = build_cast(l, build_with(l, CORE_LESS, wide, 0), ELEMENT_S32);
+    return build_binary(l, CORE_ADD, wide, build_with(l, CORE_MUL, negative, 1 << 8 * element_bytes(element)));
+}
+
+/* [..., bits]: bit k is x / 2^k, cut off, less twice x / 2^(k + 1). Integers, so no number format rounds them. */
 static int split_bits(struct lower *l, int x, unsigned bits)
 {
-    float halves[17];
     struct shape shape = build_shape(l, x);
-    for (unsigned k = 0; k <= bits; k++)
-        halves[k] = ldexpf(1, -(int)k);
     shape.dims[shape.rank++] = 1;
-    x = build_cast(l, lower_reshape(l, x, &shape), ELEMENT_F32);
-    int rests = build_unary(l, CORE_FLOOR, build_binary(l, CORE_MUL, x, constants(l, halves, bits + 1)));
-    int here = build_slice(l, rests, shape.rank - 1, 0, bits, 1), above = build_slice(l, rests, shape.rank - 1, 1, bits + 1, 1);
+    x = build_binary(l, CORE_DIV, without_sign(l, lower_reshape(l, x, &shape)), powers(l, bits + 1, 1));
+    int here = build_slice(l, x, shape.rank - 1, 0, bits, 1), above = build_slice(l, x, shape.rank - 1, 1, bits + 1, 1);
     return build_binary(l, CORE_SUB, here, build_with(l, CORE_MUL, above, 2));
 }
 
+/* The highest bit of a signed number counts below zero. */
 static int join_bits(struct lower *l, int x, enum element element)
 {
-    unsigned bits = 8 * element_bytes(element), last = build_shape(l, x).rank - 1;
-    float weights[16];
     bool axes[GRAPH_RANK_MAX] = {0};
-    for (unsigned k = 0; k < bits; k++)
-        weights[k] = ldexpf(1, (int)k);
-    if (element == ELEMENT_S8 || element == ELEMENT_S16)
-        weights[bits - 1] *= -1;
-    axes[last] = true;
-    x = build_binary(l, CORE_MUL, x, constants(l, weights, bits));
-    return x < 0 ? x : build_cast(l, build_reduce(l, CORE_REDUCE_SUM, x, axes, false), element);
+    if (x < 0)
+        return x;
+    axes[build_shape(l, x).rank - 1] = true;
+    x = build_binary(l, CORE_MUL, x, powers(l, 8 * element_bytes(element), is_signed(element) ? -1 : 1));
+    return build_cast(l, build_reduce(l, CORE_REDUCE_SUM, x, axes, false), element);
 }
 
 /* Of bits a and b: and is their product, or the greater, xor the size of their difference. */
