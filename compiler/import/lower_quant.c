@@ -1,7 +1,7 @@
 /* lower_quant.c: QuantizeLinear, DequantizeLinear and DynamicQuantizeLinear.
  *
- * Bytes with one scale, or one an index of an axis, are core operators, which the quantised layers are found by. Integers of 16 bits and
- * scales of blocks are arithmetic. All of it is computed in fp32, whatever floats x and the scale are.
+ * The core operators know one scale, or one an index of an axis: the quantised layers are found by them. What comes in blocks is quantised
+ * with every block as a row, and dequantised by arithmetic, as 16 bits are. All of it is computed in fp32, whatever floats x and the scale are.
  */
 #include "element.h"
 #include "lower_build.h"
@@ -123,14 +123,50 @@ static bool quantised_type(struct lower *l, enum element *to)
            lower_refuse(l, "the result is %s; uint8, int8, uint16 and int16 are supported", element_name(*to));
 }
 
-/* round(x / scale) + zero, brought into the type's range. */
-static int quantise_by_parts(struct lower *l, const struct scheme *s, int x, enum element to)
+static int64_t count_between(const struct shape *shape, unsigned from, unsigned to)
 {
-    float span = is_byte(to) ? 256 : 65536, low = to == ELEMENT_S8 || to == ELEMENT_S16 ? -span / 2 : 0;
-    int y = build_unary(l, CORE_ROUND, build_binary(l, CORE_DIV, x, spread(l, s, s->scale)));
-    if (s->zero != GRAPH_NONE)
-        y = build_binary(l, CORE_ADD, y, spread(l, s, s->zero));
-    return build_cast(l, build_clip(l, y, low, low + span - 1), to);
+    int64_t count = 1;
+    for (unsigned i = from; i < to; i++)
+        count *= shape->dims[i];
+    return count;
+}
+
+/* Every block a row: [before, blocks, block, behind] with the block last, or the way back. */
+static int blocks_as_rows(struct lower *l, const struct scheme *s, int x, bool back)
+{
+    struct shape whole = s->x;
+    unsigned axis = (unsigned)s->axis;
+    int64_t none[GRAPH_RANK_MAX] = {0}, fill[GRAPH_RANK_MAX] = {0}, blocks = (whole.dims[axis] + s->block - 1) / s->block;
+    int64_t before = count_between(&whole, 0, axis), behind = count_between(&whole, axis + 1, whole.rank);
+    fill[axis] = blocks * s->block - whole.dims[axis];
+    whole.dims[axis] += fill[axis];
+    if (!back) {
+        x = build_reshape(l, build_pad(l, x, none, fill, 0), 4, (int64_t[]){before, blocks, s->block, behind});
+        return build_reshape(l, build_swap(l, x, 2, 3), 2, (int64_t[]){before * blocks * behind, s->block});
+    }
+    x = build_swap(l, build_reshape(l, x, 4, (int64_t[]){before, blocks, behind, s->block}), 2, 3);
+    return build_slice(l, lower_reshape(l, x, &whole), axis, 0, s->x.dims[axis], 1);
+}
+
+static int flat(struct lower *l, int x)
+{
+    struct shape shape = build_shape(l, x);
+    return build_reshape(l, x, 1, (int64_t[]){shape_count(&shape)});
+}
+
+/* The core operator; 16 bits are taken from 32, which hold whatever comes out. */
+static int quantise_rows(struct lower *l, struct scheme *s, int x, enum element to)
+{
+    bool word = is_word(to);
+    struct shape shape = build_shape(l, x);
+    int zero = build_cast(l, zero_point(l, s, to), word ? ELEMENT_S32 : to), scale = s->scale;
+    if (s->block)
+        zero = flat(l, zero), scale = flat(l, scale);
+    int y = lower_emit(l, CORE_QUANTIZE, (int[]){x, scale, zero}, 3, &(struct attributes){.axis = s->block ? 0 : s->axis}, word ? ELEMENT_S32 : to, &shape);
+    if (!word)
+        return y;
+    int low = to == ELEMENT_S16 ? INT16_MIN : 0;
+    return build_cast(l, build_with(l, CORE_MIN, build_with(l, CORE_MAX, y, low), low + UINT16_MAX), to);
 }
 
 bool lower_quantize(struct lower *l, const struct onnx_op *op)
@@ -141,11 +177,10 @@ bool lower_quantize(struct lower *l, const struct onnx_op *op)
         return false;
     if (!check_precision(l) || !quantised_type(l, &to) || !read_scheme(l, &s))
         return false;
-    int x = from == ELEMENT_S32 || is_word(to) || s.block ? build_cast(l, l->in[0], ELEMENT_F32) : l->in[0];
-    if (is_word(to) || s.block)
-        return lower_done(l, quantise_by_parts(l, &s, x, to));
-    int inputs[] = {x, s.scale, zero_point(l, &s, to)};
-    return lower_done(l, lower_emit(l, CORE_QUANTIZE, inputs, 3, &(struct attributes){.axis = s.axis}, to, &s.x));
+    int x = from == ELEMENT_S32 ? build_cast(l, l->in[0], ELEMENT_F32) : l->in[0];
+    if (!s.block)
+        return lower_done(l, quantise_rows(l, &s, x, to));
+    return lower_done(l, blocks_as_rows(l, &s, quantise_rows(l, &s, blocks_as_rows(l, &s, x, false), to), true));
 }
 
 /* --- DequantizeLinear ---------------------------------------------------------------------------------------------------------- */

@@ -40,8 +40,8 @@ static int32_t zero_of(const struct tensor *zero, int64_t channel)
     return zero ? (int32_t)interp_load_integer(zero->bytes, zero->element, shape_count(&zero->shape) == 1 ? 0 : channel) : 0;
 }
 
-static const int32_t lows[] = {[ELEMENT_U8] = 0, [ELEMENT_S8] = INT8_MIN, [ELEMENT_U16] = 0, [ELEMENT_S16] = INT16_MIN};
-static const int32_t highs[] = {[ELEMENT_U8] = UINT8_MAX, [ELEMENT_S8] = INT8_MAX, [ELEMENT_U16] = UINT16_MAX, [ELEMENT_S16] = INT16_MAX};
+static const int32_t lows[] = {[ELEMENT_U8] = 0, [ELEMENT_S8] = INT8_MIN, [ELEMENT_U16] = 0, [ELEMENT_S16] = INT16_MIN, [ELEMENT_S32] = INT32_MIN};
+static const int32_t highs[] = {[ELEMENT_U8] = UINT8_MAX, [ELEMENT_S8] = INT8_MAX, [ELEMENT_U16] = UINT16_MAX, [ELEMENT_S16] = INT16_MAX, [ELEMENT_S32] = INT32_MAX};
 
 enum weft_status interp_quantize(const struct call *call)
 {
@@ -50,8 +50,8 @@ enum weft_status interp_quantize(const struct call *call)
     struct channels c;
     if (!find_channels(&c, call))
         return interp_refuse(call, "has scales that fit neither the tensor nor its axis");
-    if (y->element < ELEMENT_U8 || y->element > ELEMENT_S16)
-        return interp_refuse(call, "gives neither 8-bit nor 16-bit integers");
+    if (y->element < ELEMENT_U8 || y->element > ELEMENT_S32)
+        return interp_refuse(call, "gives no integers of 8, 16 or 32 bits");
     for (int64_t i = 0, count = shape_count(&x->shape); i < count; i++) {
         int64_t channel = i / c.inner % c.length;
         float real = x->element == ELEMENT_F32 ? ((const float *)x->bytes)[i] : (float)element_load(x->bytes, x->element, i);
