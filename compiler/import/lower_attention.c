@@ -263,11 +263,24 @@ static bool read_rotation(struct lower *l, struct rotation *r)
            lower_refuse(l, "rotary_embedding_dim %lld; it must be even and at most the %lld of a head", (long long)r->turned, (long long)size);
 }
 
+/* Of a table that is not known, only rows at known positions can be taken. */
+static bool check_positions(struct lower *l, unsigned input)
+{
+    enum element type = lower_value(l, POSITIONS)->element;
+    struct shape table = lower_shape(l, input);
+    char text[160];
+    if (type != ELEMENT_S64 && type != ELEMENT_S32)
+        return lower_refuse(l, "position_ids are %s; they must be int64", element_name(type));
+    if (table.rank != 2)
+        return lower_refuse(l, "input %u is %s; with position_ids it must have two dimensions", input + 1, shape_text(&table, text));
+    return value_is_constant(lower_value(l, input)) || lower_parameter(l, POSITIONS);
+}
+
 /* The table's rows at the positions, [batch, 1, tokens, half] as the heads stand. */
 static int angles(struct lower *l, const struct rotation *r, unsigned input)
 {
     int table = l->in[input];
-    if (lower_given(l, POSITIONS) && !value_is_constant(lower_value(l, input)) && !lower_parameter(l, POSITIONS))
+    if (lower_given(l, POSITIONS) && !check_positions(l, input))
         return LOWER_POISON;
     if (lower_given(l, POSITIONS))
         table = build_gather(l, table, 0, l->in[POSITIONS]);

@@ -16,9 +16,9 @@ struct scheme {
 static bool check_zero(struct lower *l)
 {
     struct shape scale = lower_shape(l, 1), zero = lower_given(l, 2) ? lower_shape(l, 2) : scale;
-    return shape_count(&zero) == shape_count(&scale) ||
-           lower_refuse(l, "scale and zero point have %lld and %lld elements; they must have one count", (long long)shape_count(&scale),
-                        (long long)shape_count(&zero));
+    char text[2][160];
+    return shape_equal(&zero, &scale) || (shape_count(&zero) == 1 && shape_count(&scale) == 1) ||
+           lower_refuse(l, "the scale is %s and the zero point %s; they must have one shape", shape_text(&scale, text[0]), shape_text(&zero, text[1]));
 }
 
 static bool check_blocks(struct lower *l, const struct scheme *s)

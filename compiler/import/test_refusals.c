@@ -150,6 +150,10 @@ static const struct {
     {HEAD(23) "m (float[1, 1, 2, 4] x) => (float[1, 1, 2, 4] y) <float[1, 2, 1] c = {1, 1}> { y = RotaryEmbedding (x, c, c) }",
      "input 2 gives [1, 2, 1]; [batch, tokens, 2] is right"},
     {HEAD(23) "m (float[1, 2, 4] x) => (float[1, 2, 4] y) <float[1, 2, 2] c = {1, 1, 1, 1}> { y = RotaryEmbedding (x, c, c) }", "num_heads is 0"},
+    {HEAD(23) "m (float[1, 2, 4] x) => (float[1, 2, 4] y) <float c = {1}, int64[1, 2] p = {0, 0}> { y = RotaryEmbedding <num_heads = 1> (x, c, c, p) }",
+     "input 2 is []; with position_ids it must have two dimensions"},
+    {HEAD(21) "m (int8[2, 2] x) => (float[2, 2] y) <float[2] s = {1, 1}, int8[1, 2] z = {0, 0}> { y = DequantizeLinear (x, s, z) }",
+     "the scale is [2] and the zero point [1, 2]; they must have one shape"},
     /* training */
     {HEAD(14) "m (float[2, 3] x) => (float[2, 3] y) <float[3] s = {1, 1, 1}> { y = BatchNormalization <training_mode = 1> (x, s, s, s, s) }",
      "y (BatchNormalization): training_mode 1"},
