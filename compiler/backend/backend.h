@@ -9,6 +9,7 @@
  *   layout.c    an order of bytes for every value, and layers that change it
  *   buffers.c   halos, buffers and their lifetimes
  *   mapping.c   matrix layers: pixels and groups packed, tiles cut, the cheapest chosen
+ *   lines.c     what the rows of a mapping cost the buffer's ports
  *   tiles.c     weights quantised and written into tiles
  *   allocate.c  unified-buffer addresses by lifetime
  *   constants.c what the compiler knows and the program needs, on the host or in DRAM
@@ -73,6 +74,7 @@ struct mapping {
     int64_t rows, chunks, chunk_rows, block_rows;
     int64_t parts;                     /* of the batch, emitted one after the other (waves.c); 0: one */
     uint64_t product_cycles, fetch_cycles, vector_cycles, fetches;
+    uint64_t array_cycles;             /* product_cycles, and what rows wait for lines (lines.c): by this mappings are chosen */
 };
 
 enum { CHAIN_MAX = 12 /* nodes that one table stands for */ };
@@ -272,6 +274,9 @@ void mapping_split(struct backend *b, struct layer *layer, int64_t parts);
 uint64_t mapping_price(struct backend *b, struct layer *layer); /* cycles of the best mapping, before buffers have halos */
 bool mapping_tile_is_empty(const struct matrix *m, int64_t kt, int64_t nt, const struct weft_machine *machine); /* whatever the weights are */
 void mapping_drop_tiles(const struct backend *b, struct layer *layer, int64_t zero_tiles); /* prices what is left */
+/* lines.c */
+struct weft_pattern lines_source(const struct matrix *m, const struct mapping *map, const struct geometry *x, uint64_t origin, int64_t slice); /* rows that enter the array */
+double lines_price(const struct backend *b, const struct layer *layer, const struct mapping *map);
 /* tiles.c */
 enum weft_status backend_weights(struct backend *b, struct layer *layer);
 enum weft_status backend_tiles(struct backend *b, struct layer *layer);

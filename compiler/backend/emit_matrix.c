@@ -9,25 +9,7 @@ enum { SOURCE = 0, OUTPUT = 1, RESIDUAL = 2, PLANES = 8 /* and the next: second 
 
 static void source_pattern(struct backend *b, const struct layer *l, int value, unsigned number, int64_t slice)
 {
-    const struct matrix *m = l->m;
-    const struct mapping *map = &m->map;
-    const struct geometry *x = &b->places[value].g;
-    int64_t start = -m->top * x->line - m->left * x->pixel + slice * map->slice_in * x->element;
-    struct weft_pattern p = pattern_blank(place_origin(b, value) + (uint64_t)start);
-    p.count0 = (uint32_t)map->groups_x;
-    p.stride0 = (uint32_t)(map->step * m->sx * x->pixel);
-    p.count1 = (uint32_t)map->oh;
-    p.stride1 = (uint32_t)(m->sy * x->line);
-    p.count2 = (uint32_t)map->n;
-    p.stride2 = (uint32_t)x->image;
-    int64_t tap = map->tap_step * x->pixel, row = m->dy * x->line;
-    bool merged = tap == map->slice_in * x->element; /* the taps of a kernel row lie side by side */
-    p.run_length = (uint32_t)(merged ? map->slice_in * map->taps : map->slice_in);
-    p.run_stride = (uint32_t)(merged ? row : tap);
-    if (!merged) {
-        p.block_runs = (uint32_t)map->taps;
-        p.block_stride = (uint32_t)row;
-    }
+    struct weft_pattern p = lines_source(l->m, &l->m->map, &b->places[value].g, place_origin(b, value), slice);
     emit_pattern(b, number, &p);
 }
 
