@@ -177,6 +177,11 @@ static int add_piece(struct graph *g, const struct trail *t, unsigned piece, uns
     return value;
 }
 
+static bool is_new(const struct graph *g, int node, const void *first)
+{
+    return node >= *(const int *)first;
+}
+
 static enum weft_status cut(struct backend *b, int output, const struct trail *t, unsigned pieces)
 {
     struct graph *g = b->graph;
@@ -193,7 +198,7 @@ static enum weft_status cut(struct backend *b, int output, const struct trail *t
     g->values[output].producer = GRAPH_NONE;
     if (graph_add_output(g, joined, output) < 0)
         return WEFT_NO_MEMORY;
-    return graph_hoist(g, first);
+    return graph_hoist(g, is_new, &first, b->diag);
 }
 
 enum weft_status backend_pieces(struct backend *b)

@@ -94,7 +94,10 @@ void graph_replace_uses(struct graph *graph, int old_value, int new_value);  /* 
 int graph_uses(const struct graph *graph, int value);                       /* nodes and graph outputs that read it */
 void graph_sweep(struct graph *graph);                                       /* drops dead nodes and nodes whose outputs nobody reads; keeps order */
 enum weft_status graph_sort(struct graph *graph, struct weft_diag *diag);    /* topological; error on a cycle */
-enum weft_status graph_hoist(struct graph *graph, int first);                            /* nodes from `first` on, in order among themselves, move up to behind the last of what they read */
+/* Nodes that `moves` chooses, each of which reads what another node makes, stand right behind the last of what they read; the others, which are in
+ * order, stay so. */
+typedef bool graph_choice(const struct graph *graph, int node, const void *user);
+enum weft_status graph_hoist(struct graph *graph, graph_choice *moves, const void *user, struct weft_diag *diag);
 enum weft_status graph_verify(const struct graph *graph, struct weft_diag *diag);
 
 unsigned element_bytes(enum element element);

@@ -70,18 +70,24 @@ static void list_uses(struct sort *s)
         }
 }
 
+/* Places what waits for nothing behind node number `done` of the order, and so on: all of it, or what `may` allows. */
+static void follow(struct sort *s, int done, graph_choice *may, const void *user)
+{
+    for (; done < s->placed; done++) {
+        const struct node *node = &s->graph->nodes[s->order[done]];
+        for (unsigned k = 0; k < node->output_count; k++)
+            for (int use = s->first[node->outputs[k]]; use != GRAPH_NONE; use = s->next[use])
+                if (--s->waits[s->user[use]] == 0 && (!may || may(s->graph, s->user[use], user)))
+                    s->order[s->placed++] = s->user[use];
+    }
+}
+
 static void place(struct sort *s)
 {
     for (int i = 0; i < s->graph->node_count; i++)
         if (!s->waits[i])
             s->order[s->placed++] = i;
-    for (int done = 0; done < s->placed; done++) {
-        const struct node *node = &s->graph->nodes[s->order[done]];
-        for (unsigned k = 0; k < node->output_count; k++)
-            for (int use = s->first[node->outputs[k]]; use != GRAPH_NONE; use = s->next[use])
-                if (--s->waits[s->user[use]] == 0)
-                    s->order[s->placed++] = s->user[use];
-    }
+    follow(s, 0, NULL, NULL);
 }
 
 static enum weft_status apply_order(struct sort *s)
@@ -124,43 +130,26 @@ enum weft_status graph_sort(struct graph *graph, struct weft_diag *diag)
     return status;
 }
 
-/* --- nodes that were added behind the others ------------------------------------------------------------------------------- */
-
-static bool is_ready(const struct graph *graph, const struct node *node, const bool *made)
+/* Nodes that do not move keep their order; those that do are placed by what they wait for. */
+static void place_early(struct sort *s, graph_choice *moves, const void *user)
 {
-    for (unsigned k = 0; k < node->input_count; k++)
-        if (node->inputs[k] != GRAPH_NONE && graph->values[node->inputs[k]].producer != GRAPH_NONE && !made[node->inputs[k]])
-            return false;
-    return true;
+    for (int i = 0; i < s->graph->node_count; i++) {
+        if (moves(s->graph, i, user))
+            continue;
+        s->order[s->placed++] = i;
+        follow(s, s->placed - 1, moves, user);
+    }
 }
 
-static void append(struct graph *graph, struct node *to, int *count, const struct node *node, bool *made)
+enum weft_status graph_hoist(struct graph *graph, graph_choice *moves, const void *user, struct weft_diag *diag)
 {
-    for (unsigned k = 0; k < node->output_count; k++) {
-        made[node->outputs[k]] = true;
-        graph->values[node->outputs[k]].producer = *count;
+    struct sort s;
+    enum weft_status status = WEFT_NO_MEMORY;
+    if (sort_init(&s, graph)) {
+        list_uses(&s);
+        place_early(&s, moves, user);
+        status = s.placed < graph->node_count ? cycle_error(&s, diag) : apply_order(&s);
     }
-    to[(*count)++] = *node;
-}
-
-enum weft_status graph_hoist(struct graph *graph, int first)
-{
-    struct node *order = malloc(((size_t)graph->node_room + 1) * sizeof *order);
-    bool *made = calloc((size_t)graph->value_count + 1, sizeof *made);
-    int count = 0, next = first;
-    for (int i = 0; order && made && i <= first; i++) {
-        while (next < graph->node_count && is_ready(graph, &graph->nodes[next], made))
-            append(graph, order, &count, &graph->nodes[next++], made);
-        if (i < first)
-            append(graph, order, &count, &graph->nodes[i], made);
-    }
-    enum weft_status status = order && made ? WEFT_OK : WEFT_NO_MEMORY;
-    if (!status) {
-        free(graph->nodes);
-        graph->nodes = order;
-    } else {
-        free(order);
-    }
-    free(made);
+    sort_clear(&s);
     return status;
 }

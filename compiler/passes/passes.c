@@ -12,7 +12,8 @@
     ROW(qdq, pass_qdq, "dequantize, multiply, quantize become the integer operator") \
     ROW(batchnorm, pass_batchnorm, "batch normalisation into weights and bias, or mul and add") \
     ROW(pad, pass_pad, "padding into the convolution or pool behind it") \
-    ROW(stack, pass_stack, "a product with a stack of matrices into one product each")
+    ROW(stack, pass_stack, "a product with a stack of matrices into one product each") \
+    ROW(hoist, pass_hoist, "sums right behind the later of their operands")
 
 const struct pass pass_table[] = {
 #define ROW(name, run, meaning) {#name, run, meaning},

@@ -12,6 +12,8 @@ enum weft_status pass_batchnorm(struct graph *graph, struct weft_diag *diag);  /
 enum weft_status pass_pad(struct graph *graph, struct weft_diag *diag);        /* pad into the convolution or pool behind it */
 enum weft_status pass_stack(struct graph *graph, struct weft_diag *diag);     /* a product with a stack of constant matrices into one product each */
 
+enum weft_status pass_hoist(struct graph *graph, struct weft_diag *diag);     /* sums of two computed values right behind the later of them */
+
 struct pass { const char *name; enum weft_status (*run)(struct graph *graph, struct weft_diag *diag); const char *meaning; };
 extern const struct pass pass_table[]; /* ends with a NULL name; passes.c */
 enum weft_status passes_run(struct graph *graph, const char *dump_after, void *dump_file, struct weft_diag *diag); /* verifies after each */

@@ -316,6 +316,26 @@ static void pad_into_pools(void **state)
 
 /* --- the runner ---------------------------------------------------------------------------------------------------------------- */
 
+/* a, b, c, d of x, then s = a + b, t = s + c, u = t + d and v = d + 1: s goes up to b, t to c and u to d; what adds a constant stays. */
+static void hoist_brings_sums_to_their_operands(void **state)
+{
+    static const char *const right[] = {"a", "b", "s", "c", "t", "d", "u", "v"};
+    struct graph *graph = new_graph();
+    struct shape *shape = SHAPE(3);
+    int x = input(graph, "x", ELEMENT_F32, shape), made[4], one = filled(graph, "one", shape, 1);
+    for (int i = 0; i < 4; i++)
+        made[i] = result(graph, node(graph, CORE_TANH, (const char *[]){"a", "b", "c", "d"}[i], shape, 1, &x));
+    int s = result(graph, node(graph, CORE_ADD, "s", shape, 2, (int[]){made[0], made[1]}));
+    int t = result(graph, node(graph, CORE_ADD, "t", shape, 2, (int[]){s, made[2]}));
+    output(graph, result(graph, node(graph, CORE_ADD, "u", shape, 2, (int[]){made[3], t})));
+    output(graph, result(graph, node(graph, CORE_ADD, "v", shape, 2, (int[]){made[3], one})));
+    one_pass(graph, pass_hoist);
+    assert_int_equal(graph->node_count, 8);
+    for (int i = 0; i < 8; i++)
+        assert_string_equal(graph->values[graph->nodes[i].outputs[0]].name, right[i]);
+    graph_free(graph);
+}
+
 static void names_are_the_table(void **state)
 {
     size_t count;
@@ -358,6 +378,7 @@ int main(void)
         cmocka_unit_test(identity_keeps_outputs),
         cmocka_unit_test(pad_into_conv),
         cmocka_unit_test(pad_into_pools),
+        cmocka_unit_test(hoist_brings_sums_to_their_operands),
         cmocka_unit_test(names_are_the_table),
         cmocka_unit_test(unknown_pass_is_refused),
     };
