@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { DEBIAN_PASSED = 776 }; /* of Debian's 1072 tests, at least: raise it as operators are added */
+enum { DEBIAN_PASSED = 778 }; /* of Debian's 1072 tests, at least: raise it as operators are added */
 enum { FLOAT = 1, INT64 = 7 };
 
 static char folder[] = "/tmp/weft-conformance-XXXXXX";

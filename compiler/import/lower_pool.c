@@ -139,25 +139,128 @@ static bool read_pool(struct lower *l, struct attributes *at, struct window *w, 
     return true;
 }
 
+/* --- where the greatest stands --------------------------------------------------------------------------------------------------- */
+
+enum { TAPS_MAX = 64 };
+
+struct taps {
+    const struct attributes *at;
+    const struct window *w;
+    struct shape x, out;
+    int padded; /* x with its border; what stands there takes no part */
+    bool columns; /* places are counted down the columns */
+};
+
+/* Place of a tap in its image, or -1 outside, for output `i`; tap and output in C order. */
+static int64_t place_of_tap(const struct taps *t, int64_t tap, int64_t i)
+{
+    int64_t place = 0, weight = 1, at[3];
+    for (unsigned d = t->at->spatial; d-- > 0; tap /= t->at->kernel[d], i /= t->w->out[d]) {
+        at[d] = i % t->w->out[d] * t->at->stride[d] - t->at->pad_begin[d] + tap % t->at->kernel[d] * t->at->dilation[d];
+        if (at[d] < 0 || at[d] >= t->w->in[d])
+            return -1;
+    }
+    for (unsigned k = 0; k < t->at->spatial; k++) {
+        unsigned d = t->columns ? k : t->at->spatial - 1 - k;
+        place += at[d] * weight;
+        weight *= t->w->in[d];
+    }
+    return place;
+}
+
+static int places_of_tap(struct lower *l, const struct taps *t, int64_t tap)
+{
+    struct shape shape = t->out;
+    shape.dims[0] = shape.dims[1] = 1;
+    int64_t count = shape_count(&shape);
+    int32_t *places = malloc((size_t)count * sizeof *places);
+    if (!places) {
+        lower_no_memory(l);
+        return LOWER_POISON;
+    }
+    for (int64_t i = 0; i < count; i++)
+        places[i] = (int32_t)place_of_tap(t, tap, i);
+    int value = lower_constant(l, ELEMENT_S32, &shape, places);
+    free(places);
+    return value;
+}
+
+/* What the tap reads, for every output. */
+static int read_tap(struct lower *l, const struct taps *t, int64_t tap)
+{
+    int value = t->padded;
+    for (unsigned d = t->at->spatial; d-- > 0; tap /= t->at->kernel[d]) {
+        int64_t begin = tap % t->at->kernel[d] * t->at->dilation[d];
+        value = build_slice(l, value, 2 + d, begin, begin + (t->w->out[d] - 1) * t->at->stride[d] + 1, t->at->stride[d]);
+    }
+    return value;
+}
+
+/* The first tap that holds the greatest, in the order of the window; counted through all images of the batch. */
+static int places_of_greatest(struct lower *l, const struct taps *t, int greatest)
+{
+    int64_t count = 1, plane = shape_count(&t->x) / (t->x.dims[0] * t->x.dims[1]), planes[GRAPH_RANK_MAX] = {t->x.dims[0], t->x.dims[1], 1, 1, 1};
+    int places = lower_scalar(l, ELEMENT_S32, 0);
+    for (unsigned d = 0; d < t->at->spatial; d++)
+        count *= t->at->kernel[d];
+    for (int64_t tap = count; tap-- > 0;) {
+        int here = places_of_tap(l, t, tap), inside = build_not(l, build_with(l, CORE_LESS, here, 0));
+        int found = build_binary(l, CORE_AND, build_binary(l, CORE_COMPARE_EQUAL, read_tap(l, t, tap), greatest), inside);
+        places = build_where(l, found, here, places);
+    }
+    int first = build_reshape(l, build_count_up(l, ELEMENT_S32, t->x.dims[0] * t->x.dims[1]), t->x.rank, planes);
+    return build_cast(l, build_binary(l, CORE_ADD, places, build_with(l, CORE_MUL, first, (double)plane)), ELEMENT_S64);
+}
+
+static bool pool_places(struct lower *l, const struct attributes *at, const struct window *w, const struct shape *out)
+{
+    int64_t begins[GRAPH_RANK_MAX] = {0}, ends[GRAPH_RANK_MAX] = {0}, taps = 1;
+    struct taps t = {.at = at, .w = w, .x = lower_shape(l, 0), .out = *out, .columns = lower_int(l, "storage_order", 0) != 0};
+    for (unsigned d = 0; d < at->spatial; d++) {
+        begins[2 + d] = at->pad_begin[d];
+        ends[2 + d] = at->pad_end[d] + w->extra[d];
+        taps = taps <= TAPS_MAX ? taps * at->kernel[d] : taps;
+    }
+    if (l->failed)
+        return false;
+    if (taps > TAPS_MAX || shape_count(&t.x) > 1 << 24)
+        return lower_refuse(l, "indices of windows of more than %d places, or of more than %d elements, are not supported", TAPS_MAX, 1 << 24);
+    t.padded = build_pad(l, l->in[0], begins, ends, 0);
+    l->out[1] = places_of_greatest(l, &t, l->out[0]);
+    l->out_count = 2;
+    return l->out[1] != LOWER_POISON;
+}
+
+static bool asks_for_places(const struct lower *l)
+{
+    return l->proto->n_output > 1 && *l->proto->output[1];
+}
+
+static bool pool_values(struct lower *l, const struct onnx_op *op, struct attributes at, const struct window *w, const struct shape *out)
+{
+    struct shape x = lower_shape(l, 0);
+    int64_t extra = 0;
+    for (unsigned i = 0; i < at.spatial; i++)
+        extra += w->extra[i];
+    if (op->core == CORE_AVERAGEPOOL && has_gaps(&at))
+        return lower_done(l, dilated_average(l, &at, w, out));
+    int input = extra && at.count_include_pad ? pad_for_average(l, &at, &x) : l->in[0];
+    for (unsigned i = 0; i < at.spatial; i++)
+        at.pad_end[i] += w->extra[i];
+    if (at.spatial == 3 && input >= 0 && shape_count(out))
+        return lower_done(l, pool_volumes(l, (enum core_op)op->core, input, &at, out));
+    return lower_done(l, lower_emit(l, (enum core_op)op->core, &input, 1, &at, lower_value(l, 0)->element, out));
+}
+
 bool lower_pool(struct lower *l, const struct onnx_op *op)
 {
     struct attributes at = {0};
-    struct shape x = lower_shape(l, 0), out;
+    struct shape out;
     struct window w;
-    int64_t extra = 0;
     if (!pool_type(l, op) || !read_pool(l, &at, &w, &out))
         return false;
     at.count_include_pad = lower_int(l, "count_include_pad", 0) != 0;
-    for (unsigned i = 0; i < at.spatial; i++)
-        extra += w.extra[i];
-    if (op->core == CORE_AVERAGEPOOL && has_gaps(&at))
-        return lower_done(l, dilated_average(l, &at, &w, &out));
-    int input = extra && at.count_include_pad ? pad_for_average(l, &at, &x) : l->in[0];
-    for (unsigned i = 0; i < at.spatial; i++)
-        at.pad_end[i] += w.extra[i];
-    if (at.spatial == 3 && input >= 0 && shape_count(&out))
-        return lower_done(l, pool_volumes(l, (enum core_op)op->core, input, &at, &out));
-    return lower_done(l, lower_emit(l, (enum core_op)op->core, &input, 1, &at, lower_value(l, 0)->element, &out));
+    return !l->failed && pool_values(l, op, at, &w, &out) && (!asks_for_places(l) || op->outputs < 2 || pool_places(l, &at, &w, &out));
 }
 
 bool lower_global_pool(struct lower *l, const struct onnx_op *op)

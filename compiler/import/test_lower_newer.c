@@ -97,6 +97,24 @@ static void norms_of_windows(void **state)
     check_all(cases, sizeof cases / sizeof cases[0]);
 }
 
+static void places_of_greatest(void **state)
+{
+    static const struct one_case cases[] = {
+        /* Of two alike, the first. */
+        {AT(22) "m (float[1, 1, 4] x) => (float[1, 1, 3] y, int64[1, 1, 3] i) { y, i = MaxPool <kernel_shape = [2]> (x) }", 4, 6, {3, 1, 4, 4}, {3, 4, 4, 0, 2, 2}},
+        /* The border is below all, and no place. */
+        {AT(22) "m (float[1, 1, 2] x) => (float[1, 1, 2] y, int64[1, 1, 2] i) { y, i = MaxPool <kernel_shape = [2], pads = [1, 0]> (x) }", 2, 4, {-3, -2}, {-3, -2, 0, 1}},
+        /* The second channel's places begin behind the first's four; every other pixel: 7 and 9 of 7 8 9 6. */
+        {AT(22) "m (float[1, 2, 4] x) => (float[1, 2, 2] y, int64[1, 2, 2] i) { y, i = MaxPool <kernel_shape = [2], dilations = [2]> (x) }",
+         8, 8, {1, 2, 3, 0, 7, 8, 9, 6}, {3, 2, 9, 8, 2, 1, 6, 5}},
+        {AT(22) "m (float[1, 1, 2, 2] x) => (float[1, 1, 1, 1] y, int64[1, 1, 1, 1] i) { y, i = MaxPool <kernel_shape = [2, 2]> (x) }", 4, 2, {1, 5, 2, 3}, {5, 1}},
+        /* Counted down the columns. */
+        {AT(22) "m (float[1, 1, 2, 2] x) => (float[1, 1, 1, 1] y, int64[1, 1, 1, 1] i) { y, i = MaxPool <kernel_shape = [2, 2], storage_order = 1> (x) }",
+         4, 2, {1, 5, 2, 3}, {5, 2}},
+    };
+    check_all(cases, sizeof cases / sizeof cases[0]);
+}
+
 static void the_middle(void **state)
 {
     static const struct one_case cases[] = {
@@ -204,7 +222,7 @@ static void gates(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(words), cmocka_unit_test(blocks), cmocka_unit_test(nothing), cmocka_unit_test(norms_of_windows),
-                                      cmocka_unit_test(the_middle), cmocka_unit_test(bits),
+                                      cmocka_unit_test(places_of_greatest), cmocka_unit_test(the_middle), cmocka_unit_test(bits),
                                       cmocka_unit_test(attention), cmocka_unit_test(rotations), cmocka_unit_test(gates)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

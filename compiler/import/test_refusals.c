@@ -154,6 +154,8 @@ static const struct {
      "input 2 is []; with position_ids it must have two dimensions"},
     {HEAD(21) "m (int8[2, 2] x) => (float[2, 2] y) <float[2] s = {1, 1}, int8[1, 2] z = {0, 0}> { y = DequantizeLinear (x, s, z) }",
      "the scale is [2] and the zero point [1, 2]; they must have one shape"},
+    {HEAD(12) "m (float[1, 1, 9, 9] x) => (float[1, 1, 1, 1] y, int64[1, 1, 1, 1] i) { y, i = MaxPool <kernel_shape = [9, 9]> (x) }",
+     "y (MaxPool): indices of windows of more than 64 places"},
     /* training */
     {HEAD(14) "m (float[2, 3] x) => (float[2, 3] y) <float[3] s = {1, 1, 1}> { y = BatchNormalization <training_mode = 1> (x, s, s, s, s) }",
      "y (BatchNormalization): training_mode 1"},
