@@ -13,7 +13,7 @@
 #include "finish.h"
 #include "product.h"
 
-enum { WAVES = 2, LAG_MOST = 10 /* segments: about a layer of a transformer */, WORTH = 33 /* one part in so many of the run must be gained */ };
+enum { WAVES = 2 };
 
 struct job { int layer; int64_t index; };
 struct queue { struct job *jobs; size_t count, next; }; /* what a half owes, in order */
@@ -98,46 +98,63 @@ static bool is_vector(const struct layer *l)
 
 /* --- is it worth it ------------------------------------------------------------------------------------------------------- */
 
+/* Lines that a row of lanes takes, of the widest of its operands. */
+static double beats(const struct backend *b, const struct layer *l)
+{
+    int operands[] = {l->x, l->other, l->kind == LAYER_REDUCE ? GRAPH_NONE : l->y};
+    int64_t bytes = l->kind == LAYER_SOFTMAX ? 4 /* its own steps */ : 1;
+    for (size_t i = 0; i < sizeof operands / sizeof operands[0]; i++)
+        if (operands[i] != GRAPH_NONE && b->places[operands[i]].placed && weft_format_bytes(b->places[operands[i]].g.format) > bytes)
+            bytes = weft_format_bytes(b->places[operands[i]].g.format);
+    double lines = (double)(bytes * (int64_t)b->machine->vector_lanes) / (double)b->machine->ub_line_bytes;
+    return lines > 1 ? lines : 1;
+}
+
 static double vector_cycles(const struct backend *b, const struct layer *l)
 {
     int value = l->kind == LAYER_REDUCE ? l->x : l->y, passes = l->kind == LAYER_SOFTMAX ? 5 : 1;
-    return l->kind == LAYER_ALIAS ? 0 : (double)shape_count(&b->graph->values[value].shape) / (double)backend_vector_width(b) * passes;
+    double count = (double)shape_count(&b->graph->values[value].shape);
+    return l->kind == LAYER_ALIAS ? 0 : count / (double)backend_vector_width(b) * beats(b, l) * passes;
 }
 
-/* Segments that the first half is at work on by itself while the input of the second is on its way. */
-static int lag_for_input(const struct backend *b)
+/* Cycles of all inputs over the link. */
+static double input_cycles(const struct backend *b)
 {
     struct weft_rate rate = weft_rate(b->machine->link_in_bytes_per_second, b->machine->clock_hz);
-    double bytes = 0, work = 0;
-    int lag = 0;
+    double bytes = 0;
     for (unsigned i = 0; i < b->graph->input_count; i++)
         if (b->places[b->graph->inputs[i]].placed && !resident_input(b, b->graph->inputs[i]))
             bytes += (double)geometry_span(&b->places[b->graph->inputs[i]].g);
+    return bytes * (double)rate.cycles / (double)rate.bytes;
+}
+
+/* A product and the vector work behind it; what does not come in halves stands by itself. */
+static int measure(const struct backend *b, struct lag_segment *segments)
+{
+    int count = 0;
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
-        if (!is_vector(l) && work >= bytes * (double)rate.cycles / (double)rate.bytes)
-            break;
-        work += is_vector(l) ? vector_cycles(b, l) : (double)l->mapping;
-        lag += !is_vector(l);
+        bool splits = waves_split(b, l);
+        if (!is_vector(l) || !count || splits != segments[count - 1].splits)
+            segments[count++] = (struct lag_segment){.splits = splits};
+        struct lag_segment *s = &segments[count - 1];
+        s->product += is_vector(l) ? 0 : (double)l->mapping;
+        s->halves += is_vector(l) ? 0 : l->kind == LAYER_MATRIX && splits ? (double)mapping_split_price(b, l, WAVES) : (double)l->mapping;
+        s->vector += is_vector(l) ? vector_cycles(b, l) : 0;
     }
-    return lag < 1 ? 1 : lag > LAG_MOST ? LAG_MOST : lag;
+    return count;
 }
 
 void backend_waves(struct backend *b)
 {
-    double products = 0, split = 0, vector = 0;
-    for (int i = 0; i < b->layer_count && b->batch > 1; i++) {
-        const struct layer *l = &b->layers[i];
-        bool splits = waves_split(b, l);
-        products += is_vector(l) ? 0 : (double)l->mapping;
-        split += is_vector(l) ? 0 : l->kind == LAYER_MATRIX && splits ? (double)mapping_split_price(b, l, WAVES) : (double)l->mapping;
-        vector += is_vector(l) && splits ? vector_cycles(b, l) : 0;
-    }
-    double hidden = split > vector ? split : vector;
-    if (!(hidden < (products + vector) * (1 - 1.0 / WORTH)))
+    struct lag_segment *segments = b->batch > 1 ? malloc(((size_t)b->layer_count + 1) * sizeof *segments) : NULL;
+    int lag = segments ? lag_choose(segments, measure(b, segments), input_cycles(b)) : 0;
+    b->out_of_memory |= b->batch > 1 && !segments;
+    free(segments);
+    if (!lag)
         return;
     b->waves = WAVES;
-    b->lag = lag_for_input(b);
+    b->lag = lag;
     for (int i = 0; i < b->layer_count; i++)
         if (b->layers[i].kind == LAYER_MATRIX && waves_split(b, &b->layers[i]))
             mapping_split(b, &b->layers[i], WAVES);

@@ -7,6 +7,10 @@
 /* What goes with a layer: before its first part, and once it is whole. */
 struct waves_hooks { void (*before)(struct backend *b, int layer); void (*whole)(struct backend *b, int layer); };
 
+/* lag.c: cycles of a product, whole and in both halves, and of the vector work behind it. */
+struct lag_segment { bool splits; double product, halves, vector; };
+int lag_choose(const struct lag_segment *segments, int count, double input /* cycles over the link */); /* segments between the halves; 0: in one */
+
 bool waves_split(const struct backend *b, const struct layer *layer);
 void backend_waves(struct backend *b);  /* decides; after the mappings are known */
 void waves_stretch(struct backend *b, const int *lasts); /* lifetimes of the buffers, before they get addresses */

@@ -1,0 +1,65 @@
+/* lag.c: whether a batch goes in two halves (waves.c), and how far apart, by a model of both units: the array takes the products in the order in which they
+ * are emitted, each when the vector work that its half owes is done; the vector unit takes that work in the order of the products. */
+#include "waves.h"
+
+enum { LAG_MOST = 10 /* segments: about a layer of a transformer */, WORTH = 33 /* one part in so many of the run must be gained */ };
+
+struct units { double array, vector, ready[2]; /* when each is free; when what a half owes is done */ };
+
+static double later(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static void work(struct units *u, int half, double product, double vector)
+{
+    u->array = later(u->array, u->ready[half]) + product;
+    u->vector = later(u->vector, u->array) + vector;
+    u->ready[half] = u->vector;
+}
+
+static void whole(struct units *u, const struct lag_segment *s)
+{
+    u->ready[0] = later(u->ready[0], u->ready[1]);
+    work(u, 0, s->product, s->vector);
+    u->ready[1] = u->ready[0];
+}
+
+/* Segments that come in halves, the second `lag` behind the first. */
+static void apart(struct units *u, const struct lag_segment *s, int count, int lag)
+{
+    for (int t = 0; t < count + lag; t++) {
+        if (t < count)
+            work(u, 0, s[t].halves / 2, s[t].vector / 2);
+        if (t >= lag)
+            work(u, 1, s[t - lag].halves / 2, s[t - lag].vector / 2);
+    }
+}
+
+/* Of the whole run; lag 0: in one. */
+static double cycles(const struct lag_segment *s, int count, int lag, double input)
+{
+    struct units u = {.ready = {lag ? input / 2 : input, input}};
+    for (int i = 0, end; i < count; i = end) {
+        end = i + 1;
+        while (lag && s[i].splits && end < count && s[end].splits)
+            end++;
+        if (lag && s[i].splits)
+            apart(&u, &s[i], end - i, lag);
+        else
+            whole(&u, &s[i]);
+    }
+    return later(u.array, u.vector);
+}
+
+int lag_choose(const struct lag_segment *segments, int count, double input)
+{
+    int best = 0;
+    double least = cycles(segments, count, 0, input) * (1 - 1.0 / WORTH);
+    for (int lag = 1; lag <= LAG_MOST; lag++) {
+        double own = cycles(segments, count, lag, input);
+        best = own < least ? lag : best;
+        least = own < least ? own : least;
+    }
+    return best;
+}
