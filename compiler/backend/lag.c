@@ -52,14 +52,18 @@ static double cycles(const struct lag_segment *s, int count, int lag, double inp
     return later(u.array, u.vector);
 }
 
+static int best_lag(const struct lag_segment *segments, int count, double input)
+{
+    int best = 1;
+    for (int lag = 2; lag <= LAG_MOST; lag++)
+        if (cycles(segments, count, lag, input) < cycles(segments, count, best, input))
+            best = lag;
+    return best;
+}
+
+/* Worth it for the vector work alone: products wait for no more of an input than they need anyway. */
 int lag_choose(const struct lag_segment *segments, int count, double input)
 {
-    int best = 0;
-    double least = cycles(segments, count, 0, input) * (1 - 1.0 / WORTH);
-    for (int lag = 1; lag <= LAG_MOST; lag++) {
-        double own = cycles(segments, count, lag, input);
-        best = own < least ? lag : best;
-        least = own < least ? own : least;
-    }
-    return best;
+    double least = cycles(segments, count, 0, 0) * (1 - 1.0 / WORTH);
+    return cycles(segments, count, best_lag(segments, count, 0), 0) < least ? best_lag(segments, count, input) : 0;
 }
