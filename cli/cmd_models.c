@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "folder.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
         options->network = text;
     else if (key == ARGP_KEY_ARG)
         argp_error(state, "one network at a time; '%s' is a second one", text);
-    else if (key == ARGP_KEY_END && !options->network != !options->out)
-        argp_error(state, options->out ? "-o %s: which network?" : "%s: -o FILE.onnx says where the network goes", options->out ? options->out : options->network);
+    else if (key == ARGP_KEY_END && options->out && !options->network)
+        argp_error(state, "-o %s: which network?", options->out);
     else
         return ARGP_ERR_UNKNOWN;
     return 0;
@@ -31,9 +32,9 @@ static const struct argp_option options_table[] = {
 };
 static const struct argp argp = {options_table,
                                  parse,
-                                 "\nNETWORK -o FILE.onnx",
-                                 "Lists the networks that come with Weft: multiply-accumulates of one inference (of 128 tokens, where the "
-                                 "file leaves that open), weights, source.\v"
+                                 "\nNETWORK [-o FILE.onnx]",
+                                 "Lists the networks that come with Weft, or one network: multiply-accumulates of one inference (of 128 tokens, "
+                                 "where the file leaves that open), weights, source.\v"
                                  "Each name can stand where a network file can: weft run resnet50.",
                                  NULL,
                                  NULL,
@@ -42,20 +43,15 @@ static const struct argp argp = {options_table,
 /* The comment lines at the head of the file say what the network is and where it comes from. */
 static enum weft_status print_source(const char *path, struct weft_diag *diag)
 {
-    char *text;
-    size_t bytes;
-    enum weft_status status = weft_file_read(&text, &bytes, path, 64u << 20, diag);
-    if (status)
-        return status;
-    const char *line = text, *end = text + bytes;
-    while (line < end && *line == '#') {
-        const char *stop = memchr(line, '\n', (size_t)(end - line));
-        stop = stop ? stop : end;
-        line += 1 + (line + 1 < stop && line[1] == ' ');
-        printf("    %.*s\n", (int)(stop - line), line);
-        line = stop + (stop < end);
-    }
-    free(text);
+    char *line = NULL;
+    size_t room = 0;
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return weft_error(diag, "%s: cannot be read: %s", path, strerror(errno));
+    for (ssize_t length; getc(file) == '#' && (length = getline(&line, &room, file)) > 0;)
+        printf("    %s%s", line + (*line == ' '), line[length - 1] == '\n' ? "" : "\n");
+    free(line);
+    fclose(file);
     return WEFT_OK;
 }
 
@@ -105,5 +101,5 @@ int cmd_models(int argc, char **argv)
     struct weft_diag diag = cli_diag();
     struct options options = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    return cli_status(options.network ? export(&options, &diag) : list_all(&diag), &diag);
+    return cli_status(options.out ? export(&options, &diag) : options.network ? print_model(options.network, &diag) : list_all(&diag), &diag);
 }

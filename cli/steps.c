@@ -1,5 +1,6 @@
 /* steps.c: what several subcommands do on their way. */
 #include "cli.h"
+#include "folder.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,20 @@ enum weft_status cli_machine(struct weft_machine *out, const struct cli_options 
     return status;
 }
 
+/* Why there is no network of this name: the nearest of those there are, and where to see them all. */
+static enum weft_status say_unknown(const char *name, struct weft_diag *diag)
+{
+    struct folder models;
+    enum weft_status status = folder_list(&models, "models", ".onnxtxt", diag);
+    if (status)
+        return status;
+    const char *near = weft_nearest(name, (const char *const *)models.names, models.count);
+    status = weft_error(diag, "%s: no such file, and no such model; %s%s%s`weft models` lists those there are", name, near ? "did you mean " : "",
+                        near ? near : "", near ? "? " : "");
+    folder_free(&models);
+    return status;
+}
+
 enum weft_status cli_network_path(char **out, const char *name, struct weft_diag *diag)
 {
     bool file = access(name, F_OK) == 0 || strchr(name, '/') || strchr(name, '.');
@@ -38,7 +53,7 @@ enum weft_status cli_network_path(char **out, const char *name, struct weft_diag
         return WEFT_OK;
     free(*out);
     *out = NULL;
-    return weft_error(diag, "%s: no such file, and no such model; `weft models` lists those there are", name);
+    return say_unknown(name, diag);
 }
 
 const char *cli_base_name(const char *path)

@@ -277,6 +277,11 @@ static void lists_what_there_is(void **state)
     says(out, "source: assumption: small enough to draw");
     succeeds("models");
     says(out, "resnet50");
+    succeeds("models lstm-lm");
+    says(out, "M weights\n    title: ");
+    assert_null(strstr(out, "resnet50"));
+    succeeds("models lstm-lm -o lstm-lm.onnx");
+    succeeds("models lstm-lm.onnx"); /* which has no comments */
     succeeds("doctor");
     says(out, "oneDNN");
 }
@@ -344,7 +349,10 @@ static void bad_files_are_status_1_and_leave_nothing(void **state)
     refuses("disasm text.tpu", 1, "text.tpu");
     refuses("disasm missing.tpu", 1, "missing.tpu");
     refuses("run missing.onnx", 1, "missing.onnx");
-    refuses("run nothing-such", 1, "no such file, and no such model");
+    refuses("run nothing-such", 1, "nothing-such: no such file, and no such model; `weft models` lists those there are");
+    refuses("models resnet51", 1, "resnet51: no such file, and no such model; did you mean resnet50? `weft models` lists");
+    refuses("models resnet51 -o never.onnx", 1, "did you mean resnet50");
+    refuses("models missing.onnx", 1, "missing.onnx");
     refuses("asm missing.s -o never.tpu", 1, "missing.s");
     refuses("run tile.tpu -m tiny", 1, "a program carries its machine");
     refuses("run tile.tpu --check", 1, "--check=NETWORK");
@@ -355,6 +363,7 @@ static void bad_files_are_status_1_and_leave_nothing(void **state)
     refuses("machines nothing-such", 1, "nothing-such");
     assert_int_equal(access("never.tpu", F_OK), -1);
     assert_int_equal(access("never.txt", F_OK), -1);
+    assert_int_equal(access("never.onnx", F_OK), -1);
 }
 
 static void energy_is_told_of_a_technology_that_is_known(void **state)
