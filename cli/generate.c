@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "inputs.h"
 
@@ -37,7 +38,11 @@ static enum weft_status find_decode(struct generate *g)
         return cli_network_path(&g->decode_path, g->options->decode, g->diag);
     int stem = dot && dot > (slash ? slash : subject) ? (int)(dot - subject) : (int)strlen(subject);
     snprintf(name, sizeof name, "%.*s-decode%s", stem, subject, subject + stem);
-    return cli_network_path(&g->decode_path, name, g->diag);
+    enum weft_status status = cli_network_path(&g->decode_path, name, NULL);
+    if (status == WEFT_NO_MEMORY || (!status && access(g->decode_path, F_OK) == 0))
+        return status;
+    return weft_error(g->diag, "%s: --steps also needs the network of one step, with past keys and values as inputs: give it by --decode NETWORK (there is no %s)",
+                      subject, name);
 }
 
 static enum weft_status load(struct weft_network **out, struct generate *g, const char *path, const struct weft_arrays *bindings, uint64_t past)
@@ -297,9 +302,9 @@ static enum weft_status prepare(struct generate *g, struct weft_network **first,
     struct weft_network *decode = NULL;
     enum weft_status status = cli_network_path(&g->prefill_path, g->options->subject, g->diag);
     if (!status)
-        status = find_decode(g);
-    if (!status)
         status = load(first, g, g->prefill_path, given->count ? given : NULL, 0);
+    if (!status)
+        status = find_decode(g);
     if (!status)
         status = find_prompt(g, *first);
     if (!status)

@@ -354,6 +354,9 @@ static void bad_files_are_status_1_and_leave_nothing(void **state)
     refuses("models resnet51 -o never.onnx", 1, "did you mean resnet50");
     refuses("models missing.onnx", 1, "missing.onnx");
     refuses("asm missing.s -o never.tpu", 1, "missing.s");
+    refuses("run mlp-784-512-10 --steps 2", 1, "mlp-784-512-10: --steps also needs the network of one step, with past keys and values as inputs: give it by --decode NETWORK");
+    refuses("run missing.onnx --steps 2", 1, "missing.onnx: No such file");
+    refuses("run mlp-784-512-10 --steps 2 --decode nothing-such", 1, "nothing-such: no such file, and no such model");
     refuses("run tile.tpu -m tiny", 1, "a program carries its machine");
     refuses("run tile.tpu --check", 1, "--check=NETWORK");
     refuses("run tile.tpu -o never.txt", 1, "outputs are written as .npz");
@@ -520,6 +523,7 @@ static void a_network_runs_and_is_checked(void **state)
     says(out, "every value compared is at 20 dB or better");
     refuses("run small.tpu -i three.npy --check", 1, "--check=NETWORK");
     refuses("run small.onnxtxt -m tiny --check=small.onnxtxt", 1, "takes no other");
+    refuses("run small.onnxtxt --steps 2", 1, "there is no small-decode.onnxtxt");
 }
 
 int main(void)
