@@ -26,18 +26,23 @@ static inline void catch_message(void *user, const char *message)
     snprintf(caught->text + used, sizeof caught->text - used, "%s\n", message);
 }
 
-/* A folder of its own for each test program, left behind empty. */
-static inline void enter_folder(char template[])
+/* A folder of its own for each test program, set up and torn down with its tests. */
+static char test_folder[] = "/tmp/weft-explore-XXXXXX";
+static inline int enter_folder(void **state)
 {
-    assert_non_null(mkdtemp(template));
-    assert_int_equal(chdir(template), 0);
+    (void)state;
+    assert_non_null(mkdtemp(test_folder));
+    assert_int_equal(chdir(test_folder), 0);
+    return 0;
 }
-static inline void leave_folder(const char *folder)
+static inline int leave_folder(void **state)
 {
+    (void)state;
     char command[256];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    snprintf(command, sizeof command, "rm -rf '%s'", test_folder);
     assert_int_equal(chdir("/"), 0);
     assert_int_equal(system(command), 0);
+    return 0;
 }
 
 static inline void write_text(const char *path, const char *text)

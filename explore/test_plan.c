@@ -118,21 +118,9 @@ static void hashes(void **state)
     assert_string_equal(text, "d228cb696f1a8caf78912b704e4a8964");
 }
 
-static char folder[] = "/tmp/weft-plan-XXXXXX";
-static int set_up(void **state)
-{
-    enter_folder(folder);
-    return 0;
-}
-static int tear_down(void **state)
-{
-    leave_folder(folder);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(designs), cmocka_unit_test(ties_that_fail), cmocka_unit_test(what_is_refused),
                                        cmocka_unit_test(hashes)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -157,19 +157,13 @@ static void environment(void **state)
         assert_int_equal(weft_shard_parse(&shard, bad[i], NULL), WEFT_ERROR);
 }
 
-static char folder[] = "/tmp/weft-results-XXXXXX";
 static int set_up(void **state)
 {
     static const char *const names[] = {"SLURM_PROCID", "SLURM_ARRAY_TASK_ID", "OMPI_COMM_WORLD_RANK", "PMI_RANK"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         unsetenv(names[i]);
-    enter_folder(folder);
+    enter_folder(state);
     make_store("rows.db");
-    return 0;
-}
-static int tear_down(void **state)
-{
-    leave_folder(folder);
     return 0;
 }
 
@@ -177,5 +171,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(questions), cmocka_unit_test(no_answers), cmocka_unit_test(csv), cmocka_unit_test(fronts),
                                        cmocka_unit_test(environment)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, leave_folder);
 }

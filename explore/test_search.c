@@ -143,21 +143,9 @@ static void no_shards(void **state)
     weft_plan_free(plan);
 }
 
-static char folder[] = "/tmp/weft-search-XXXXXX";
-static int set_up(void **state)
-{
-    enter_folder(folder);
-    return 0;
-}
-static int tear_down(void **state)
-{
-    leave_folder(folder);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(exhaust), cmocka_unit_test(nsga2),    cmocka_unit_test(at_random),
                                        cmocka_unit_test(halving), cmocka_unit_test(shuffles), cmocka_unit_test(no_shards)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

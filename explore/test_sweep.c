@@ -172,18 +172,16 @@ static void no_store(void **state)
     weft_plan_free(plan);
 }
 
-static char folder[] = "/tmp/weft-sweep-XXXXXX";
 static int set_up(void **state)
 {
-    enter_folder(folder);
+    enter_folder(state);
     finished = mmap(NULL, sizeof *finished, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     return finished == MAP_FAILED;
 }
 static int tear_down(void **state)
 {
     munmap((void *)finished, sizeof *finished);
-    leave_folder(folder);
-    return 0;
+    return leave_folder(state);
 }
 
 int main(void)
