@@ -3,6 +3,7 @@
 #define WEFT_EXPLORE_PLAN_FILE_H
 
 #include "plan.h"
+#include "weft_yaml.h"
 
 struct span_entry {
     char *from, *to, *step;
@@ -32,16 +33,8 @@ struct plan_file {
     struct search_entry *search;
 };
 
-/* Where messages point to. */
-struct plan_source {
-    const char *path, *text;
-    size_t bytes;
-    struct weft_diag *diag;
-};
-
-enum weft_status plan_file_load(struct plan_file **out, const struct plan_source *source);
+/* *out is freed with plan_file_free; NULL where the file is refused. */
+enum weft_status plan_file_load(struct plan_file **out, const struct weft_yaml *yaml);
 void plan_file_free(struct plan_file *file);
-/* "FILE:LINE: message" for the node at a path such as "axes.1.values.0"; returns WEFT_ERROR. */
-enum weft_status plan_say(const struct plan_source *source, const char *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

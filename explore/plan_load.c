@@ -29,35 +29,35 @@ static const struct weft_machine_field *field_at(size_t index)
     return &weft_machine_fields(&count)[index];
 }
 
-static enum weft_status find_field(size_t *out, const struct plan_source *source, const char *at, const char *name)
+static enum weft_status find_field(size_t *out, const struct weft_yaml *yaml, const char *at, const char *name)
 {
     char problem[256];
     int field = plan_names.find(NULL, name, problem);
     if (field < 0)
-        return plan_say(source, at, "%s", problem);
+        return weft_yaml_error(yaml, at, "%s", problem);
     *out = (size_t)field;
     return WEFT_OK;
 }
 
-static enum weft_status read_value(uint64_t *out, const struct plan_source *source, const char *at, size_t field, const char *text)
+static enum weft_status read_value(uint64_t *out, const struct weft_yaml *yaml, const char *at, size_t field, const char *text)
 {
     const struct weft_machine_field *f = field_at(field);
     if (f->flag) {
         *out = !strcmp(text, "true");
         if (*out || !strcmp(text, "false"))
             return WEFT_OK;
-        return plan_say(source, at, "%s is '%.60s'; it is true or false", f->name, text);
+        return weft_yaml_error(yaml, at, "%s is '%.60s'; it is true or false", f->name, text);
     }
     if (read_whole(out, text, (double)f->low, (double)f->high))
         return WEFT_OK;
-    return plan_say(source, at, "%s is '%.60s'; it is a whole number from %" PRIu64 " to %" PRIu64 " (k M G Ki Mi Gi may stand behind it)", f->name, text,
-                    f->low, f->high);
+    return weft_yaml_error(yaml, at, "%s is '%.60s'; it is a whole number from %" PRIu64 " to %" PRIu64 " (k M G Ki Mi Gi may stand behind it)", f->name, text,
+                           f->low, f->high);
 }
 
-static enum weft_status add_value(struct axis *axis, const struct plan_source *source, const char *at, uint64_t value)
+static enum weft_status add_value(struct axis *axis, const struct weft_yaml *yaml, const char *at, uint64_t value)
 {
     if (axis->count == AXIS_VALUES_MAX)
-        return plan_say(source, at, "more than %d values on one axis", AXIS_VALUES_MAX);
+        return weft_yaml_error(yaml, at, "more than %d values on one axis", AXIS_VALUES_MAX);
     if (axis->count % 64 == 0) {
         uint64_t *grown = realloc(axis->values, (axis->count + 64) * sizeof *grown);
         if (!grown)
@@ -66,47 +66,47 @@ static enum weft_status add_value(struct axis *axis, const struct plan_source *s
     }
     for (size_t i = 0; i < axis->count; i++)
         if (axis->values[i] == value)
-            return plan_say(source, at, "%s takes the value %" PRIu64 " twice", field_at(axis->field)->name, value);
+            return weft_yaml_error(yaml, at, "%s takes the value %" PRIu64 " twice", field_at(axis->field)->name, value);
     axis->values[axis->count++] = value;
     return WEFT_OK;
 }
 
-static enum weft_status read_list(struct axis *axis, const struct plan_source *source, const char *at, const struct axis_entry *entry)
+static enum weft_status read_list(struct axis *axis, const struct weft_yaml *yaml, const char *at, const struct axis_entry *entry)
 {
     enum weft_status status = WEFT_OK;
     for (unsigned i = 0; i < entry->values_count && !status; i++) {
         char place[64];
         uint64_t value;
         snprintf(place, sizeof place, "%s.values.%u", at, i);
-        status = read_value(&value, source, place, axis->field, entry->values[i]);
+        status = read_value(&value, yaml, place, axis->field, entry->values[i]);
         if (!status)
-            status = add_value(axis, source, place, value);
+            status = add_value(axis, yaml, place, value);
     }
     return status;
 }
 
 /* range: from, from + step, ... up to `to`; powers_of_two: from, 2 from, 4 from, ... up to `to`. */
-static enum weft_status read_span(struct axis *axis, const struct plan_source *source, const char *at, const struct span_entry *span)
+static enum weft_status read_span(struct axis *axis, const struct weft_yaml *yaml, const char *at, const struct span_entry *span)
 {
     uint64_t from, to, step = 0;
     enum weft_status status;
     if (field_at(axis->field)->flag)
-        return plan_say(source, at, "%s is true or false; give values: [false, true]", field_at(axis->field)->name);
-    status = read_value(&from, source, at, axis->field, span->from);
+        return weft_yaml_error(yaml, at, "%s is true or false; give values: [false, true]", field_at(axis->field)->name);
+    status = read_value(&from, yaml, at, axis->field, span->from);
     if (!status)
-        status = read_value(&to, source, at, axis->field, span->to);
+        status = read_value(&to, yaml, at, axis->field, span->to);
     if (!status && from > to)
-        return plan_say(source, at, "from is %" PRIu64 " and to is %" PRIu64 "; from is not the larger one", from, to);
+        return weft_yaml_error(yaml, at, "from is %" PRIu64 " and to is %" PRIu64 "; from is not the larger one", from, to);
     if (!status && span->step && !read_whole(&step, span->step, 1, 1e15))
-        return plan_say(source, at, "step is '%.60s'; it is a whole number from 1", span->step);
+        return weft_yaml_error(yaml, at, "step is '%.60s'; it is a whole number from 1", span->step);
     if (!status && !span->step && (!from || from & (from - 1)))
-        return plan_say(source, at, "from is %" PRIu64 ", which is no power of two", from);
+        return weft_yaml_error(yaml, at, "from is %" PRIu64 ", which is no power of two", from);
     for (uint64_t value = from; !status && value <= to; value = span->step ? value + step : 2 * value)
-        status = add_value(axis, source, at, value);
+        status = add_value(axis, yaml, at, value);
     return status;
 }
 
-static enum weft_status parse_expr(struct expr *out, char **text, const struct plan_source *source, const char *at, const char *from)
+static enum weft_status parse_expr(struct expr *out, char **text, const struct weft_yaml *yaml, const char *at, const char *from)
 {
     char problem[256];
     *text = strdup(from);
@@ -114,10 +114,10 @@ static enum weft_status parse_expr(struct expr *out, char **text, const struct p
         return WEFT_NO_MEMORY;
     if (expr_parse(out, from, &plan_names, problem))
         return WEFT_OK;
-    return *problem ? plan_say(source, at, "%.100s: %s", from, problem) : WEFT_NO_MEMORY;
+    return *problem ? weft_yaml_error(yaml, at, "%.100s: %s", from, problem) : WEFT_NO_MEMORY;
 }
 
-static enum weft_status read_ties(struct axis *axis, const struct plan_source *source, const char *at, const struct axis_entry *entry)
+static enum weft_status read_ties(struct axis *axis, const struct weft_yaml *yaml, const char *at, const struct axis_entry *entry)
 {
     enum weft_status status = WEFT_OK;
     axis->ties = calloc(entry->tie_count + 1, sizeof *axis->ties);
@@ -127,32 +127,32 @@ static enum weft_status read_ties(struct axis *axis, const struct plan_source *s
         char place[64];
         struct tie *tie = &axis->ties[axis->tie_count++];
         snprintf(place, sizeof place, "%s.tie.%u.field", at, i);
-        status = find_field(&tie->field, source, place, entry->tie[i].field);
+        status = find_field(&tie->field, yaml, place, entry->tie[i].field);
         snprintf(place, sizeof place, "%s.tie.%u.value", at, i);
         if (!status)
-            status = parse_expr(&tie->value, &tie->text, source, place, entry->tie[i].value);
+            status = parse_expr(&tie->value, &tie->text, yaml, place, entry->tie[i].value);
     }
     return status;
 }
 
-static enum weft_status read_axis(struct axis *axis, const struct plan_source *source, const char *at, const struct axis_entry *entry)
+static enum weft_status read_axis(struct axis *axis, const struct weft_yaml *yaml, const char *at, const struct axis_entry *entry)
 {
     char place[64];
     int ways = (entry->values != NULL) + (entry->range != NULL) + (entry->powers_of_two != NULL);
     snprintf(place, sizeof place, "%s.field", at);
-    enum weft_status status = find_field(&axis->field, source, place, entry->field);
+    enum weft_status status = find_field(&axis->field, yaml, place, entry->field);
     if (status)
         return status;
     if (ways != 1)
-        return plan_say(source, at, "axis %s has %s; one of values, range and powers_of_two says what it runs over", entry->field,
-                        ways ? "more than one list of values" : "no values");
+        return weft_yaml_error(yaml, at, "axis %s has %s; one of values, range and powers_of_two says what it runs over", entry->field,
+                               ways ? "more than one list of values" : "no values");
     snprintf(place, sizeof place, "%s.%s", at, entry->range ? "range" : "powers_of_two");
-    status = entry->values ? read_list(axis, source, at, entry) : read_span(axis, source, place, entry->range ? entry->range : entry->powers_of_two);
-    return status ? status : read_ties(axis, source, at, entry);
+    status = entry->values ? read_list(axis, yaml, at, entry) : read_span(axis, yaml, place, entry->range ? entry->range : entry->powers_of_two);
+    return status ? status : read_ties(axis, yaml, at, entry);
 }
 
 /* No field may get its value from two places. */
-static enum weft_status check_fields(const struct weft_plan *plan, const struct plan_source *source)
+static enum weft_status check_fields(const struct weft_plan *plan, const struct weft_yaml *yaml)
 {
     bool taken[PLAN_KEEP_MAX] = {false};
     for (size_t i = 0; i < plan->axis_count; i++)
@@ -164,13 +164,13 @@ static enum weft_status check_fields(const struct weft_plan *plan, const struct 
             else
                 snprintf(place, sizeof place, "axes.%zu.field", i);
             if (taken[field])
-                return plan_say(source, place, "%s gets its value twice; an axis or one tie gives it", field_at(field)->name);
+                return weft_yaml_error(yaml, place, "%s gets its value twice; an axis or one tie gives it", field_at(field)->name);
             taken[field] = true;
         }
     return WEFT_OK;
 }
 
-static enum weft_status read_axes(struct weft_plan *plan, const struct plan_file *file, const struct plan_source *source)
+static enum weft_status read_axes(struct weft_plan *plan, const struct plan_file *file, const struct weft_yaml *yaml)
 {
     enum weft_status status = WEFT_OK;
     plan->axes = calloc(file->axes_count + 1, sizeof *plan->axes);
@@ -181,18 +181,18 @@ static enum weft_status read_axes(struct weft_plan *plan, const struct plan_file
         char at[32];
         struct axis *axis = &plan->axes[plan->axis_count++];
         snprintf(at, sizeof at, "axes.%u", i);
-        status = read_axis(axis, source, at, &file->axes[i]);
+        status = read_axis(axis, yaml, at, &file->axes[i]);
         if (!status && plan->designs > DESIGNS_MAX / axis->count)
-            status = plan_say(source, at, "the axes span more than 2^40 machines");
+            status = weft_yaml_error(yaml, at, "the axes span more than 2^40 machines");
         plan->designs *= axis->count;
     }
-    return status ? status : check_fields(plan, source);
+    return status ? status : check_fields(plan, yaml);
 }
 
 /* --- the rest ------------------------------------------------------------------------------------------------------------------- */
 
 /* A file, or the name of one of models/. */
-static enum weft_status find_network(struct plan_network *out, const struct plan_source *source, const char *at, const char *name)
+static enum weft_status find_network(struct plan_network *out, const struct weft_yaml *yaml, const char *at, const char *name)
 {
     bool file = strchr(name, '/') || strchr(name, '.');
     out->name = strdup(name);
@@ -203,10 +203,10 @@ static enum weft_status find_network(struct plan_network *out, const struct plan
     if (!out->name || !out->path)
         return WEFT_NO_MEMORY;
     if (access(out->path, R_OK))
-        return plan_say(source, at, "network %s: %s", name, file ? "no such file" : "no such model; `weft models` lists those there are");
+        return weft_yaml_error(yaml, at, "network %s: %s", name, file ? "no such file" : "no such model; `weft models` lists those there are");
     char *bytes;
     size_t count;
-    enum weft_status status = weft_file_read(&bytes, &count, out->path, NETWORK_BYTES_MAX, source->diag);
+    enum weft_status status = weft_file_read(&bytes, &count, out->path, NETWORK_BYTES_MAX, yaml->diag);
     if (status)
         return status;
     struct hash hash;
@@ -217,7 +217,7 @@ static enum weft_status find_network(struct plan_network *out, const struct plan
     return WEFT_OK;
 }
 
-static enum weft_status read_networks(struct weft_plan *plan, const struct plan_file *file, const struct plan_source *source)
+static enum weft_status read_networks(struct weft_plan *plan, const struct plan_file *file, const struct weft_yaml *yaml)
 {
     enum weft_status status = WEFT_OK;
     plan->networks = calloc(file->networks_count + 1, sizeof *plan->networks);
@@ -228,13 +228,13 @@ static enum weft_status read_networks(struct weft_plan *plan, const struct plan_
         snprintf(at, sizeof at, "networks.%u", i);
         for (unsigned k = 0; k < i; k++)
             if (!strcmp(file->networks[i], file->networks[k]))
-                return plan_say(source, at, "network %s is there twice", file->networks[i]);
-        status = find_network(&plan->networks[plan->network_count++], source, at, file->networks[i]);
+                return weft_yaml_error(yaml, at, "network %s is there twice", file->networks[i]);
+        status = find_network(&plan->networks[plan->network_count++], yaml, at, file->networks[i]);
     }
     return status;
 }
 
-static enum weft_status read_batches(struct weft_plan *plan, const struct plan_file *file, const struct plan_source *source)
+static enum weft_status read_batches(struct weft_plan *plan, const struct plan_file *file, const struct weft_yaml *yaml)
 {
     plan->batches = calloc(file->batches_count + 1, sizeof *plan->batches);
     if (!plan->batches)
@@ -244,16 +244,16 @@ static enum weft_status read_batches(struct weft_plan *plan, const struct plan_f
         uint64_t batch;
         snprintf(at, sizeof at, "batches.%u", i);
         if (!read_whole(&batch, file->batches[i], 1, BATCH_MAX))
-            return plan_say(source, at, "batch is '%.60s'; it is a whole number from 1 to %d", file->batches[i], BATCH_MAX);
+            return weft_yaml_error(yaml, at, "batch is '%.60s'; it is a whole number from 1 to %d", file->batches[i], BATCH_MAX);
         for (size_t k = 0; k < plan->batch_count; k++)
             if (plan->batches[k] == (int64_t)batch)
-                return plan_say(source, at, "batch %" PRIu64 " is there twice", batch);
+                return weft_yaml_error(yaml, at, "batch %" PRIu64 " is there twice", batch);
         plan->batches[plan->batch_count++] = (int64_t)batch;
     }
     return WEFT_OK;
 }
 
-static enum weft_status read_constraints(struct weft_plan *plan, const struct plan_file *file, const struct plan_source *source)
+static enum weft_status read_constraints(struct weft_plan *plan, const struct plan_file *file, const struct weft_yaml *yaml)
 {
     enum weft_status status = WEFT_OK;
     plan->constraints = calloc(file->constraints_count + 1, sizeof *plan->constraints);
@@ -263,12 +263,12 @@ static enum weft_status read_constraints(struct weft_plan *plan, const struct pl
         char at[32];
         struct constraint *constraint = &plan->constraints[plan->constraint_count++];
         snprintf(at, sizeof at, "constraints.%u", i);
-        status = parse_expr(&constraint->expr, &constraint->text, source, at, file->constraints[i]);
+        status = parse_expr(&constraint->expr, &constraint->text, yaml, at, file->constraints[i]);
     }
     return status;
 }
 
-static enum weft_status read_dims(struct weft_plan *plan, const struct plan_file *file, const struct plan_source *source)
+static enum weft_status read_dims(struct weft_plan *plan, const struct plan_file *file, const struct weft_yaml *yaml)
 {
     plan->dims = calloc(file->dims_count + 1, sizeof *plan->dims);
     if (!plan->dims)
@@ -278,7 +278,7 @@ static enum weft_status read_dims(struct weft_plan *plan, const struct plan_file
         uint64_t value;
         snprintf(at, sizeof at, "dims.%u.value", i);
         if (!read_whole(&value, file->dims[i].value, 1, INT32_MAX))
-            return plan_say(source, at, "dimension %s is '%.60s'; it is a whole number from 1", file->dims[i].name, file->dims[i].value);
+            return weft_yaml_error(yaml, at, "dimension %s is '%.60s'; it is a whole number from 1", file->dims[i].name, file->dims[i].value);
         char *name = strdup(file->dims[i].name);
         if (!name)
             return WEFT_NO_MEMORY;
@@ -287,18 +287,18 @@ static enum weft_status read_dims(struct weft_plan *plan, const struct plan_file
     return WEFT_OK;
 }
 
-static enum weft_status find_metric(size_t *out, const struct plan_source *source, const char *at, const char *name)
+static enum weft_status find_metric(size_t *out, const struct weft_yaml *yaml, const char *at, const char *name)
 {
     int metric = metrics_find(name);
     if (metric < 0) {
         const char *near = metrics_nearest(name);
-        return plan_say(source, at, "there is no metric '%.60s'%s%s%s", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        return weft_yaml_error(yaml, at, "there is no metric '%.60s'%s%s%s", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     }
     *out = (size_t)metric;
     return WEFT_OK;
 }
 
-static enum weft_status read_metrics(struct weft_plan *plan, const struct plan_file *file, const struct plan_source *source)
+static enum weft_status read_metrics(struct weft_plan *plan, const struct plan_file *file, const struct weft_yaml *yaml)
 {
     enum weft_status status = WEFT_OK;
     plan->keep_all = !file->metrics;
@@ -309,56 +309,56 @@ static enum weft_status read_metrics(struct weft_plan *plan, const struct plan_f
         char at[32];
         size_t metric = 0;
         snprintf(at, sizeof at, "metrics.%u", i);
-        status = find_metric(&metric, source, at, file->metrics[i]);
+        status = find_metric(&metric, yaml, at, file->metrics[i]);
         plan->keep[metric] |= !status;
     }
     return status;
 }
 
-static enum weft_status read_format(struct weft_plan *plan, const struct plan_file *file, const struct plan_source *source)
+static enum weft_status read_format(struct weft_plan *plan, const struct plan_file *file, const struct weft_yaml *yaml)
 {
     const char *name, *meaning;
     for (size_t i = 0; file->format && (name = weft_compile_format(i, &meaning)); i++)
         if (!strcmp(name, file->format))
             plan->format = name;
     if (file->format && !plan->format)
-        return plan_say(source, "format", "there is no format '%.60s'; int8, int16, bf16, bf16x3 and fp32 are", file->format);
+        return weft_yaml_error(yaml, "format", "there is no format '%.60s'; int8, int16, bf16, bf16x3 and fp32 are", file->format);
     return WEFT_OK;
 }
 
 /* The plan's own, or the one that lists the base machine; else there is no energy and no area. */
-static enum weft_status read_technology(struct weft_plan *plan, const struct plan_file *file, const struct plan_source *source)
+static enum weft_status read_technology(struct weft_plan *plan, const struct plan_file *file, const struct weft_yaml *yaml)
 {
     if (!file->technology)
-        return weft_technology_find(&plan->technology, &plan->has_technology, plan->base.name, source->diag);
+        return weft_technology_find(&plan->technology, &plan->has_technology, plan->base.name, yaml->diag);
     plan->has_technology = true;
-    enum weft_status status = weft_technology_load(&plan->technology, file->technology, source->diag);
-    return status == WEFT_ERROR ? plan_say(source, "technology", "technology: '%s' cannot be had", file->technology) : status;
+    enum weft_status status = weft_technology_load(&plan->technology, file->technology, yaml->diag);
+    return status == WEFT_ERROR ? weft_yaml_error(yaml, "technology", "technology: '%s' cannot be had", file->technology) : status;
 }
 
 /* --- search ------------------------------------------------------------------------------------------------------------------------ */
 
-static enum weft_status read_objectives(struct weft_plan *plan, const struct search_entry *entry, const struct plan_source *source)
+static enum weft_status read_objectives(struct weft_plan *plan, const struct search_entry *entry, const struct weft_yaml *yaml)
 {
     struct search *search = &plan->search;
     enum weft_status status = WEFT_OK;
     if (entry->objectives_count > OBJECTIVES_MAX)
-        return plan_say(source, "search.objectives", "more than %d objectives", OBJECTIVES_MAX);
+        return weft_yaml_error(yaml, "search.objectives", "more than %d objectives", OBJECTIVES_MAX);
     for (unsigned i = 0; i < entry->objectives_count && !status; i++) {
         char at[40];
         struct objective *objective = &search->objectives[search->objective_count++];
         snprintf(at, sizeof at, "search.objectives.%u", i);
-        status = find_metric(&objective->metric, source, at, entry->objectives[i]);
+        status = find_metric(&objective->metric, yaml, at, entry->objectives[i]);
         if (!status && metrics_is_physical(objective->metric) && !plan->has_technology)
-            status = plan_say(source, at, "%s needs a technology, and none lists machine %s; name one with the key technology", entry->objectives[i],
-                              plan->base.name);
+            status = weft_yaml_error(yaml, at, "%s needs a technology, and none lists machine %s; name one with the key technology", entry->objectives[i],
+                                     plan->base.name);
         if (!status)
             objective->more = metrics_at(objective->metric).more;
     }
     return status;
 }
 
-static enum weft_status read_search(struct weft_plan *plan, const struct plan_file *file, const struct plan_source *source)
+static enum weft_status read_search(struct weft_plan *plan, const struct plan_file *file, const struct weft_yaml *yaml)
 {
     static const char *const names[] = {[STRATEGY_GRID] = "grid", [STRATEGY_RANDOM] = "random", [STRATEGY_HALVING] = "halving", [STRATEGY_NSGA2] = "nsga2"};
     const struct search_entry *entry = file->search;
@@ -369,39 +369,39 @@ static enum weft_status read_search(struct weft_plan *plan, const struct plan_fi
     while (strategy < 4 && strcmp(names[strategy], entry->strategy))
         strategy++;
     if (strategy == 4)
-        return plan_say(source, "search.strategy", "there is no strategy '%.60s'; they are grid, random, halving and nsga2", entry->strategy);
+        return weft_yaml_error(yaml, "search.strategy", "there is no strategy '%.60s'; they are grid, random, halving and nsga2", entry->strategy);
     search->strategy = (enum strategy)strategy;
     if (strategy == STRATEGY_GRID && (entry->seed || entry->points || entry->objectives))
-        return plan_say(source, "search", "strategy grid runs every point; seed, points and objectives belong to the others");
+        return weft_yaml_error(yaml, "search", "strategy grid runs every point; seed, points and objectives belong to the others");
     if (strategy == STRATEGY_GRID)
         return WEFT_OK;
     if (!entry->seed || !entry->points)
-        return plan_say(source, "search", "strategy %s needs a seed and points, its budget", entry->strategy);
+        return weft_yaml_error(yaml, "search", "strategy %s needs a seed and points, its budget", entry->strategy);
     if (!read_whole(&search->seed, entry->seed, 0, 9e15) || !read_whole(&search->points, entry->points, 1, 1e9))
-        return plan_say(source, "search", "seed is a whole number from 0, points one from 1 to 1G");
+        return weft_yaml_error(yaml, "search", "seed is a whole number from 0, points one from 1 to 1G");
     if ((strategy == STRATEGY_HALVING || strategy == STRATEGY_NSGA2) == !entry->objectives)
-        return plan_say(source, "search", "strategy %s %s", entry->strategy, entry->objectives ? "has no use for objectives" : "needs objectives: what is to be made good");
+        return weft_yaml_error(yaml, "search", "strategy %s %s", entry->strategy, entry->objectives ? "has no use for objectives" : "needs objectives: what is to be made good");
     if (strategy == STRATEGY_HALVING && plan_cases(plan) < 2)
-        return plan_say(source, "search", "strategy halving tries machines on the first networks and batches and the better half on more; it needs two or more of them");
-    return read_objectives(plan, entry, source);
+        return weft_yaml_error(yaml, "search", "strategy halving tries machines on the first networks and batches and the better half on more; it needs two or more of them");
+    return read_objectives(plan, entry, yaml);
 }
 
 /* --- all -------------------------------------------------------------------------------------------------------------------------------- */
 
-static enum weft_status take_file(struct weft_plan *plan, const struct plan_file *file, const struct plan_source *source)
+static enum weft_status take_file(struct weft_plan *plan, const struct plan_file *file, const struct weft_yaml *yaml)
 {
     plan->name = strdup(file->name);
     plan->base_name = strdup(file->base);
-    plan->path = strdup(source->path);
+    plan->path = strdup(yaml->path);
     if (!plan->name || !plan->base_name || !plan->path)
         return WEFT_NO_MEMORY;
-    enum weft_status status = weft_machine_load(&plan->base, file->base, source->diag);
+    enum weft_status status = weft_machine_load(&plan->base, file->base, yaml->diag);
     if (status == WEFT_ERROR)
-        return plan_say(source, "base", "base: no machine '%s' to start from", file->base);
-    enum weft_status (*const parts[])(struct weft_plan *, const struct plan_file *, const struct plan_source *) = {
+        return weft_yaml_error(yaml, "base", "base: no machine '%s' to start from", file->base);
+    enum weft_status (*const parts[])(struct weft_plan *, const struct plan_file *, const struct weft_yaml *) = {
         read_networks, read_batches, read_axes, read_constraints, read_dims, read_format, read_metrics, read_technology, read_search};
     for (size_t i = 0; i < sizeof parts / sizeof *parts && !status; i++)
-        status = parts[i](plan, file, source);
+        status = parts[i](plan, file, yaml);
     return status;
 }
 
@@ -409,16 +409,16 @@ enum weft_status weft_plan_load(struct weft_plan **out, const char *path, struct
 {
     struct weft_plan *plan = calloc(1, sizeof *plan);
     struct plan_file *file = NULL;
-    struct plan_source source = {.path = path, .diag = diag};
+    struct weft_yaml yaml = {.path = path, .head = "a plan begins with name: NAME", .diag = diag};
     *out = NULL;
     if (!plan)
         return WEFT_NO_MEMORY;
-    enum weft_status status = weft_file_read(&plan->text, &source.bytes, path, PLAN_BYTES_MAX, diag);
-    source.text = plan->text;
+    enum weft_status status = weft_file_read(&plan->text, &yaml.bytes, path, PLAN_BYTES_MAX, diag);
+    yaml.text = plan->text;
     if (!status)
-        status = plan_file_load(&file, &source);
+        status = plan_file_load(&file, &yaml);
     if (!status)
-        status = take_file(plan, file, &source);
+        status = take_file(plan, file, &yaml);
     plan_file_free(file);
     if (status)
         weft_plan_free(plan);

@@ -73,6 +73,7 @@ static const struct {
     {HEAD "axes:\n  - field: array.rows\n    values: [1]\n    range: {from: 1, to: 2, step: 1}\n", "plan.yaml:6: axis array.rows has more than one list"},
     {HEAD "axes:\n  - field: array.rows\n    range: {from: 9, to: 2, step: 1}\n", "plan.yaml:7: from is 9 and to is 2"},
     {HEAD "axes:\n  - field: array.rows\n    range: {from: 1, to: 2, step: 0}\n", "plan.yaml:7: step is '0'"},
+    {HEAD "axes:\n  - field: array.rows\n    values: [1]\n    value: 3\n", "plan.yaml:8: unknown key value"},
     {HEAD "axes:\n  - field: array.rows\n    range: {from: 1, to: 2}\n", "a required key is missing: step"},
     {HEAD "axes:\n  - field: array.rows\n    powers_of_two: {from: 3, to: 8}\n", "plan.yaml:7: from is 3, which is no power of two"},
     {HEAD "axes:\n  - field: dram.detailed\n    values: [1]\n", "plan.yaml:7: dram.detailed is '1'; it is true or false"},

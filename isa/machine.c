@@ -88,16 +88,6 @@ bool machine_read_value(uint64_t *out, const struct weft_machine_field *field, c
 
 /* --- one field by name -------------------------------------------------------------------------------------------------- */
 
-const char *machine_nearest(const char *word)
-{
-    static const char *const keys[] = {
-#define WEFT_MACHINE_FIELD(group, name, ...) #group "." #name, #group, #name,
-#define WEFT_MACHINE_FLAG(group, name, ...) #group "." #name, #group, #name,
-#include "machine.def"
-        "name", "description", "formats", "value", "source"};
-    return weft_nearest(word, keys, sizeof keys / sizeof *keys);
-}
-
 static const struct weft_machine_field *find_field(const char *name)
 {
     for (size_t i = 0; i < MACHINE_FIELDS; i++)

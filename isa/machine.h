@@ -23,9 +23,6 @@ bool machine_read_value(uint64_t *out, const struct weft_machine_field *field, c
 void machine_put(struct weft_machine *machine, const struct weft_machine_field *field, uint64_t value);
 uint64_t machine_get(const struct weft_machine *machine, const struct weft_machine_field *field);
 
-/* The nearest name of a field, a group or another key of a machine file, or NULL. */
-const char *machine_nearest(const char *word);
-
 /* The text of the file `name` (a preset or a path) and its path; the caller frees both. */
 enum weft_status machine_text(char **text, size_t *bytes, char **path, const char *name, struct weft_diag *diag);
 

@@ -1,4 +1,4 @@
-/* Proves machine.c and machine_file.c: presets, their sources, and the place of every error. */
+/* Proves machine.c, machine_file.c and yaml.c: presets, their sources, and the place of every error. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -119,14 +119,16 @@ static void errors_say_where(void **state)
         {8, "  columns: {value: 99999999999999999999999}", "m.yaml:8: array.columns is '99999999999999999999999'"},
         {8, "  columns: {value: 99999999999Gi}", "m.yaml:8: array.columns is '99999999999Gi'"},
         {8, "  columns: {valu: 3}", "m.yaml:8: unknown key valu; did you mean value?"},
-        {8, "  colums: {value: 3}", "m.yaml:7: unknown key colums; did you mean columns?"},
-        {8, "  rows: {value: 3}", "m.yaml:7: there is a second key rows"},
+        {8, "  colums: {value: 3}", "m.yaml:8: unknown key colums; did you mean columns?"},
+        {8, "  rows: {value: 3}", "m.yaml:8: there is a second key rows"},
+        {8, "  columns: {value: 3, value: 4}", "m.yaml:8: there is a second key value"},
+        {8, "  hz: {value: 3}", "m.yaml:8: unknown key hz"}, /* it stands in line 5, where it belongs */
         {8, NULL, "m.yaml:8: a required key is missing: columns"},
         {8, "  columns: 3", "m.yaml:8: Expecting MAPPING, got event: SCALAR"},
         {8, "  columns: [", "m.yaml:8: "},
         {1, NULL, "a required key is missing: name"},
         {3, "formats: {value: [u8, fp8]}", "m.yaml:3: "},
-        {3, "formats: {value: []}", "formats is empty"},
+        {3, "formats: {value: []}", "m.yaml:3: formats is empty"},
         {9, "  count: {value: 65}", "m.yaml:9: array.count is 65; it lies between 1 and 64"},
         {18, "  whole_tiles: {value: maybe}", "m.yaml:18: weight_fifo.whole_tiles is 'maybe'; it is true or false"},
         {1, "name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "m.yaml:1: "},

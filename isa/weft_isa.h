@@ -1,4 +1,4 @@
-/* weft_isa.h: what an instruction, a machine, a number and a program file are. The one public header of isa/.
+/* weft_isa.h: what an instruction, a machine, a number and a program file are. The public header of isa/, but for weft_yaml.h.
  *
  * Everything else in Weft stands on this folder and this folder stands on nothing of Weft.
  *
