@@ -368,12 +368,21 @@ static void a_device_that_is_full_says_so(void **state)
     }
 }
 
-static int remove_files(void **state)
+/* A folder of its own, so that a run that fails leaves nothing for the next. */
+static char folder[] = "/tmp/weft-npy-XXXXXX";
+
+static int enter_folder(void **state)
 {
     (void)state;
-    unlink(NPY);
-    unlink(NPZ);
-    return 0;
+    return !mkdtemp(folder) || chdir(folder);
+}
+
+static int leave_folder(void **state)
+{
+    (void)state;
+    char line[64];
+    snprintf(line, sizeof line, "rm -r '%s'", folder);
+    return chdir("/") || system(line);
 }
 
 int main(void)
@@ -385,5 +394,5 @@ int main(void)
         cmocka_unit_test(files_are_whole_or_absent), cmocka_unit_test(a_pipe_stays_a_pipe),
         cmocka_unit_test(a_link_stays_a_link_and_its_file_is_written), cmocka_unit_test(a_device_that_is_full_says_so),
     };
-    return cmocka_run_group_tests(tests, NULL, remove_files);
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
