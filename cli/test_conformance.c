@@ -1,22 +1,11 @@
 /* Proves `weft conformance` on tests that it writes itself, byte by byte in protobuf's encoding, and on ONNX's own (package
  * libonnx-testdata). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <cmocka.h>
+
+#include "test_weft.h"
 
 enum { DEBIAN_PASSED = 778 }; /* of Debian's 1072 tests, at least: raise it as operators are added */
 enum { FLOAT = 1, INT64 = 7 };
-
-static char folder[] = "/tmp/weft-conformance-XXXXXX";
-static char out[1 << 18], err[1 << 14];
 
 /* --- protobuf, as far as a model of one node needs it -------------------------------------------------------------------- */
 
@@ -140,48 +129,18 @@ static void relu_test(const char *test, const char *input_name, float a, float b
     write_test(test, &model, &x, &y);
 }
 
-static int set_up(void **state)
-{
-    setenv("WEFT_DATA", SOURCE_DIR, 1);
-    return !mkdtemp(folder) || chdir(folder);
-}
-
-static int tear_down(void **state)
-{
-    char line[64];
-    snprintf(line, sizeof line, "rm -r '%s'", folder);
-    return chdir("/") || system(line);
-}
-
 static int forget(void **state)
 {
     return system("rm -rf tree");
 }
 
-static void read_text(char *to, size_t size, const char *path)
-{
-    FILE *file = fopen(path, "r");
-    size_t got = file ? fread(to, 1, size - 1, file) : 0;
-    to[got] = 0;
-    if (file)
-        fclose(file);
-}
-
 static void conformance(const char *arguments, int want)
 {
     char line[1024];
-    snprintf(line, sizeof line, "'%s' conformance %s >.out 2>.err", WEFT_COMMAND, arguments);
-    int status = system(line);
-    read_text(out, sizeof out, ".out");
-    read_text(err, sizeof err, ".err");
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != want)
+    snprintf(line, sizeof line, "conformance %s", arguments);
+    int status = weft(line);
+    if (status != want)
         fail_msg("weft conformance %s: status %d instead of %d:\n%s%s", arguments, status, want, out, err);
-}
-
-static void says(const char *text, const char *words)
-{
-    if (!strstr(text, words))
-        fail_msg("not '%s' in:\n%s", words, text);
 }
 
 /* --- tests --------------------------------------------------------------------------------------------------------------- */
@@ -291,5 +250,5 @@ int main(void)
         cmocka_unit_test(debian_passes),
         cmocka_unit_test(reals_of_any_width_have_ranges),
     };
-    return cmocka_run_group_tests_name("conformance", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("conformance", tests, enter_folder, leave_folder);
 }

@@ -1,0 +1,98 @@
+/* Proves the command `weft` by running it on networks: values against the float network, and what would make a run faster. */
+#include <math.h>
+
+#include "test_weft.h"
+#include "weft_isa.h"
+
+/* A network of two layers, small enough to see through: y = relu(x W) with W of ones; three inputs of 1, 2, 3 sum to 6. */
+static const char network[] = "<ir_version: 8, opset_import: [\"\" : 17]>\n"
+                              "small (float[1,3] x) => (float[1,2] y)\n"
+                              "<float[3,2] w = {1, 1, 1, 1, 1, 1}>\n"
+                              "{\n    s = MatMul(x, w)\n    y = Relu(s)\n}\n";
+
+static void a_network_runs_and_is_checked(void **state)
+{
+    (void)state;
+    write_text("small.onnxtxt", network);
+    float x[3] = {1, 2, 3};
+    char name[] = "";
+    struct weft_array array = {.name = name, .element = "float32", .rank = 2, .dims = {1, 3}, .bytes = x, .size = sizeof x};
+    struct weft_arrays arrays = {&array, 1};
+    assert_int_equal(weft_arrays_store(&arrays, "three.npy", NULL), WEFT_OK);
+    succeeds("run small.onnxtxt -m tiny --calibration three.npy -i three.npy --check -o small.npy");
+    says(out, "against the float network");
+    says(out, "every value compared is at 20 dB or better");
+    assert_int_equal(weft_arrays_load(&arrays, "small.npy", NULL), WEFT_OK);
+    assert_int_equal(arrays.items[0].size, 8);
+    assert_true(fabs(((float *)arrays.items[0].bytes)[1] - 6) < 0.1); /* within the steps of int8 */
+    weft_arrays_free(&arrays);
+    succeeds("compile small.onnxtxt -q -m tiny --calibration three.npy -o small.tpu");
+    succeeds("run small.tpu -i three.npy --check=small.onnxtxt");
+    says(out, "every value compared is at 20 dB or better");
+    refuses("run small.tpu -i three.npy --check", 1, "--check=NETWORK");
+    refuses("run small.onnxtxt -m tiny --check=small.onnxtxt", 1, "takes no other");
+    refuses("run small.onnxtxt --steps 2", 1, "there is no small-decode.onnxtxt");
+}
+
+/* z's and w's first dimensions are no batches. */
+static const char sum3[] = "<ir_version: 8, opset_import: [\"\" : 17]>\n"
+                           "sum3 (float[2,3,4] x, float[3,1] z, float[1] w) => (float[2,3,4] y)\n{\n    y = Sum(x, z, w)\n}\n";
+static const char softmax[] = "<ir_version: 8, opset_import: [\"\" : 11]>\n"
+                              "soft (float[2,3,4] x) => (float[2,3,4] y)\n{\n    y = Softmax<axis = 1>(x)\n}\n";
+
+static void a_program_is_checked_by_its_network(void **state)
+{
+    (void)state;
+    write_text("sum3.onnxtxt", sum3);
+    succeeds("compile sum3.onnxtxt -q -m tiny -o sum3.tpu");
+    succeeds("run sum3.tpu -q --check=sum3.onnxtxt --check-at=20");
+    write_text("soft.onnxtxt", softmax); /* of several core operators, each with a value of its own name */
+    succeeds("run soft.onnxtxt -q --check --check-at=20");
+    succeeds("run small.onnxtxt -m tiny --calibration three.npy -i three.npy --check --check-at=10 -q");
+    assert_string_equal(out, "");
+    refuses("run small.onnxtxt -m tiny --calibration three.npy -i three.npy --check --check-at=300 -q", 1, "--check-at=300 asks for more");
+    refuses("run small.onnxtxt --check-at=3", 2, "give --check too");
+    refuses("run small.onnxtxt --check --check-at=x", 2, "takes decibels");
+}
+
+static double speedup_of(json_t *report, const char *twice)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(report, "what_if"), i, row) if (!strcmp(json_string_value(json_object_get(row, "twice")), twice)) return
+        json_real_value(json_object_get(row, "speedup"));
+    fail_msg("no row %s", twice);
+    return 0;
+}
+
+/* Five layers of 2048 x 2048 at one inference wait for their weights: twice the DRAM bandwidth is nearly twice as fast, the rest does little. */
+static void what_if_tells_what_would_help(void **state)
+{
+    (void)state;
+    succeeds("run mlp-2048x5 --timing --what-if -q --report json=if.json");
+    json_t *r = load_json("if.json");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(r, "what_if"), 0), "twice")), "dram");
+    assert_true(speedup_of(r, "dram") > 1.8 && speedup_of(r, "dram") <= 2.01);
+    assert_true(speedup_of(r, "clock") < 1.1 && speedup_of(r, "link") < 1.1 && speedup_of(r, "unified_buffer") < 1.1);
+    succeeds("compile mlp-784-512-10 -o if.tpu");
+    succeeds("run if.tpu --timing --what-if=mlp-784-512-10 -q --report json=if1.json");
+    succeeds("run mlp-784-512-10 --timing --what-if -q --report json=if2.json");
+    json_t *program = load_json("if1.json"), *whole = load_json("if2.json");
+    assert_true(json_equal(json_object_get(program, "what_if"), json_object_get(whole, "what_if")));
+    refuses("run if.tpu --timing --what-if", 1, "--what-if=NETWORK");
+    refuses("run mlp-784-512-10 --timing --what-if=resnet50", 1, "takes no other");
+    refuses("run if.tpu --engine reference --what-if", 2, "keeps no time");
+    json_decref(program);
+    json_decref(whole);
+    json_decref(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_network_runs_and_is_checked),
+        cmocka_unit_test(a_program_is_checked_by_its_network),
+        cmocka_unit_test(what_if_tells_what_would_help),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
