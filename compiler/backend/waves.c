@@ -40,13 +40,15 @@ static bool is_batch(const struct backend *b, int value)
     return in_c_order(b, value) && s->rank >= 1 && s->dims[0] % b->batch == 0;
 }
 
-/* An operand: in parts like the result, or the same for all of them. */
+/* An operand: in parts like the result, or the same for all of them; then it must not be made in parts itself. */
 static bool operand_fits(const struct backend *b, int value, unsigned rank)
 {
     if (value == GRAPH_NONE || value_is_constant(&b->graph->values[value]))
         return true;
     const struct shape *s = &b->graph->values[value].shape;
-    return s->rank < rank || s->dims[0] == 1 ? in_c_order(b, value) : is_batch(b, value);
+    if (s->rank >= rank && s->dims[0] != 1)
+        return is_batch(b, value);
+    return in_c_order(b, value) && (!is_batch(b, value) || b->graph->values[value].producer == GRAPH_NONE);
 }
 
 static bool matrix_splits(const struct backend *b, const struct layer *l)

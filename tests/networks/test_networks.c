@@ -1,4 +1,4 @@
-/* test_networks.c FILE: compiles the network for three machines and two batches in int8, and for one machine, with three arrays, and one batch in
+/* test_networks.c FILE: compiles the network for two batches and three machines in int8, and one machine, with three arrays, in
  * the other formats, and runs it. The fast engine's and the reference interpreter's memories must be equal in every byte; the outputs must be close to the float
  * interpreter's.
  *
@@ -150,6 +150,7 @@ int main(int argc, char **argv)
         for (size_t b = 0; b < sizeof batches / sizeof *batches; b++)
             good &= try_once(argv[1], machines[m], "int8", batches[b], asked, &diag);
     for (size_t f = 0; good && f < sizeof formats / sizeof *formats; f++)
-        good &= try_once(argv[1], "tiny", formats[f].name, 3, isinf(asked) || !formats[f].decibels ? asked : formats[f].decibels, &diag);
+        for (size_t b = 0; b < sizeof batches / sizeof *batches; b++)
+            good &= try_once(argv[1], "tiny", formats[f].name, batches[b], isinf(asked) || !formats[f].decibels ? asked : formats[f].decibels, &diag);
     return good ? 0 : 1;
 }
