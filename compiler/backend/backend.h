@@ -9,6 +9,7 @@
  *   layout.c    an order of bytes for every value, and layers that change it
  *   buffers.c   halos, buffers and their lifetimes
  *   mapping.c   matrix layers: pixels and groups packed, tiles cut, the cheapest chosen
+ *   share.c     weights that several layers read
  *   lines.c     what the rows of a mapping cost the buffer's ports
  *   tiles.c     weights quantised and written into tiles
  *   allocate.c  unified-buffer addresses by lifetime
@@ -88,12 +89,14 @@ struct matrix {
     int64_t permuted[3];
     int bias[2];                       /* value ids or GRAPH_NONE; float (or s32 in quantised networks) */
     float alpha, beta;                 /* gemm */
+    bool nothing;                      /* alpha was 0: products that count nothing */
     bool integer, raw;                 /* the network's own integers; raw: s32 result */
     int weight_zero;                   /* integer networks: value id or GRAPH_NONE */
     struct mapping map;
     uint8_t *w[WEIGHT_TERMS];          /* in w_format, [k = ky kx cg][co], one per term (integers) or plane (bf16); NULL for timing only */
     enum weft_format w_format;
-    float *w_scales;                   /* co */
+    struct matrix *lender; bool lends; /* share.c: whose w these are; others have this one's */
+    float *w_scales, *raw_scales;      /* co; raw: before widen_for_bias (tiles.c), or NULL */
     uint64_t bias_host_offset, scale_host_offset; /* in the constants */
     int64_t *tile_ids;                 /* [slice][term][kt][nt]: index into emitter tiles, or -1 for zero */
 };
@@ -134,7 +137,7 @@ struct layer {
     size_t done_at;                    /* instructions emitted when the layer was whole */
 };
 
-struct tile { uint64_t dram; uint16_t k, n; uint8_t fmt; int layer; };
+struct tile { uint64_t dram; uint16_t k, n; uint8_t fmt; };
 
 /* A value that the host looks up: rows of `table` (value id) that the network's input `input` names. */
 struct lookup { int y, table, input; uint64_t rows, row_bytes, offset /* of the table in the program's data */; };
@@ -172,7 +175,7 @@ struct backend {
     int *instr_layer;
     struct written { bool known; uint32_t value0, value1; } written[WEFT_PATTERNS * 8 + 32]; /* registers, by number */
     struct tile *tiles; int tile_count, tile_room;
-    int *takes; size_t take_count, take_room; /* tile ids in the order in which products take them */
+    struct take { int tile, layer; } *takes; size_t take_count, take_room; /* in the order in which products take them */
     uint8_t *weights; uint64_t weights_bytes, weights_room;
     uint8_t *constants; uint64_t constants_bytes, constants_room; int constants_buffer; bool constants_in_dram; uint64_t constants_dram; /* behind the tiles */
     struct host_read { uint64_t host, ub, bytes; int layer, value; bool dram; /* `host` is a DRAM address */ } *reads; size_t read_count, read_room, reads_done; /* in order */
@@ -282,6 +285,10 @@ enum weft_status backend_weights(struct backend *b, struct layer *layer);
 enum weft_status backend_tiles(struct backend *b, struct layer *layer);
 enum weft_status tiles_grow(struct backend *b, uint64_t bytes); /* room behind b->weights */
 int64_t tiles_source_index(const struct matrix *m, int64_t depth, int64_t o, int64_t k); /* of weight (output channel, position) in the network's tensor */
+/* share.c: weights that several layers read */
+struct matrix *share_lender(const struct backend *b, const struct matrix *m, bool scaled);
+void share_weights(struct matrix *m, struct matrix *lender);
+bool share_tiles(struct backend *b, struct layer *layer);
 /* prune.c: weights without their weakest blocks; `out`: a copy, the caller's */
 enum weft_status prune_floats(float **out, struct backend *b, const struct matrix *m, const float *w);
 enum weft_status prune_integers(struct backend *b, struct matrix *m);

@@ -12,9 +12,10 @@
 static void free_layer(struct layer *l)
 {
     if (l->m) {
-        for (int t = 0; t < WEIGHT_TERMS; t++)
+        for (int t = 0; t < WEIGHT_TERMS && !l->m->lender; t++)
             free(l->m->w[t]);
         free(l->m->w_scales);
+        free(l->m->raw_scales);
         free(l->m->tile_ids);
         free(l->m);
     }

@@ -68,7 +68,7 @@ void emit_take(struct backend *b, int tile)
 {
     if (b->take_count == b->take_room) {
         size_t room = b->take_room ? 2 * b->take_room : 1024;
-        int *grown = realloc(b->takes, room * sizeof *grown);
+        struct take *grown = realloc(b->takes, room * sizeof *grown);
         if (!grown) {
             b->out_of_memory = true;
             return;
@@ -76,7 +76,7 @@ void emit_take(struct backend *b, int tile)
         b->takes = grown;
         b->take_room = room;
     }
-    b->takes[b->take_count++] = tile;
+    b->takes[b->take_count++] = (struct take){tile, b->current};
 }
 
 uint64_t emit_claim_rows(struct backend *b, int64_t rows)

@@ -170,14 +170,14 @@ static void tag(struct words *w, int layer)
 
 static void fetch(struct words *w, const struct backend *b, size_t take)
 {
-    const struct tile *t = &b->tiles[b->takes[take]];
+    const struct tile *t = &b->tiles[b->takes[take].tile];
     struct weft_instr i;
     weft_instr_init(&i, WEFT_OP_READ_WEIGHTS);
     i.dram = t->dram;
     i.k = t->k;
     i.n = t->n;
     i.fmt = t->fmt;
-    tag(w, spill_row(b, t->layer));
+    tag(w, spill_row(b, b->takes[take].layer));
     put(w, &i);
 }
 
@@ -185,7 +185,7 @@ static void fetch(struct words *w, const struct backend *b, size_t take)
  * waiting until it has been pushed. */
 static void fetch_ahead(struct words *w, const struct backend *b, size_t *fetched, size_t taken)
 {
-    for (; *fetched < b->take_count && *fetched < taken + b->machine->fifo_tiles && b->takes[*fetched] != TAKE_PUSHED; ++*fetched)
+    for (; *fetched < b->take_count && *fetched < taken + b->machine->fifo_tiles && b->takes[*fetched].tile != TAKE_PUSHED; ++*fetched)
         fetch(w, b, *fetched);
 }
 

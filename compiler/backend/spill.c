@@ -381,7 +381,8 @@ enum weft_status spill_tiles(struct backend *b, struct layer *l)
 {
     if (l->follows < 0) {
         enum weft_status status = backend_tiles(b, l);
-        memset(b->spill->rows[l->row].m->w, 0, sizeof l->m->w); /* it freed them */
+        if (!l->m->lends)
+            memset(b->spill->rows[l->row].m->w, 0, sizeof l->m->w); /* it freed them */
         return status;
     }
     l->m->tile_ids = b->layers[l->follows].m->tile_ids;

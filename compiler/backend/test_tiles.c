@@ -20,19 +20,18 @@ static const char *const pruned = "<ir_version: 8, opset_import: [\"\" : 13]>\n"
                                   "  y = MatMul (x, w)\n"
                                   "}\n";
 
-static struct weft_program *compile(const char *halves)
+static struct weft_program *compile_text(const char *text, const struct weft_compile_options *o)
 {
-    char text[1024], path[] = "/tmp/weft_tiles_XXXXXX.onnxtxt";
+    char path[] = "/tmp/weft_tiles_XXXXXX.onnxtxt";
     int fd = mkstemps(path, 8);
     assert_true(fd >= 0);
     FILE *file = fdopen(fd, "w");
-    snprintf(text, sizeof text, pruned, halves);
     fputs(text, file);
     fclose(file);
     struct weft_machine machine;
     struct weft_network *network;
     struct weft_program *program;
-    struct weft_compile_options options = {0};
+    struct weft_compile_options options = *o;
     assert_int_equal(weft_machine_load(&machine, "tiny", NULL), WEFT_OK);
     machine.dram_writable = false; /* nothing but tiles in DRAM: constants stay the host's */
     assert_int_equal(weft_network_load(&network, path, &options, NULL), WEFT_OK);
@@ -40,6 +39,13 @@ static struct weft_program *compile(const char *halves)
     weft_network_free(network);
     remove(path);
     return program;
+}
+
+static struct weft_program *compile(const char *halves)
+{
+    char text[1024];
+    snprintf(text, sizeof text, pruned, halves);
+    return compile_text(text, &(struct weft_compile_options){0});
 }
 
 static size_t fetches(const struct weft_program *program)
@@ -75,11 +81,28 @@ static void a_column_of_zeros_keeps_one_tile(void **state)
     weft_program_free(none);
 }
 
+/* Three steps of 16 units read one matrix of 16 x 16: four tiles of 8 x 8, beside two for the inputs. The first step of a state of zeros has no product;
+ * the others fetch their four each. In planes every tile is there three times; the copies of a step are those of the one before. */
+static void steps_share_their_tiles(void **state)
+{
+    static const char text[] = "<ir_version: 8, opset_import: [\"\" : 13]> steps (float[3, 1, 8] x) => (float[3, 1, 1, 16] y)\n"
+                               "{ w = RandomNormal <shape = [1, 16, 8], seed = 1.0> () r = RandomNormal <shape = [1, 16, 16], seed = 2.0> () y = RNN <hidden_size = 16> (x, w, r) }\n";
+    for (int timing = 0; timing < 2; timing++) {
+        struct weft_program *bytes = compile_text(text, &(struct weft_compile_options){.timing_only = timing});
+        struct weft_program *planes = compile_text(text, &(struct weft_compile_options){.timing_only = timing, .format = "fp32"});
+        assert_int_equal(fetches(bytes), 2 + 4 + 4);
+        assert_int_equal(bytes->dram_bytes, (2 + 4) * 64);
+        assert_int_equal(planes->dram_bytes, 3 * (2 + 4) * 128);
+        weft_program_free(bytes);
+        weft_program_free(planes);
+    }
+}
+
 int main(void)
 {
     setenv("WEFT_DATA", SOURCE_DIR, 1);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tiles_of_zeros_are_skipped),
+        cmocka_unit_test(steps_share_their_tiles), cmocka_unit_test(tiles_of_zeros_are_skipped),
         cmocka_unit_test(a_column_of_zeros_keeps_one_tile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,14 +80,32 @@ static void quantise_block(const struct matrix *m, const float *w, int64_t depth
             m->w[0][k * m->co + o] = (uint8_t)round_weight(w[tiles_source_index(m, depth, o, k)], inverse[o]);
 }
 
+/* Scales by the weights alone, which other layers of the same weights have too, then by this layer's bias. */
+static enum weft_status find_scales(struct backend *b, const struct layer *l, const float *w, int64_t depth)
+{
+    struct matrix *m = l->m;
+    const struct matrix *other = share_lender(b, m, false);
+    m->raw_scales = malloc((size_t)m->co * sizeof *m->raw_scales);
+    if (!m->raw_scales)
+        return WEFT_NO_MEMORY;
+    if (other && other->raw_scales)
+        memcpy(m->raw_scales, other->raw_scales, (size_t)m->co * sizeof *m->raw_scales);
+    else
+        channel_scales(m, w, depth, m->raw_scales);
+    memcpy(m->w_scales, m->raw_scales, (size_t)m->co * sizeof *m->w_scales);
+    widen_for_bias(b, l);
+    return WEFT_OK;
+}
+
 static enum weft_status quantise_float(struct backend *b, const struct layer *l, const float *w, int64_t depth)
 {
     struct matrix *m = l->m;
     float *inverse = malloc((size_t)m->co * sizeof *inverse);
-    if (!inverse)
+    m->w[0] = malloc((size_t)(depth * m->co));
+    if (!inverse || !m->w[0]) {
+        free(inverse);
         return WEFT_NO_MEMORY;
-    channel_scales(m, w, depth, m->w_scales);
-    widen_for_bias(b, l);
+    }
     for (int64_t o = 0; o < m->co; o++)
         inverse[o] = 1 / m->w_scales[o];
     for (int64_t o = 0; o < m->co; o += TRANSPOSE_BLOCK)
@@ -164,12 +182,12 @@ static enum weft_status take_floats(struct backend *b, struct matrix *m, int64_t
         return WEFT_NO_MEMORY;
     }
     w = pruned ? pruned : w;
-    for (int64_t k0 = 0; m->alpha != 0 && k0 < depth; k0 += TRANSPOSE_BLOCK)
+    for (int64_t k0 = 0; !m->nothing && k0 < depth; k0 += TRANSPOSE_BLOCK)
         for (int64_t o0 = 0; o0 < m->co; o0 += TRANSPOSE_BLOCK)
             for (int64_t k = k0; k < depth && k < k0 + TRANSPOSE_BLOCK; k++)
                 for (int64_t o = o0; o < m->co && o < o0 + TRANSPOSE_BLOCK; o++)
                     split_float(b, m, k * m->co + o, w[tiles_source_index(m, depth, o, k)]);
-    m->alpha = m->alpha != 0 ? m->alpha : 1; /* products that count nothing: zero weights, and the bias alone */
+    m->alpha = m->nothing ? 1 : m->alpha;
     free(pruned);
     return WEFT_OK;
 }
@@ -179,9 +197,38 @@ static enum weft_status quantise_pruned(struct backend *b, const struct layer *l
     float *pruned = NULL;
     enum weft_status status = b->options->prune > 0 ? prune_floats(&pruned, b, l->m, w) : WEFT_OK;
     if (!status)
+        status = find_scales(b, l, pruned ? pruned : w, depth);
+    struct matrix *lender = status ? NULL : share_lender(b, l->m, true);
+    if (lender)
+        share_weights(l->m, lender);
+    else if (!status)
         status = quantise_float(b, l, pruned ? pruned : w, depth);
     free(pruned);
     return status;
+}
+
+/* Products that count nothing: zero weights, and the bias alone. */
+static enum weft_status no_weights(struct backend *b, const struct layer *l, int64_t depth)
+{
+    struct matrix *m = l->m;
+    m->w[0] = calloc((size_t)(depth * m->co) + 1, 1);
+    m->alpha = 1;
+    memset(m->w_scales, 0, (size_t)m->co * sizeof *m->w_scales);
+    widen_for_bias(b, l);
+    return m->w[0] ? WEFT_OK : WEFT_NO_MEMORY;
+}
+
+static enum weft_status take_network_integers(struct backend *b, const struct layer *l, int64_t depth)
+{
+    struct matrix *m = l->m;
+    enum element e = b->graph->values[m->weights].element;
+    if (e != ELEMENT_U8 && e != ELEMENT_S8)
+        return weft_error(b->diag, "%s: node %s: weights of type %s; uint8 and int8 are supported", b->graph->name, l->name, element_name(e));
+    m->w[0] = malloc((size_t)(depth * m->co));
+    if (!m->w[0])
+        return WEFT_NO_MEMORY;
+    enum weft_status status = take_integers(b, m, depth);
+    return status || !(b->options->prune > 0) ? status : prune_integers(b, m);
 }
 
 enum weft_status backend_weights(struct backend *b, struct layer *l)
@@ -189,36 +236,31 @@ enum weft_status backend_weights(struct backend *b, struct layer *l)
     struct matrix *m = l->m;
     int64_t depth = m->kh * m->kw * m->cg;
     const struct value *v = &b->graph->values[m->weights];
+    m->nothing = m->alpha == 0;
     m->w_format = b->planes && !m->integer ? WEFT_FORMAT_bf16 : WEFT_FORMAT_s8;
     m->w_scales = malloc((size_t)m->co * sizeof *m->w_scales);
     if (!m->w_scales)
         return WEFT_NO_MEMORY;
     for (int64_t o = 0; o < m->co; o++)
         m->w_scales[o] = 1;
-    if (b->options->timing_only || v->contents == CONTENTS_ABSENT)
+    struct matrix *lender = share_lender(b, m, false);
+    if (b->options->timing_only || v->contents == CONTENTS_ABSENT) {
+        m->lender = lender;
         return WEFT_OK;
+    }
+    if (lender && (m->integer || m->w_format == WEFT_FORMAT_bf16)) {
+        m->alpha = m->nothing ? 1 : m->alpha;
+        share_weights(m, lender);
+        return WEFT_OK;
+    }
     if (m->w_format == WEFT_FORMAT_bf16)
         return take_floats(b, m, depth);
-    m->w[0] = malloc((size_t)(depth * m->co));
-    if (!m->w[0])
-        return WEFT_NO_MEMORY;
-    if (m->integer) {
-        if (v->element != ELEMENT_U8 && v->element != ELEMENT_S8)
-            return weft_error(b->diag, "%s: node %s: weights of type %s; uint8 and int8 are supported", b->graph->name, l->name,
-                              element_name(v->element));
-        enum weft_status status = take_integers(b, m, depth);
-        return status || !(b->options->prune > 0) ? status : prune_integers(b, m);
-    }
+    if (m->integer)
+        return take_network_integers(b, l, depth);
+    if (m->nothing)
+        return no_weights(b, l, depth);
     const float *w = value_bytes(b->graph, m->weights);
-    if (!w)
-        return WEFT_NO_MEMORY;
-    if (m->alpha != 0)
-        return quantise_pruned(b, l, w, depth);
-    m->alpha = 1; /* products that count nothing: zero weights, and the bias alone */
-    memset(m->w[0], 0, (size_t)(depth * m->co));
-    memset(m->w_scales, 0, (size_t)m->co * sizeof *m->w_scales);
-    widen_for_bias(b, l);
-    return WEFT_OK;
+    return w ? quantise_pruned(b, l, w, depth) : WEFT_NO_MEMORY;
 }
 
 enum { LARGE = 64 << 20 /* bytes: from here on memory counts for more than a few moves of it */ };
@@ -275,7 +317,7 @@ static int add_tile(struct backend *b, uint64_t k, uint64_t n, uint64_t stored, 
         b->tiles = grown;
         b->tile_room = room;
     }
-    b->tiles[b->tile_count] = (struct tile){b->weights_bytes, (uint16_t)k, (uint16_t)n, (uint8_t)format, b->current};
+    b->tiles[b->tile_count] = (struct tile){b->weights_bytes, (uint16_t)k, (uint16_t)n, (uint8_t)format};
     b->weights_bytes += stored;
     return b->tile_count++;
 }
@@ -320,11 +362,12 @@ static int64_t make_column(struct backend *b, struct matrix *m, int64_t slice, i
     return made;
 }
 
-/* The tiles hold them from here on: large networks would not fit twice. */
+/* The tiles hold them from here on: large networks would not fit twice. What others have borrowed stays until all tiles are made. */
 static void free_weights(struct matrix *m)
 {
-    for (int t = 0; t < WEIGHT_TERMS; t++) {
-        free(m->w[t]);
+    for (int t = 0; t < WEIGHT_TERMS && !m->lends; t++) {
+        if (!m->lender)
+            free(m->w[t]);
         m->w[t] = NULL;
     }
 }
@@ -334,6 +377,10 @@ enum weft_status backend_tiles(struct backend *b, struct layer *l)
     struct matrix *m = l->m;
     const struct mapping *map = &m->map;
     int64_t made = 0;
+    if (share_tiles(b, l)) {
+        free_weights(m);
+        return WEFT_OK;
+    }
     m->tile_ids = malloc((size_t)(map->slices * map->terms * map->k_tiles * map->n_tiles) * sizeof *m->tile_ids);
     if (!m->tile_ids)
         return WEFT_NO_MEMORY;
