@@ -1,5 +1,4 @@
-/* machine.c: the fields of a machine, by name; where machine files lie. */
-#include <dirent.h>
+/* machine.c: the fields of a machine, by name; where the data files lie. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -164,7 +163,7 @@ enum weft_status weft_machine_set(struct weft_machine *machine, const char *assi
     return status;
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------------------- */
+/* --- data ---------------------------------------------------------------------------------------------------------------- */
 
 const char *weft_data_directory(void)
 {
@@ -172,78 +171,4 @@ const char *weft_data_directory(void)
     if (set && *set)
         return set;
     return access(WEFT_SOURCE_DIR "/machines", R_OK) == 0 ? WEFT_SOURCE_DIR : WEFT_INSTALLED_DATA;
-}
-
-static bool is_path(const char *name)
-{
-    size_t length = strlen(name);
-    return strchr(name, '/') || (length > 5 && !strcmp(name + length - 5, ".yaml")) || (length > 4 && !strcmp(name + length - 4, ".yml"));
-}
-
-/* "edge, gemmini, tiny": the presets that there are. */
-static void list_presets(char *out, size_t size, const char *directory)
-{
-    struct dirent **entries = NULL;
-    int count = scandir(directory, &entries, NULL, alphasort);
-    size_t used = 0;
-    out[0] = '\0';
-    for (int i = 0; i < count; i++) {
-        char *dot = strrchr(entries[i]->d_name, '.');
-        if (dot && !strcmp(dot, ".yaml")) {
-            *dot = '\0';
-            int n = snprintf(out + used, size - used, "%s%s", used ? ", " : "", entries[i]->d_name);
-            used = n > 0 && (size_t)n < size - used ? used + (size_t)n : size - 1;
-        }
-        free(entries[i]);
-    }
-    free(entries);
-}
-
-static enum weft_status preset_path(char **path, const char *name, struct weft_diag *diag)
-{
-    if (asprintf(path, "%s/machines/%s.yaml", weft_data_directory(), name) < 0) {
-        *path = NULL;
-        return WEFT_NO_MEMORY;
-    }
-    if (access(*path, R_OK) == 0)
-        return WEFT_OK;
-    char presets[1024];
-    (*path)[strlen(*path) - strlen(name) - strlen("/.yaml")] = '\0';
-    list_presets(presets, sizeof presets, *path);
-    enum weft_status status = weft_error(diag, "machine %s: there is no such preset in %s (it has %s); a file is named with its ending, FILE.yaml",
-                                         name, *path, *presets ? presets : "none");
-    free(*path);
-    *path = NULL;
-    return status;
-}
-
-enum weft_status machine_text(char **text, size_t *bytes, char **path, const char *name, struct weft_diag *diag)
-{
-    enum { LIMIT = 1 << 20 }; /* bytes of a machine file */
-    enum weft_status status = WEFT_OK;
-    *path = NULL;
-    if (!is_path(name))
-        status = preset_path(path, name, diag);
-    else if (!(*path = strdup(name)))
-        status = WEFT_NO_MEMORY;
-    if (status == WEFT_OK)
-        status = weft_file_read(text, bytes, *path, LIMIT, diag);
-    if (status != WEFT_OK) {
-        free(*path);
-        *path = NULL;
-    }
-    return status;
-}
-
-enum weft_status weft_machine_load(struct weft_machine *out, const char *name, struct weft_diag *diag)
-{
-    char *text, *path;
-    size_t bytes;
-    enum weft_status status = machine_text(&text, &bytes, &path, name, diag);
-    if (status != WEFT_OK)
-        return status;
-    status = weft_machine_parse(out, text, bytes, path, diag);
-    free(text);
-    free(path);
-    return status;
 }

@@ -23,7 +23,4 @@ bool machine_read_value(uint64_t *out, const struct weft_machine_field *field, c
 void machine_put(struct weft_machine *machine, const struct weft_machine_field *field, uint64_t value);
 uint64_t machine_get(const struct weft_machine *machine, const struct weft_machine_field *field);
 
-/* The text of the file `name` (a preset or a path) and its path; the caller frees both. */
-enum weft_status machine_text(char **text, size_t *bytes, char **path, const char *name, struct weft_diag *diag);
-
 #endif

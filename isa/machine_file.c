@@ -99,6 +99,19 @@ enum weft_status weft_machine_parse(struct weft_machine *out, const char *text, 
     return status;
 }
 
+enum weft_status weft_machine_load(struct weft_machine *out, const char *name, struct weft_diag *diag)
+{
+    char *text, *path;
+    size_t bytes;
+    enum weft_status status = weft_yaml_find(&text, &bytes, &path, "machine", "machines", name, diag);
+    if (status)
+        return status;
+    status = weft_machine_parse(out, text, bytes, path, diag);
+    free(text);
+    free(path);
+    return status;
+}
+
 enum { VALUE_BYTES = 24 };
 
 static void put_values(struct file *f, char values[][VALUE_BYTES], const struct weft_machine *machine)
@@ -153,7 +166,7 @@ enum weft_status weft_machine_source(char **out, const char *name, const char *f
     struct schema *schema = make_schema();
     if (!schema)
         return WEFT_NO_MEMORY;
-    enum weft_status status = machine_text(&text, &bytes, &path, name, diag);
+    enum weft_status status = weft_yaml_find(&text, &bytes, &path, "machine", "machines", name, diag);
     if (status == WEFT_OK) {
         void *data;
         status = weft_yaml_load(&data, &(struct weft_yaml){path, text, bytes, head, diag}, &schema->root);

@@ -206,7 +206,7 @@ static void unknown_machines_are_named(void **state)
     struct weft_machine m;
     char *source;
     assert_int_equal(weft_machine_load(&m, "tpu-v9", &diag), WEFT_ERROR);
-    assert_non_null(strstr(said, "machine tpu-v9: there is no such preset"));
+    assert_non_null(strstr(said, "machine tpu-v9: there is no such one in"));
     assert_non_null(strstr(said, "edge-tpu, edge, gemmini, tiny, tpu-v1, tpu-v2, tpu-v3, tpu-v4i"));
     assert_int_equal(weft_machine_load(&m, "no/such.yaml", &diag), WEFT_ERROR);
     assert_string_equal(said, "no/such.yaml: cannot be read: No such file or directory");

@@ -26,6 +26,9 @@ struct weft_yaml {
     struct weft_diag *diag;
 };
 
+/* The text of `name`: a path (it holds a '/', or ends in .yaml or .yml), or the file of that name in the folder `folder` of the data directory; `kind`
+ * says in messages what is looked for. The caller frees *text and *path. */
+enum weft_status weft_yaml_find(char **text, size_t *bytes, char **path, const char *kind, const char *folder, const char *name, struct weft_diag *diag);
 /* *out is what `schema`, a pointer to a mapping, makes of the text; free it with weft_yaml_free. A key that is unknown (with the nearest that the schema
  * has), missing, or there twice, an alias, and a value of another kind are errors with their line. */
 enum weft_status weft_yaml_load(void **out, const struct weft_yaml *yaml, const cyaml_schema_value_t *schema);

@@ -1,12 +1,61 @@
 /* yaml.c: YAML files that must be right to the last key. Their shape is libcyaml's matter, and the place of a node, for messages, libyaml's, on which
  * libcyaml stands. */
 #include <assert.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <yaml.h>
 
 #include "weft_yaml.h"
+
+/* --- files -------------------------------------------------------------------------------------------------------------------- */
+
+static bool ends_in(const char *name, const char *ending)
+{
+    size_t length = strlen(name), tail = strlen(ending);
+    return length > tail && !strcmp(name + length - tail, ending);
+}
+
+static int is_yaml(const struct dirent *entry)
+{
+    return ends_in(entry->d_name, ".yaml");
+}
+
+static enum weft_status say_unknown(const char *kind, const char *directory, const char *name, struct weft_diag *diag)
+{
+    char list[1024] = "";
+    struct dirent **entries = NULL;
+    int count = scandir(directory, &entries, is_yaml, alphasort); /* -1: no such folder, so there are none */
+    for (int i = 0; i < count; i++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%.*s", i ? ", " : "", (int)(strlen(entries[i]->d_name) - strlen(".yaml")), entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
+    return weft_error(diag, "%s %s: there is no such one in %s (it has %s); a file is named with its ending, FILE.yaml", kind, name, directory,
+                      *list ? list : "none");
+}
+
+enum weft_status weft_yaml_find(char **text, size_t *bytes, char **path, const char *kind, const char *folder, const char *name, struct weft_diag *diag)
+{
+    enum { LIMIT = 1 << 20 }; /* bytes of a file */
+    char directory[4096];
+    bool given = strchr(name, '/') || ends_in(name, ".yaml") || ends_in(name, ".yml");
+    snprintf(directory, sizeof directory, "%s/%s", weft_data_directory(), folder);
+    if ((given ? asprintf(path, "%s", name) : asprintf(path, "%s/%s.yaml", directory, name)) < 0) {
+        *path = NULL;
+        return WEFT_NO_MEMORY;
+    }
+    enum weft_status status =
+        given || access(*path, R_OK) == 0 ? weft_file_read(text, bytes, *path, LIMIT, diag) : say_unknown(kind, directory, name, diag);
+    if (status) {
+        free(*path);
+        *path = NULL;
+    }
+    return status;
+}
 
 /* --- where a node lies ------------------------------------------------------------------------------------------------------ */
 

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "report.h"
 #include "weft_yaml.h"
@@ -117,50 +116,16 @@ enum weft_status weft_technology_parse(struct weft_technology *out, const char *
 
 /* --- files --------------------------------------------------------------------------------------------------------------------- */
 
-static bool is_path(const char *name)
-{
-    size_t length = strlen(name);
-    return strchr(name, '/') || (length > 5 && !strcmp(name + length - 5, ".yaml")) || (length > 4 && !strcmp(name + length - 4, ".yml"));
-}
-
-static int is_yaml(const struct dirent *entry)
-{
-    size_t length = strlen(entry->d_name);
-    return length > 5 && !strcmp(entry->d_name + length - 5, ".yaml");
-}
-
-static enum weft_status say_unknown(const char *name, struct weft_diag *diag)
-{
-    char folder[4096], list[1024] = "";
-    struct dirent **entries = NULL;
-    snprintf(folder, sizeof folder, "%s/technologies", weft_data_directory());
-    int count = scandir(folder, &entries, is_yaml, alphasort);
-    for (int i = 0; i < count; i++) {
-        size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%.*s", i ? ", " : "", (int)strlen(entries[i]->d_name) - 5, entries[i]->d_name);
-        free(entries[i]);
-    }
-    free(entries);
-    return weft_error(diag, "technology %s: there is no such one in %s (it has %s); a file is named with its ending, FILE.yaml", name,
-                      folder, *list ? list : "none");
-}
-
 enum weft_status weft_technology_load(struct weft_technology *out, const char *name, struct weft_diag *diag)
 {
-    enum { LIMIT = 1 << 20 }; /* bytes of a technology file */
-    char path[4096], *text;
+    char *text, *path;
     size_t bytes;
-    if (is_path(name))
-        snprintf(path, sizeof path, "%s", name);
-    else
-        snprintf(path, sizeof path, "%s/technologies/%s.yaml", weft_data_directory(), name);
-    if (!is_path(name) && access(path, R_OK))
-        return say_unknown(name, diag);
-    enum weft_status status = weft_file_read(&text, &bytes, path, LIMIT, diag);
+    enum weft_status status = weft_yaml_find(&text, &bytes, &path, "technology", "technologies", name, diag);
     if (status)
         return status;
     status = weft_technology_parse(out, text, bytes, path, diag);
     free(text);
+    free(path);
     return status;
 }
 
@@ -170,6 +135,12 @@ static bool lists(const struct weft_technology *technology, const char *machine)
         if (!strcmp(technology->machines[i], machine))
             return true;
     return false;
+}
+
+static int is_yaml(const struct dirent *entry)
+{
+    size_t length = strlen(entry->d_name);
+    return length > 5 && !strcmp(entry->d_name + length - 5, ".yaml");
 }
 
 enum weft_status weft_technology_find(struct weft_technology *out, bool *found, const char *machine, struct weft_diag *diag)
