@@ -1,3 +1,4 @@
+/* check.c: a program stepped through beside the float network, value by value. */
 #include "check.h"
 
 #include <stdlib.h>

@@ -9,6 +9,7 @@
 #include <time.h>
 #include "weft_compiler.h"
 #include "weft_isa.h"
+#include "weft_sim.h"
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 }; /* exit status */
 #define CLI_MACHINE "tpu-v1"                        /* without -m */
@@ -46,6 +47,8 @@ error_t cli_children(int key, struct argp_state *state, const struct argp_child 
 void cli_options_free(struct cli_options *options);
 /* A number of a command line within low..high; else exit 2 with a message. */
 uint64_t cli_number(struct argp_state *state, const char *option, const char *text, uint64_t low, uint64_t high);
+/* An engine of that name, else exit 2; one that is not built is refused by the simulation. */
+enum weft_engine cli_engine(struct argp_state *state, const char *text);
 
 /* --- steps that several subcommands take (steps.c) --------------------------------------------------------------------- */
 

@@ -12,17 +12,6 @@ enum { KEY_ENGINE = 0x300, KEY_SECONDS, KEY_RTOL, KEY_ATOL };
 static const struct argp_child children[] = {
     {&cli_machine_argp, 0, NULL, 1}, {&cli_network_argp, 0, NULL, 2}, {&cli_common_argp, 0, NULL, 9}, {0}};
 
-static enum weft_engine engine_of(const char *text, struct argp_state *state)
-{
-    static const char *const names[] = {"fast", "reference", "systemc"};
-    static const enum weft_engine engines[] = {WEFT_ENGINE_FAST, WEFT_ENGINE_REFERENCE, WEFT_ENGINE_SYSTEMC};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (!strcmp(names[i], text))
-            return engines[i];
-    argp_error(state, "there is no engine '%s'; fast, reference and systemc are there", text);
-    return WEFT_ENGINE_FAST;
-}
-
 static double tolerance(const char *option, const char *text, struct argp_state *state)
 {
     char *end;
@@ -36,7 +25,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct conformance_options *options = state->input;
     if (key == KEY_ENGINE)
-        options->engine = engine_of(text, state);
+        options->engine = cli_engine(state, text);
     else if (key == KEY_SECONDS)
         options->seconds = (unsigned)cli_number(state, "--seconds", text, 1, 86400);
     else if (key == KEY_RTOL)

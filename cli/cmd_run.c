@@ -10,18 +10,6 @@ enum { KEY_ENGINE = 0x200, KEY_TIMING, KEY_REPORT, KEY_TRACE, KEY_WAVE, KEY_FROM
 static const struct argp_child children[] = {
     {&cli_machine_argp, 0, NULL, 1}, {&cli_network_argp, 0, NULL, 2}, {&cli_common_argp, 0, NULL, 9}, {0}};
 
-static enum weft_engine engine_of(const char *text, struct argp_state *state)
-{
-    if (!strcmp(text, "fast"))
-        return WEFT_ENGINE_FAST;
-    if (!strcmp(text, "reference"))
-        return WEFT_ENGINE_REFERENCE;
-    if (!strcmp(text, "systemc"))
-        return WEFT_ENGINE_SYSTEMC; /* refused by the simulation where it is not built */
-    argp_error(state, "there is no engine '%s'; fast, reference and systemc are there", text);
-    return WEFT_ENGINE_FAST;
-}
-
 static void add_report(struct run_options *options, const char *text, struct argp_state *state)
 {
     size_t length = strcspn(text, "=");
@@ -99,7 +87,7 @@ static error_t parse_values(int key, char *text, struct argp_state *state)
         options->out = text;
         return 0;
     case KEY_ENGINE:
-        options->engine = engine_of(text, state);
+        options->engine = cli_engine(state, text);
         return 0;
     case KEY_TIMING:
         options->timing = options->common.compile.timing_only = true;

@@ -1,3 +1,4 @@
+/* folder.c: what lies in a folder of the data directory, by name. */
 #include "folder.h"
 
 #include <dirent.h>

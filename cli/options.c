@@ -18,6 +18,17 @@ uint64_t cli_number(struct argp_state *state, const char *option, const char *te
     return value;
 }
 
+enum weft_engine cli_engine(struct argp_state *state, const char *text)
+{
+    static const struct { const char *name; enum weft_engine engine; } engines[] = {
+        {"fast", WEFT_ENGINE_FAST}, {"reference", WEFT_ENGINE_REFERENCE}, {"systemc", WEFT_ENGINE_SYSTEMC}};
+    for (size_t i = 0; i < sizeof engines / sizeof *engines; i++)
+        if (!strcmp(engines[i].name, text))
+            return engines[i].engine;
+    argp_error(state, "there is no engine '%s'; fast, reference and systemc are there", text);
+    return WEFT_ENGINE_FAST;
+}
+
 error_t cli_children(int key, struct argp_state *state, const struct argp_child *children)
 {
     if (key != ARGP_KEY_INIT)

@@ -1,3 +1,4 @@
+/* fifo.c: takings and givings back of the FIFO's slots, merged in order of time. */
 #include "fifo.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* gzip.c: a JSON array, written event by event through zlib. */
 #include "gzip.h"
 
 #include <errno.h>
