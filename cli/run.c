@@ -31,8 +31,10 @@ struct run {
 
 static void say(const struct run *run, const char *verb, const char *path)
 {
-    if (path && !run->options->common.quiet)
-        fprintf(stderr, "weft: %s %s\n", verb, path);
+    if (!path || run->options->common.quiet)
+        return;
+    fflush(stdout); /* where both go to one file, a report is not cut in two */
+    fprintf(stderr, "weft: %s %s\n", verb, path);
 }
 
 /* --- the program ------------------------------------------------------------------------------------------------------ */
