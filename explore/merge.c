@@ -117,6 +117,16 @@ static enum weft_status join(const char *aside, const char *const *stores, size_
     return status;
 }
 
+/* What a run that was killed left beside the store that is replaced: SQLite would take it for the new one's. */
+static void drop_log(const char *out)
+{
+    static const char *const endings[] = {"-wal", "-shm", "-journal"};
+    char path[4096];
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if ((size_t)snprintf(path, sizeof path, "%s%s", out, endings[i]) < sizeof path)
+            unlink(path);
+}
+
 enum weft_status weft_sweep_merge(const char *out, const char *const *stores, size_t count, struct weft_diag *diag)
 {
     char *aside;
@@ -124,6 +134,8 @@ enum weft_status weft_sweep_merge(const char *out, const char *const *stores, si
     if (asprintf(&aside, "%s.%ld.tmp", out, (long)getpid()) < 0)
         return WEFT_NO_MEMORY;
     enum weft_status status = join(aside, stores, count, &joined, diag);
+    if (joined)
+        drop_log(out);
     if (joined && rename(aside, out))
         status = weft_error(diag, "%s: cannot be written", out);
     if (!joined)

@@ -210,6 +210,13 @@ static const struct cell *cell_at(const struct question *q, size_t row, size_t c
     return &q->table.cells[row * q->table.column_count + column];
 }
 
+/* No row of ours is without a network, but a file may be anybody's. */
+static const char *text_at(const struct question *q, size_t row, size_t column)
+{
+    const char *text = cell_at(q, row, column)->text;
+    return text ? text : "-";
+}
+
 static enum weft_status find_varying(struct question *q)
 {
     size_t count;
@@ -262,7 +269,7 @@ static double merit(const struct question *q, size_t row, size_t i)
 
 static bool same_case(const struct question *q, size_t a, size_t b)
 {
-    return !strcmp(cell_at(q, a, q->network)->text, cell_at(q, b, q->network)->text) && cell_at(q, a, q->batch)->number == cell_at(q, b, q->batch)->number;
+    return !strcmp(text_at(q, a, q->network), text_at(q, b, q->network)) && cell_at(q, a, q->batch)->number == cell_at(q, b, q->batch)->number;
 }
 
 static void print_head(FILE *out, const struct question *q)
@@ -275,12 +282,12 @@ static void print_head(FILE *out, const struct question *q)
 
 static void print_row(FILE *out, const struct question *q, size_t row)
 {
-    fprintf(out, "%8s  %-20s %6s", cell_at(q, row, q->point)->text, cell_at(q, row, q->network)->text, cell_at(q, row, q->batch)->text);
+    fprintf(out, "%8s  %-20s %6s", text_at(q, row, q->point), text_at(q, row, q->network), text_at(q, row, q->batch));
     for (size_t i = 0; i < q->count; i++)
         fprintf(out, "  %14.6g", cell_at(q, row, q->metric[i])->number);
     for (size_t i = 0; i < q->table.column_count; i++)
         if (q->varies[i])
-            fprintf(out, "  %s=%s", q->table.columns[i], cell_at(q, row, i)->text);
+            fprintf(out, "  %s=%s", q->table.columns[i], text_at(q, row, i));
     fputc('\n', out);
 }
 

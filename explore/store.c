@@ -161,6 +161,16 @@ enum weft_status store_open(struct store *out, const char *path, struct weft_dia
     return status;
 }
 
+/* Fields and metrics come and go with versions; without these columns no row can be told from another. */
+static enum weft_status check_columns(const struct store *store)
+{
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(store->db, "SELECT " FIXED " FROM points", -1, &statement, NULL) != SQLITE_OK)
+        return store_say(store, "not a store of results");
+    sqlite3_finalize(statement);
+    return WEFT_OK;
+}
+
 enum weft_status store_open_results(struct store *out, const char *path, struct weft_diag *diag)
 {
     bool made = false;
@@ -172,6 +182,8 @@ enum weft_status store_open_results(struct store *out, const char *path, struct 
     status = check_version(out, &made);
     if (!status && !made)
         status = weft_error(diag, "%s: an empty file, not a store of results", path);
+    if (!status)
+        status = check_columns(out);
     if (status)
         store_close(out);
     return status;

@@ -114,6 +114,32 @@ static void csv(void **state)
     free(text);
 }
 
+static void make_database(const char *path, const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* A database of somebody else's, though it says that it is one of ours. */
+static void no_store(void **state)
+{
+    struct caught caught = {0};
+    struct weft_diag diag = {.report = catch_message, .user = &caught};
+    char *page;
+    make_database("other.db", "CREATE TABLE points (point, latency); INSERT INTO points VALUES (1, 2), (2, 3); PRAGMA user_version = 1");
+    assert_int_equal(weft_results_best(stdout, "other.db", "latency", NULL, &diag), WEFT_ERROR);
+    assert_non_null(strstr(caught.text, "other.db: not a store of results: no such column"));
+    assert_int_equal(weft_results_html(&page, "other.db", &diag), WEFT_ERROR);
+    make_database("nulls.db", "CREATE TABLE points (key, point, network, network_hash, batch, dims, machine, formats, version, reason, wall_seconds, latency);"
+                              "INSERT INTO points (latency) VALUES (1), (2); PRAGMA user_version = 1");
+    FILE *none = fopen("/dev/null", "w");
+    assert_int_equal(weft_results_best(none, "nulls.db", "latency", NULL, &diag), WEFT_OK);
+    assert_int_equal(weft_results_pareto(none, "nulls.db", "latency", NULL, &diag), WEFT_OK);
+    fclose(none);
+}
+
 static void fronts(void **state)
 {
     const double values[] = {1, 5, 2, 3, 2, 3, 3, 3, 4, 1, INFINITY, 0};
@@ -169,7 +195,7 @@ static int set_up(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(questions), cmocka_unit_test(no_answers), cmocka_unit_test(csv), cmocka_unit_test(fronts),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(questions), cmocka_unit_test(no_answers), cmocka_unit_test(csv), cmocka_unit_test(no_store), cmocka_unit_test(fronts),
                                        cmocka_unit_test(environment)};
     return cmocka_run_group_tests(tests, set_up, leave_folder);
 }

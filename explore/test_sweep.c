@@ -101,7 +101,9 @@ static void shards(void **state)
     struct weft_sweep_summary a = run_shard(plan, "a.db", 0, 2), b = run_shard(plan, "b.db", 1, 2);
     assert_int_equal(a.run + b.run, POINTS);
     assert_true(a.run > POINTS / 3 && b.run > POINTS / 3);
+    write_text("merged.db-wal", "of a store that was there before, and whose run was killed");
     assert_int_equal(weft_sweep_merge("merged.db", (const char *const[]){"a.db", "b.db"}, 2, &diag), WEFT_OK);
+    assert_int_equal(access("merged.db-wal", F_OK), -1);
     assert_same_rows("merged.db", "whole.db");
     assert_int_equal(weft_sweep_merge("half.db", (const char *const[]){"b.db"}, 1, &diag), WEFT_ERROR);
     assert_non_null(strstr(caught.text, "shard 0 of 2 of plan many is in none of the stores; run it with --shard 0/2"));
