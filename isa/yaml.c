@@ -202,6 +202,54 @@ static const char *nearest_key(const char *best, const char *word, const cyaml_s
     return best;
 }
 
+/* The words that a list of flags takes: "u8, s8"; "" where the schema has none. */
+static void list_flags(char *out, size_t size, const cyaml_schema_value_t *schema)
+{
+    if (schema->type == CYAML_FLAGS)
+        for (uint32_t i = 0; i < schema->enumeration.count; i++) {
+            size_t used = strlen(out);
+            snprintf(out + used, size - used, "%s%s", used ? ", " : "", schema->enumeration.strings[i].str);
+        }
+    for (const cyaml_schema_field_t *field = schema->type == CYAML_MAPPING ? schema->mapping.fields : NULL; field && field->key && !*out; field++)
+        list_flags(out, size, &field->value);
+}
+
+/* Of a value: its shape in words of ours. What libcyaml says about the place is right. */
+static enum weft_status say_value(const char *what, unsigned long line, const struct weft_yaml *yaml, const cyaml_schema_value_t *schema)
+{
+    static const struct {
+        const char *theirs, *ours;
+    } shapes[] = {{"Expecting MAPPING, got event: ", "KEY: VALUE is expected here, not "},
+                  {"Expecting SEQUENCE, got event: ", "a list such as [A, B] is expected here, not "},
+                  {"Expecting FLAGS, got event: ", "a list such as [A, B] is expected here, not "},
+                  {"Expecting STRING, got event: ", "one value is expected here, not "},
+                  {"STRING length < 1", "a value is missing"},
+                  {"STRING length > ", "a value has more characters than "},
+                  {"Insufficient entries ", "a list has too few entries "},
+                  {"Excessive entries ", "a list has too many entries "},
+                  {"YAML alias", "an alias (*NAME) is not taken; write the value itself"},
+                  {"Internal error", "KEY: VALUE is expected here, and a key is one word"},
+                  {"libyaml: ", "this is no YAML: "}},
+      events[] = {{"SCALAR", "one value"}, {"MAPPING_START", "KEY: VALUE"}, {"SEQUENCE_START", "a list"}};
+    static const char flag[] = "Unknown flag: ";
+    char flags[256] = "";
+    if (!strncmp(what, flag, strlen(flag))) {
+        list_flags(flags, sizeof flags, schema);
+        return weft_error(yaml->diag, "%s:%lu: '%s' is none of %s", yaml->path, line, what + strlen(flag), flags);
+    }
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        size_t length = strlen(shapes[i].theirs);
+        if (strncmp(what, shapes[i].theirs, length))
+            continue;
+        bool open = shapes[i].theirs[length - 1] == ' '; /* more is to be said */
+        const char *rest = open ? what + length : "";
+        for (size_t k = 0; k < sizeof events / sizeof *events; k++)
+            rest = strcmp(rest, events[k].theirs) ? rest : events[k].ours;
+        return weft_error(yaml->diag, "%s:%lu: %s%s", yaml->path, line, shapes[i].ours, rest);
+    }
+    return weft_error(yaml->diag, "%s:%lu: %s", yaml->path, line, what);
+}
+
 static enum weft_status say_shape(const struct log *log, cyaml_err_t error, const struct weft_yaml *yaml, const cyaml_schema_value_t *schema)
 {
     unsigned long line = log->line ? log->line : 1;
@@ -216,7 +264,7 @@ static enum weft_status say_shape(const struct log *log, cyaml_err_t error, cons
         return weft_error(yaml->diag, "%s:%lu: %s%s%s%s%s", yaml->path, found ? found : line, p->ours, key, near ? "; did you mean " : "", near ? near : "",
                           near ? "?" : "");
     }
-    return weft_error(yaml->diag, "%s:%lu: %s", yaml->path, line, *log->what ? log->what : cyaml_strerror(error));
+    return say_value(*log->what ? log->what : cyaml_strerror(error), line, yaml, schema);
 }
 
 /* --- loading and printing ------------------------------------------------------------------------------------------------------ */
