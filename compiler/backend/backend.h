@@ -70,7 +70,7 @@ struct mapping {
     int64_t lanes, columns;            /* of one slice */
     int64_t terms;                     /* more than 1: weights split into a sum (differences from a zero point beyond s8) */
     int64_t k_tiles, n_tiles;          /* of one term of one slice */
-    uint64_t zero_bytes, zero_cells;   /* of these zero_tiles */
+    uint64_t zero_bytes, zero_cells, cells; /* of these zero_tiles; of all tiles, once they are made */
     int64_t tiles, zero_tiles;         /* all slices and terms: that hold weights; that the weights' values left empty */
     int64_t rows, chunks, chunk_rows, block_rows;
     int64_t parts;                     /* of the batch, emitted one after the other (waves.c); 0: one */
@@ -276,6 +276,7 @@ uint64_t mapping_split_price(const struct backend *b, const struct layer *layer,
 void mapping_split(struct backend *b, struct layer *layer, int64_t parts);
 uint64_t mapping_price(struct backend *b, struct layer *layer); /* cycles of the best mapping, before buffers have halos */
 bool mapping_tile_is_empty(const struct matrix *m, int64_t kt, int64_t nt, const struct weft_machine *machine); /* whatever the weights are */
+uint64_t mapping_weight_bytes(const struct matrix *m); /* of the network's own, without those in tiles of zeros */
 void mapping_drop_tiles(const struct backend *b, struct layer *layer, int64_t zero_tiles); /* prices what is left */
 /* lines.c */
 struct weft_pattern lines_source(const struct matrix *m, const struct mapping *map, const struct geometry *x, uint64_t origin, int64_t slice); /* rows that enter the array */

@@ -200,7 +200,7 @@ static void describe_bounds(struct weft_program *p, const struct backend *b)
         products += l->macs * weft_passes(b->places[l->x].g.format, l->m->w_format) * (uint64_t)planes_pairs(b, l);
         if (b->places[l->y].host_offset)
             continue; /* a later piece of one product, whose weights the first has counted */
-        weights += (uint64_t)(l->m->kh * l->m->kw * l->m->cg * l->m->co) * weft_format_bytes(l->m->w_format);
+        weights += mapping_weight_bytes(l->m);
     }
     for (size_t i = 0; i < p->input_count; i++)
         in += weft_tensor_count(&p->inputs[i]) * weft_format_bytes(p->inputs[i].format);

@@ -286,6 +286,30 @@ static void note_bound(const struct backend *b, struct layer *l)
     l->mapping = (uint64_t)b->repeats * (map->product_cycles > map->fetch_cycles ? map->product_cycles : map->fetch_cycles);
 }
 
+/* Share of the weights that lie in tiles that are not all zero: what the network still asks of the machine. */
+static double mapping_kept(const struct mapping *map)
+{
+    return map->cells ? 1 - (double)map->zero_cells / (double)map->cells : 1;
+}
+
+uint64_t mapping_weight_bytes(const struct matrix *m)
+{
+    return (uint64_t)((double)(m->kh * m->kw * m->cg * m->co * weft_format_bytes(m->w_format)) * mapping_kept(&m->map) + 0.5);
+}
+
+/* The layer's roofline: products over peak, weight bytes over DRAM, vector work over vector rate. */
+static void bound_matrix(const struct backend *b, struct layer *l)
+{
+    const struct matrix *m = l->m;
+    const struct geometry *y = &b->places[l->y].g;
+    uint64_t outputs = (uint64_t)(b->repeats * y->n * y->h * y->w * m->co), depth = (uint64_t)(m->kh * m->kw * m->cg);
+    uint64_t pass = weft_passes(backend_format(b, l->x), m->w_format);
+    l->macs = (uint64_t)((double)(outputs * depth) * mapping_kept(&m->map) + 0.5);
+    uint64_t products = l->macs * pass * (uint64_t)planes_pairs(b, l) / backend_cells(b);
+    uint64_t weights = transfer_cycles(b->machine, mapping_weight_bytes(m));
+    l->roofline = largest(largest(products, weights), outputs / backend_vector_width(b));
+}
+
 /* Tiles that turned out to hold zeros alone are neither stored, fetched nor multiplied. */
 void mapping_drop_tiles(const struct backend *b, struct layer *l, int64_t zero_tiles)
 {
@@ -293,6 +317,7 @@ void mapping_drop_tiles(const struct backend *b, struct layer *l, int64_t zero_t
     l->m->map.tiles -= zero_tiles;
     price_tiles(b, l, &l->m->map);
     note_bound(b, l);
+    bound_matrix(b, l);
 }
 
 static void map_layer(struct backend *b, struct layer *l)
@@ -335,19 +360,6 @@ uint64_t mapping_price(struct backend *b, struct layer *l)
     map_layer(b, l);
     const struct mapping *map = &l->m->map;
     return largest(largest(map->array_cycles, map->fetch_cycles), map->vector_cycles);
-}
-
-/* The layer's roofline: products over peak, weight bytes over DRAM, vector work over vector rate. */
-static void bound_matrix(struct backend *b, struct layer *l)
-{
-    const struct matrix *m = l->m;
-    const struct geometry *y = &b->places[l->y].g;
-    uint64_t outputs = (uint64_t)(b->repeats * y->n * y->h * y->w * m->co), depth = (uint64_t)(m->kh * m->kw * m->cg);
-    uint64_t pass = weft_passes(backend_format(b, l->x), m->w_format);
-    l->macs = outputs * depth;
-    uint64_t products = l->macs * pass * (uint64_t)planes_pairs(b, l) / backend_cells(b);
-    uint64_t weights = transfer_cycles(b->machine, depth * (uint64_t)m->co * weft_format_bytes(m->w_format));
-    l->roofline = largest(largest(products, weights), outputs / backend_vector_width(b));
 }
 
 /* Bands of one layer are alike. */

@@ -56,6 +56,7 @@ bool share_tiles(struct backend *b, struct layer *l)
     memcpy(m->tile_ids, from->tile_ids, count * sizeof *m->tile_ids);
     m->map.zero_bytes = from->map.zero_bytes;
     m->map.zero_cells = from->map.zero_cells;
+    m->map.cells = from->map.cells;
     if (from->map.zero_tiles)
         mapping_drop_tiles(b, l, from->map.zero_tiles);
     return true;

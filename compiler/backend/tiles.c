@@ -332,6 +332,7 @@ static int make_tile(struct backend *b, struct matrix *m, int64_t slice, int64_t
     uint64_t stored = weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, m->w_format);
     if (!must && mapping_tile_is_empty(m, kt, nt, machine))
         return -1;
+    m->map.cells += (uint64_t)(k * n);
     if (!m->w[0]) /* timing only */
         return add_tile(b, (uint64_t)k, (uint64_t)n, stored, m->w_format);
     if (tiles_grow(b, stored)) {
