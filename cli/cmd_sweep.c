@@ -1,4 +1,5 @@
 /* cmd_sweep.c: weft sweep: run a plan of many machines, join the stores of shards, ask a store. */
+#include "build_id.h"
 #include "cli.h"
 
 #include <stdlib.h>
@@ -138,7 +139,7 @@ static enum weft_status run_plan(const struct options *options, struct weft_diag
     cli_progress_start(&progress, &(struct cli_options){.quiet = options->quiet});
     if (!status)
         status = weft_sweep_run(&summary, plan,
-                                &(struct weft_sweep_options){.store = store, .jobs = options->jobs, .shard = shard, .version = WEFT_VERSION,
+                                &(struct weft_sweep_options){.store = store, .jobs = options->jobs, .shard = shard, .version = WEFT_VERSION "+" WEFT_BUILD,
                                                              .progress = show, .progress_user = &progress},
                                 diag);
     cli_progress_end(&progress);

@@ -25,7 +25,8 @@ static enum weft_status take_part(const struct store *store, const char *path)
     if (status)
         return status;
     bool taken = sqlite3_exec(store->db,
-                              "BEGIN; INSERT OR IGNORE INTO points SELECT * FROM part.points; INSERT OR IGNORE INTO plans SELECT * FROM part.plans;"
+                              "BEGIN; INSERT OR IGNORE INTO points SELECT * FROM part.points; INSERT OR IGNORE INTO members SELECT * FROM part.members;"
+                              "INSERT INTO plans SELECT * FROM part.plans WHERE true ON CONFLICT DO UPDATE SET begun = max(begun, excluded.begun);"
                               "INSERT INTO shards SELECT * FROM part.shards WHERE true ON CONFLICT DO UPDATE SET finished = max(finished, excluded.finished); COMMIT",
                               NULL, NULL, NULL) == SQLITE_OK;
     if (!taken) {

@@ -170,3 +170,17 @@ void hash_text(const struct hash *hash, char out[33])
 {
     snprintf(out, 33, "%016llx%016llx", (unsigned long long)(hash->state >> 64), (unsigned long long)hash->state);
 }
+
+void plan_technology_hash(char out[33], const struct weft_plan *plan)
+{
+    size_t count;
+    const struct weft_technology_field *fields = weft_technology_fields(&count);
+    struct hash hash;
+    *out = '\0';
+    if (!plan->has_technology)
+        return;
+    hash_begin(&hash);
+    for (size_t i = 0; i < count; i++)
+        hash_add(&hash, (const char *)&plan->technology + fields[i].offset, sizeof(double));
+    hash_text(&hash, out);
+}

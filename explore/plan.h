@@ -88,6 +88,9 @@ int plan_field(const char *name); /* -1: none */
 uint64_t machine_value(const struct weft_machine *machine, size_t field);
 void machine_give(struct weft_machine *machine, size_t field, uint64_t value);
 
+/* Of every value of the technology; "" where there is none. */
+void plan_technology_hash(char out[33], const struct weft_plan *plan);
+
 /* 128 bits of FNV-1a in hexadecimal. */
 struct hash {
     unsigned __int128 state;

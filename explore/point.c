@@ -113,21 +113,15 @@ static void add_number(struct hash *hash, uint64_t number)
     hash_add(hash, bytes, sizeof bytes);
 }
 
-static void add_technology(struct hash *hash, const struct weft_plan *plan)
-{
-    size_t count;
-    const struct weft_technology_field *fields = weft_technology_fields(&count);
-    for (size_t i = 0; plan->has_technology && i < count; i++)
-        hash_add(hash, (const char *)&plan->technology + fields[i].offset, sizeof(double));
-}
-
 void point_key(char key[33], const struct weft_plan *plan, size_t which_case, const struct weft_machine *machine, const char *problem,
                const char *version)
 {
     const struct plan_network *network = &plan->networks[which_case / plan->batch_count];
     struct hash hash;
+    char technology[33];
     size_t fields;
     weft_machine_fields(&fields);
+    plan_technology_hash(technology, plan);
     hash_begin(&hash);
     hash_add(&hash, version, strlen(version) + 1);
     hash_add(&hash, network->name, strlen(network->name) + 1);
@@ -144,7 +138,7 @@ void point_key(char key[33], const struct weft_plan *plan, size_t which_case, co
     for (size_t i = 0; i < fields; i++)
         add_number(&hash, machine_value(machine, i));
     hash_add(&hash, problem, strlen(problem) + 1);
-    add_technology(&hash, plan);
+    hash_add(&hash, technology, strlen(technology));
     hash_text(&hash, key);
 }
 

@@ -42,7 +42,7 @@ struct cases {
 enum weft_status cases_load(struct cases *out, const struct weft_plan *plan, struct weft_diag *diag);
 void cases_free(struct cases *cases);
 
-/* What makes a point what it is: network, batch, options, every machine field (and why it is none, or ""), weft's version. */
+/* What makes a point what it is: network, batch, options, every machine field (and why it is none, or ""), technology, weft's version. */
 void point_key(char key[33], const struct weft_plan *plan, size_t which_case, const struct weft_machine *machine, const char *problem,
                const char *version);
 struct weft_compile_options point_options(const struct weft_plan *plan, size_t which_case);

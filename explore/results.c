@@ -124,7 +124,7 @@ static enum weft_status read_table(struct table *out, const char *path, const ch
     enum weft_status status = store_open_results(&store, path, diag);
     if (status)
         return status;
-    if (sqlite3_prepare_v2(store.db, "SELECT * FROM points ORDER BY point, key", -1, &statement, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(store.db, "SELECT * FROM asked ORDER BY point, key", -1, &statement, NULL) != SQLITE_OK)
         status = store_say(&store, "cannot be read");
     if (!status)
         status = read_rows(out, &store, statement, where);

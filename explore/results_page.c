@@ -20,7 +20,7 @@ static bool varies(const struct store *store, const char *column)
     char sql[256];
     sqlite3_stmt *statement;
     bool differs = false;
-    snprintf(sql, sizeof sql, "SELECT min(\"%s\") IS NOT max(\"%s\") FROM points", column, column);
+    snprintf(sql, sizeof sql, "SELECT min(\"%s\") IS NOT max(\"%s\") FROM asked", column, column);
     if (sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
         differs = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);
@@ -50,7 +50,7 @@ static enum weft_status choose_columns(json_t *list, char **sql, const struct st
 #define METRIC(name, BETTER, unit, meaning) add_column(list, out, #name, "metric", unit, #BETTER[0] == 'M');
 #include "metrics.def"
     add_column(list, out, "cycles", "metric", "cycles", false);
-    fputs(" FROM points ORDER BY point, key", out);
+    fputs(" FROM asked ORDER BY point, key", out);
     return fclose(out) ? WEFT_NO_MEMORY : WEFT_OK;
 }
 

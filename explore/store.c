@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { BUSY_MS = 60000 };
@@ -47,20 +48,22 @@ static enum weft_status write_sql(char **out, const char *before, const char *fi
     return fclose(sql) == 0 && *out ? WEFT_OK : WEFT_NO_MEMORY;
 }
 
-#define FIXED "key, point, network, network_hash, batch, dims, machine, formats, version, reason, wall_seconds"
-enum { FIXED_COUNT = 11 };
+#define FIXED "key, point, network, network_hash, batch, dims, machine, formats, technology, technology_hash, version, reason, wall_seconds"
+enum { FIXED_COUNT = 13 };
 
 static enum weft_status make_tables(const struct store *store)
 {
     char *sql, version[64];
     enum weft_status status =
         write_sql(&sql,
-                  "CREATE TABLE IF NOT EXISTS plans (hash TEXT PRIMARY KEY, name TEXT NOT NULL, yaml TEXT NOT NULL, version TEXT NOT NULL);"
+                  "CREATE TABLE IF NOT EXISTS plans (hash TEXT PRIMARY KEY, name TEXT NOT NULL, yaml TEXT NOT NULL, version TEXT NOT NULL,"
+                  " begun INTEGER NOT NULL);"
+                  "CREATE TABLE IF NOT EXISTS members (plan TEXT NOT NULL, key TEXT NOT NULL, point INTEGER NOT NULL, PRIMARY KEY (plan, key)) WITHOUT ROWID;"
                   "CREATE TABLE IF NOT EXISTS shards (plan TEXT NOT NULL, shard INTEGER NOT NULL, shards INTEGER NOT NULL, points INTEGER NOT NULL,"
                   " host TEXT NOT NULL, finished INTEGER NOT NULL, PRIMARY KEY (plan, shard, shards));"
                   "CREATE TABLE IF NOT EXISTS points (key TEXT PRIMARY KEY, point INTEGER NOT NULL, network TEXT NOT NULL,"
                   " network_hash TEXT NOT NULL, batch INTEGER NOT NULL, dims TEXT NOT NULL, machine TEXT NOT NULL, formats INTEGER NOT NULL,"
-                  " version TEXT NOT NULL, reason TEXT, wall_seconds REAL NOT NULL",
+                  " technology TEXT, technology_hash TEXT, version TEXT NOT NULL, reason TEXT, wall_seconds REAL NOT NULL",
                   " INTEGER NOT NULL", " NUMERIC", ") WITHOUT ROWID;");
     if (!status)
         status = store_do(store, "BEGIN IMMEDIATE");
@@ -136,6 +139,8 @@ static enum weft_status prepare(struct store *store)
         status = store_say(store, "another weft's columns");
     if (!status && sqlite3_prepare_v2(store->db, "SELECT 1 FROM points WHERE key = ?1", -1, &store->has, NULL) != SQLITE_OK)
         status = store_say(store, "another weft's columns");
+    if (!status && sqlite3_prepare_v2(store->db, "INSERT OR IGNORE INTO members VALUES (?1, ?2, ?3)", -1, &store->member, NULL) != SQLITE_OK)
+        status = store_say(store, "another weft's columns");
     free(sql);
     free(whole);
     return status;
@@ -171,6 +176,42 @@ static enum weft_status check_columns(const struct store *store)
     return WEFT_OK;
 }
 
+/* Whatever columns the store has; caller frees *out with sqlite3_free. */
+static enum weft_status write_asked(char **out, const struct store *store)
+{
+    sqlite3_stmt *names;
+    *out = NULL;
+    if (sqlite3_prepare_v2(store->db, "SELECT group_concat('\"' || replace(name, '\"', '\"\"') || '\"', ', ') FROM pragma_table_info('points')"
+                                      " WHERE name NOT IN ('key', 'point')", -1, &names, NULL) != SQLITE_OK)
+        return store_say(store, "not a store of results");
+    if (sqlite3_step(names) == SQLITE_ROW)
+        *out = sqlite3_mprintf("CREATE TEMP VIEW asked AS SELECT points.key AS key, members.point AS point, %s FROM members"
+                               " JOIN points ON points.key = members.key WHERE members.plan = (SELECT hash FROM plans ORDER BY begun DESC LIMIT 1)",
+                               (const char *)sqlite3_column_text(names, 0));
+    sqlite3_finalize(names);
+    return *out ? WEFT_OK : WEFT_NO_MEMORY;
+}
+
+/* Rows of other plans, of a technology or a network since edited, of another build, stay where they are and answer nothing: beside each other they would
+ * look alike. */
+static enum weft_status make_asked(const struct store *store)
+{
+    char *sql;
+    int64_t all = 0, asked = 0;
+    enum weft_status status = write_asked(&sql, store);
+    if (!status)
+        status = store_do(store, sql);
+    sqlite3_free(sql);
+    if (!status)
+        status = read_number(store, "SELECT count(*) FROM points", &all);
+    if (!status)
+        status = read_number(store, "SELECT count(*) FROM asked", &asked);
+    if (!status && asked < all)
+        weft_note(store->diag, "%s: %lld of its %lld points are those of the plan that was run last; the others are left out", store->path,
+                  (long long)asked, (long long)all);
+    return status;
+}
+
 enum weft_status store_open_results(struct store *out, const char *path, struct weft_diag *diag)
 {
     bool made = false;
@@ -184,6 +225,8 @@ enum weft_status store_open_results(struct store *out, const char *path, struct 
         status = weft_error(diag, "%s: an empty file, not a store of results", path);
     if (!status)
         status = check_columns(out);
+    if (!status)
+        status = make_asked(out);
     if (status)
         store_close(out);
     return status;
@@ -193,6 +236,7 @@ void store_close(struct store *store)
 {
     sqlite3_finalize(store->insert);
     sqlite3_finalize(store->has);
+    sqlite3_finalize(store->member);
     sqlite3_close(store->db);
     *store = (struct store){0};
 }
@@ -222,10 +266,16 @@ static void bind_fixed(sqlite3_stmt *insert, const struct weft_plan *plan, const
     bind_dims(insert, 6, plan);
     sqlite3_bind_text(insert, 7, plan->base_name, -1, SQLITE_STATIC);
     sqlite3_bind_int64(insert, 8, (int64_t)r->machine.formats);
-    sqlite3_bind_text(insert, 9, version, -1, SQLITE_STATIC);
+    if (plan->has_technology) {
+        char hash[33];
+        plan_technology_hash(hash, plan);
+        sqlite3_bind_text(insert, 9, plan->technology.name, -1, SQLITE_STATIC);
+        sqlite3_bind_text(insert, 10, hash, -1, SQLITE_TRANSIENT);
+    }
+    sqlite3_bind_text(insert, 11, version, -1, SQLITE_STATIC);
     if (r->reason)
-        sqlite3_bind_text(insert, 10, r->reason, -1, SQLITE_STATIC);
-    sqlite3_bind_double(insert, 11, r->wall_seconds);
+        sqlite3_bind_text(insert, 12, r->reason, -1, SQLITE_STATIC);
+    sqlite3_bind_double(insert, 13, r->wall_seconds);
 }
 
 static void bind_metric(sqlite3_stmt *insert, int at, double value)
@@ -253,6 +303,16 @@ enum weft_status store_add(struct store *store, const struct weft_plan *plan, co
     bool done = sqlite3_step(store->insert) == SQLITE_DONE;
     enum weft_status status = done ? WEFT_OK : store_say(store, "a row cannot be written");
     sqlite3_reset(store->insert);
+    return status ? status : store_take(store, result->key, result->point);
+}
+
+enum weft_status store_take(struct store *store, const char *key, uint64_t point)
+{
+    sqlite3_bind_text(store->member, 1, store->plan, -1, SQLITE_STATIC);
+    sqlite3_bind_text(store->member, 2, key, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(store->member, 3, (int64_t)point);
+    enum weft_status status = sqlite3_step(store->member) == SQLITE_DONE ? WEFT_OK : store_say(store, "a row cannot be written");
+    sqlite3_reset(store->member);
     return status;
 }
 
@@ -286,13 +346,17 @@ enum weft_status store_metrics(struct store *store, const char *key, const struc
 
 /* --- plans and shards -------------------------------------------------------------------------------------------------------------- */
 
-/* The plan's text, its networks and its base machine. */
-void plan_hash(char out[33], const struct weft_plan *plan)
+/* The plan's text, its networks, its technology and its base machine; and by which weft. */
+static void plan_hash(char out[33], const struct weft_plan *plan, const char *version)
 {
     struct hash hash;
+    char technology[33];
     size_t fields;
     weft_machine_fields(&fields);
+    plan_technology_hash(technology, plan);
     hash_begin(&hash);
+    hash_add(&hash, version, strlen(version) + 1);
+    hash_add(&hash, technology, strlen(technology) + 1);
     hash_add(&hash, plan->text, strlen(plan->text));
     for (size_t i = 0; i < plan->network_count; i++)
         hash_add(&hash, plan->networks[i].hash, 32);
@@ -312,27 +376,48 @@ static enum weft_status run_once(const struct store *store, sqlite3_stmt *statem
 
 enum weft_status store_note_plan(struct store *store, const struct weft_plan *plan, const char *version)
 {
-    char hash[33];
     sqlite3_stmt *statement;
-    plan_hash(hash, plan);
-    if (sqlite3_prepare_v2(store->db, "INSERT OR IGNORE INTO plans VALUES (?1, ?2, ?3, ?4)", -1, &statement, NULL) != SQLITE_OK)
+    plan_hash(store->plan, plan, version);
+    if (sqlite3_prepare_v2(store->db,
+                           "INSERT INTO plans VALUES (?1, ?2, ?3, ?4, max(?5, 1 + (SELECT coalesce(max(begun), 0) FROM plans)))"
+                           " ON CONFLICT DO UPDATE SET begun = excluded.begun",
+                           -1, &statement, NULL) != SQLITE_OK)
         return store_say(store, "plans");
-    sqlite3_bind_text(statement, 1, hash, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 1, store->plan, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, plan->name, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 3, plan->text, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 4, version, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 5, (int64_t)time(NULL)); /* a clock that runs backwards does not make an older plan the last */
+    return run_once(store, statement);
+}
+
+/* The same shard of an earlier text of the plan, or by an earlier weft, that stopped early is missed by nobody. */
+static enum weft_status drop_superseded(const struct store *store, const struct weft_plan *plan, const struct weft_shard *shard)
+{
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(store->db,
+                           "DELETE FROM shards WHERE NOT finished AND shard = ?2 AND shards = ?3 AND plan <> ?1"
+                           " AND plan IN (SELECT hash FROM plans WHERE name = ?4)",
+                           -1, &statement, NULL) != SQLITE_OK)
+        return store_say(store, "shards");
+    sqlite3_bind_text(statement, 1, store->plan, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, (int64_t)(shard->count ? shard->index : 0));
+    sqlite3_bind_int64(statement, 3, (int64_t)(shard->count ? shard->count : 1));
+    sqlite3_bind_text(statement, 4, plan->name, -1, SQLITE_STATIC);
     return run_once(store, statement);
 }
 
 enum weft_status store_note_shard(struct store *store, const struct weft_plan *plan, const struct weft_shard *shard, uint64_t points, bool finished)
 {
-    char hash[33], host[256] = "";
+    char host[256] = "";
     sqlite3_stmt *statement;
-    plan_hash(hash, plan);
+    enum weft_status status = drop_superseded(store, plan, shard);
+    if (status)
+        return status;
     gethostname(host, sizeof host - 1);
     if (sqlite3_prepare_v2(store->db, "INSERT OR REPLACE INTO shards VALUES (?1, ?2, ?3, ?4, ?5, ?6)", -1, &statement, NULL) != SQLITE_OK)
         return store_say(store, "shards");
-    sqlite3_bind_text(statement, 1, hash, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 1, store->plan, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 2, (int64_t)(shard->count ? shard->index : 0));
     sqlite3_bind_int64(statement, 3, (int64_t)(shard->count ? shard->count : 1));
     sqlite3_bind_int64(statement, 4, (int64_t)points);

@@ -145,13 +145,14 @@ static enum weft_status is_done(struct sweep *s, uint64_t point, bool *done)
     size_t which_case = point % plan_cases(s->plan);
     (void)plan_machine(s->plan, point / plan_cases(s->plan), &machine, problem); /* a machine that cannot be has a key too */
     point_key(key, s->plan, which_case, &machine, problem, s->options->version);
-    return store_has(&s->store, key, done);
+    enum weft_status status = store_has(&s->store, key, done);
+    return !status && *done ? store_take(&s->store, key, point) : status;
 }
 
 /* Fills the ring from the source; *more: the source may have more. */
 static enum weft_status refill(struct sweep *s, const struct source *source, bool *more)
 {
-    enum weft_status status = WEFT_OK;
+    enum weft_status status = store_do(&s->store, "BEGIN IMMEDIATE"); /* points that are there become this plan's, all at once */
     for (unsigned looked = 0; *more && !status && looked < RING && !is_full(s); looked++) {
         uint64_t point;
         bool done = false;
@@ -164,7 +165,7 @@ static enum weft_status refill(struct sweep *s, const struct source *source, boo
         else if (!status)
             give(s, point);
     }
-    return status;
+    return status ? status : store_do(&s->store, "COMMIT");
 }
 
 enum weft_status sweep_points(struct sweep *s, const struct source *source)

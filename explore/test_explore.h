@@ -63,15 +63,19 @@ static inline struct weft_plan *load_plan(const char *yaml)
     return plan;
 }
 
-static inline struct weft_sweep_summary run_shard(const struct weft_plan *plan, const char *store, uint64_t index, uint64_t count)
+static inline struct weft_sweep_summary run_shard_as(const char *version, const struct weft_plan *plan, const char *store, uint64_t index, uint64_t count)
 {
     struct weft_sweep_summary summary;
     struct caught caught = {0};
     if (weft_sweep_run(&summary, plan,
-                       &(struct weft_sweep_options){.store = store, .jobs = 2, .version = "test", .shard = {.index = index, .count = count, .source = "test"}},
+                       &(struct weft_sweep_options){.store = store, .jobs = 2, .version = version, .shard = {.index = index, .count = count, .source = "test"}},
                        &(struct weft_diag){.report = catch_message, .user = &caught}))
         fail_msg("%s", caught.text);
     return summary;
+}
+static inline struct weft_sweep_summary run_shard(const struct weft_plan *plan, const char *store, uint64_t index, uint64_t count)
+{
+    return run_shard_as("test", plan, store, index, count);
 }
 
 /* One number that a query gives. */
@@ -87,6 +91,14 @@ static inline double ask(const char *store, const char *sql)
     sqlite3_finalize(statement);
     sqlite3_close(db);
     return number;
+}
+
+static inline void run_sql(const char *store, const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(store, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
 }
 
 /* Every column of every point but the time that it took, as text; caller frees. */

@@ -21,6 +21,7 @@ static void make_store(const char *path)
     struct weft_plan *plan = load_plan("name: t\nbase: tiny\nnetworks: [mlp-784-512-10]\nbatches: [1, 8]\naxes: [{field: array.rows, values: [16, 32]}]\n");
     struct store store;
     assert_int_equal(store_open(&store, path, NULL), WEFT_OK);
+    assert_int_equal(store_note_plan(&store, plan, "test"), WEFT_OK);
     for (size_t i = 0; i < ROWS; i++) {
         struct result r = {.point = rows[i].point, .batch = rows[i].batch, .machine = plan->base, .reason = (char *)rows[i].reason, .wall_seconds = 1};
         r.machine.rows = rows[i].rows;
@@ -128,12 +129,14 @@ static void no_store(void **state)
     struct caught caught = {0};
     struct weft_diag diag = {.report = catch_message, .user = &caught};
     char *page;
-    make_database("other.db", "CREATE TABLE points (point, latency); INSERT INTO points VALUES (1, 2), (2, 3); PRAGMA user_version = 1");
+    make_database("other.db", "CREATE TABLE points (point, latency); INSERT INTO points VALUES (1, 2), (2, 3); PRAGMA user_version = 2");
     assert_int_equal(weft_results_best(stdout, "other.db", "latency", NULL, &diag), WEFT_ERROR);
     assert_non_null(strstr(caught.text, "other.db: not a store of results: no such column"));
     assert_int_equal(weft_results_html(&page, "other.db", &diag), WEFT_ERROR);
-    make_database("nulls.db", "CREATE TABLE points (key, point, network, network_hash, batch, dims, machine, formats, version, reason, wall_seconds, latency);"
-                              "INSERT INTO points (latency) VALUES (1), (2); PRAGMA user_version = 1");
+    make_database("nulls.db", "CREATE TABLE points (key, point, network, network_hash, batch, dims, machine, formats, technology, technology_hash, version,"
+                              " reason, wall_seconds, latency); CREATE TABLE plans (hash, begun); CREATE TABLE members (plan, key, point);"
+                              "INSERT INTO points (key, latency) VALUES (1, 1), (2, 2); INSERT INTO plans VALUES (1, 1);"
+                              "INSERT INTO members (plan, key) VALUES (1, 1), (1, 2); PRAGMA user_version = 2");
     FILE *none = fopen("/dev/null", "w");
     assert_int_equal(weft_results_best(none, "nulls.db", "latency", NULL, &diag), WEFT_OK);
     assert_int_equal(weft_results_pareto(none, "nulls.db", "latency", NULL, &diag), WEFT_OK);

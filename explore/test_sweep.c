@@ -1,6 +1,7 @@
 /* test_sweep.c: a run that is killed, shards, points that cannot be: what stands in the store afterwards. */
 #include "test_explore.h"
 
+#include <math.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -160,6 +161,65 @@ static void formats(void **state)
     weft_plan_free(wide);
 }
 
+/* What --best prints of a plan's one point. */
+static double best(const char *store, const char *metric, struct caught *caught)
+{
+    char *text = NULL, *line;
+    size_t bytes;
+    double value = NAN;
+    FILE *out = open_memstream(&text, &bytes);
+    if (weft_results_best(out, store, metric, NULL, &(struct weft_diag){.report = catch_message, .user = caught}))
+        fail_msg("%s", caught->text);
+    fclose(out);
+    line = strchr(text, '\n');
+    assert_int_equal(sscanf(line, "%*d %*s %*d %lf", &value), 1);
+    assert_string_equal(strchr(line + 1, '\n'), "\n"); /* no second row */
+    free(text);
+    return value;
+}
+
+static void sweep_with_dram(const char *store, const char *pj)
+{
+    char command[512];
+    snprintf(command, sizeof command, "sed 's/access_pj: {value: 350,/access_pj: {value: %s,/' '%s/technologies/7nm.yaml' >my7.yaml", pj, SOURCE_DIR);
+    assert_int_equal(system(command), 0);
+    struct weft_plan *plan = load_plan("name: a\nbase: tpu-v1\nnetworks: [mlp-784-512-10]\nbatches: [1]\ntechnology: my7.yaml\naxes:\n"
+                                       "  - {field: vector.lanes, values: [256]}\n");
+    run_shard(plan, store, 0, 0);
+    weft_plan_free(plan);
+}
+
+/* A technology that is edited between two runs makes other points; each question is answered by those of the last run. */
+static void edited_technology(void **state)
+{
+    struct caught first = {0}, second = {0}, third = {0};
+    sweep_with_dram("energy.db", "350");
+    double cheap = best("energy.db", "energy", &first);
+    assert_string_equal(first.text, "");
+    sweep_with_dram("energy.db", "3500");
+    double dear = best("energy.db", "energy", &second);
+    assert_true(dear > 2 * cheap); /* at batch 1 the weights' way from DRAM is nearly all of it */
+    assert_non_null(strstr(second.text, "energy.db: 1 of its 2 points are those of the plan that was run last; the others are left out"));
+    assert_int_equal(ask("energy.db", "SELECT count(DISTINCT technology_hash) FROM points WHERE technology = '7nm'"), 2);
+    sweep_with_dram("energy.db", "350"); /* back again: nothing is run, and the old row answers */
+    assert_true(best("energy.db", "energy", &third) == cheap);
+    assert_int_equal(ask("energy.db", "SELECT count(*) FROM points"), 2);
+}
+
+/* A build from other sources may compile another program: it takes no row of this one, and a plan that this one left unfinished is missed by nobody. */
+static void another_build(void **state)
+{
+    struct weft_plan *plan = load_plan("name: a\nbase: tiny\nnetworks: [cifar10-lenet]\nbatches: [1]\naxes:\n  - {field: vector.lanes, values: [8, 16]}\n");
+    struct caught caught = {0};
+    assert_int_equal(run_shard_as("0.1.0+1", plan, "builds.db", 0, 0).run, 2);
+    assert_int_equal(run_shard_as("0.1.0+1", plan, "builds.db", 0, 0).run, 0);
+    run_sql("builds.db", "UPDATE shards SET finished = 0");
+    assert_int_equal(run_shard_as("0.1.0+2", plan, "builds.db", 0, 0).run, 2);
+    assert_int_equal(weft_sweep_merge("all.db", (const char *const[]){"builds.db"}, 1, &(struct weft_diag){.report = catch_message, .user = &caught}),
+                     WEFT_OK);
+    weft_plan_free(plan);
+}
+
 static void no_store(void **state)
 {
     struct weft_plan *plan = load_plan(plan_text);
@@ -189,6 +249,7 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(kills),   cmocka_unit_test(reasons), cmocka_unit_test(shards), cmocka_unit_test(a_shard_that_died),
-                                       cmocka_unit_test(growing), cmocka_unit_test(formats), cmocka_unit_test(no_store)};
+                                       cmocka_unit_test(growing), cmocka_unit_test(formats), cmocka_unit_test(edited_technology),
+                                       cmocka_unit_test(another_build), cmocka_unit_test(no_store)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
