@@ -18,6 +18,7 @@
  *   reads.c     inputs and constants, ahead of their readers
  *   writes.c    outputs, as soon as they are whole
  *   finish.c    the words of the program
+ *   parts.c     a batch that does not fit
  *   compile.c   the order of it all, and the bounds
  */
 #ifndef WEFT_COMPILER_BACKEND_H
@@ -346,7 +347,12 @@ float layer_domain(const struct backend *b, const struct layer *layer); /* real 
 enum weft_function machine_function(enum core_op op); /* of reals; none: the machine needs more than one instruction */
 void emit_nd(struct backend *b, unsigned rank, const int64_t *dims, uint64_t source, const int64_t *source_strides, enum weft_format from,
              uint64_t target, const int64_t *target_strides, enum weft_format to, bool raw);
+/* parts.c: `whole` did not fit, and says in too_big what it needs */
+enum weft_status parts_compile(struct weft_program **out, const struct weft_network *network, const struct backend *whole);
 /* compile.c */
+int64_t backend_batch(const struct graph *graph);
+struct backend backend_like(const struct backend *other, const struct weft_compile_options *options, struct weft_diag *diag); /* for the same machine and format; no graph yet */
+enum weft_status backend_attempt(struct weft_program **out, struct backend *b); /* all stages; too_big, and no word, where it does not fit */
 void backend_free(struct backend *b);
 int64_t ceil_div(int64_t a, int64_t b);
 

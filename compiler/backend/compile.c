@@ -3,8 +3,6 @@
 #include "finish.h"
 #include "spill.h"
 #include "waves.h"
-#include "import.h"
-#include "passes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +119,7 @@ static enum weft_status check_formats(const struct backend *b)
     return WEFT_OK;
 }
 
-static int64_t batch_of(const struct graph *graph)
+int64_t backend_batch(const struct graph *graph)
 {
     const struct shape *s = graph->input_count ? &graph->values[graph->inputs[0]].shape : NULL;
     return s && s->rank > 0 ? s->dims[0] : 1;
@@ -129,7 +127,7 @@ static int64_t batch_of(const struct graph *graph)
 
 static enum weft_status run_stages(struct backend *b)
 {
-    b->batch = batch_of(b->graph);
+    b->batch = backend_batch(b->graph);
     enum weft_status status = backend_outputs(b);
     if (!status)
         status = backend_one_hot(b);
@@ -172,7 +170,12 @@ static enum weft_status run_stages(struct backend *b)
     return status;
 }
 
-static enum weft_status attempt(struct weft_program **out, struct backend *b)
+struct backend backend_like(const struct backend *other, const struct weft_compile_options *options, struct weft_diag *diag)
+{
+    return (struct backend){.machine = other->machine, .options = options, .diag = diag, .repeats = 1, .format = other->format, .planes = other->planes, .waves = 1};
+}
+
+enum weft_status backend_attempt(struct weft_program **out, struct backend *b)
 {
     enum weft_status status = run_stages(b);
     if (!status)
@@ -180,103 +183,6 @@ static enum weft_status attempt(struct weft_program **out, struct backend *b)
     if (status == WEFT_NO_MEMORY)
         weft_error(b->diag, "%s: out of memory while compiling", b->graph->name);
     return status;
-}
-
-static bool every_first_dimension_is(const struct graph *graph, int64_t batch)
-{
-    for (unsigned i = 0; i < graph->input_count; i++)
-        if (!graph->values[graph->inputs[i]].shape.rank || graph->values[graph->inputs[i]].shape.dims[0] != batch)
-            return false;
-    for (unsigned i = 0; i < graph->output_count; i++)
-        if (!graph->values[graph->outputs[i]].shape.rank || graph->values[graph->outputs[i]].shape.dims[0] != batch)
-            return false;
-    return true;
-}
-
-/* The same network for a part of the batch. */
-static enum weft_status reload(struct graph **out, const struct weft_network *network, const struct backend *b, int64_t batch)
-{
-    struct weft_compile_options options = *b->options;
-    options.batch = batch;
-    enum weft_status status = import_network(out, network->path, &options, b->diag);
-    if (!status)
-        status = passes_run(*out, NULL, NULL, b->diag);
-    return status;
-}
-
-static int64_t next_part(int64_t batch, int64_t below)
-{
-    for (int64_t part = below - 1; part > 0; part--)
-        if (batch % part == 0)
-            return part;
-    return 0;
-}
-
-/* The program's mapping bound, and all that comes and goes behind it: enough to tell two programs of one network apart. */
-static uint64_t likely_cycles(const struct weft_program *program, const struct backend *b)
-{
-    return program->mapping_cycles + (b->spill ? transfer_cycles(b) * (uint64_t)b->repeats : 0);
-}
-
-/* What cannot be cut into inferences leaves the buffer value by value. */
-static enum weft_status whole_again(struct weft_program **out, uint64_t *cycles, const struct weft_network *network, const struct backend *whole, struct weft_diag *diag)
-{
-    struct backend b = {.machine = whole->machine, .options = whole->options, .diag = diag, .repeats = 1, .format = whole->format, .planes = whole->planes, .waves = 1,
-                        .may_spill = true};
-    enum weft_status status = graph_clone(&b.graph, network->graph);
-    if (!status)
-        status = attempt(out, &b);
-    if (b.too_big)
-        status = weft_error(diag, "%s: its values need %llu bytes of unified buffer; machine %s has %llu, and none may leave it (state is kept in device memory, or an input is an output too); try --set unified_buffer.bytes=%llu",
-                            whole->graph->name, (unsigned long long)b.too_big, whole->machine->name, (unsigned long long)whole->machine->ub_bytes, (unsigned long long)b.too_big);
-    *cycles = status ? 0 : likely_cycles(*out, &b);
-    backend_free(&b);
-    graph_free(b.graph);
-    return status;
-}
-
-/* Each part fetches all weights again. Where the whole batch in bands takes less, that is the program. */
-static enum weft_status cheaper(struct weft_program **out, uint64_t cycles, const struct weft_network *network, const struct backend *whole)
-{
-    struct weft_diag quiet = {0};
-    struct weft_program *other = NULL;
-    uint64_t others;
-    enum weft_status status = whole_again(&other, &others, network, whole, &quiet);
-    if (!status && others < cycles) {
-        weft_program_free(*out);
-        *out = other;
-    } else if (!status) {
-        weft_program_free(other);
-    }
-    return status == WEFT_NO_MEMORY ? status : WEFT_OK;
-}
-
-/* A batch that does not fit the buffer runs as several smaller ones, one after the other, in one program. */
-static enum weft_status in_parts(struct weft_program **out, const struct weft_network *network, struct backend *whole)
-{
-    int64_t batch = batch_of(whole->graph), part = batch;
-    uint64_t needed = whole->too_big, cycles = 0;
-    while (every_first_dimension_is(whole->graph, batch) && (part = next_part(batch, part)) > 0) {
-        if (part > 1 && (uint64_t)part > 2 * (uint64_t)batch * whole->machine->ub_bytes / needed)
-            continue; /* far from fitting */
-        struct backend b = {.machine = whole->machine, .options = whole->options, .diag = whole->diag, .repeats = batch / part, .format = whole->format, .planes = whole->planes, .waves = 1,
-                            .may_spill = part == 1};
-        enum weft_status status = reload(&b.graph, network, whole, part);
-        if (!status && !every_first_dimension_is(b.graph, part)) {
-            graph_free(b.graph);
-            break; /* that dimension was no batch */
-        }
-        if (!status)
-            status = attempt(out, &b);
-        bool again = b.too_big != 0;
-        whole->too_big = again ? b.too_big : whole->too_big;
-        cycles = status ? 0 : likely_cycles(*out, &b);
-        backend_free(&b);
-        graph_free(b.graph);
-        if (!again)
-            return status ? status : cheaper(out, cycles, network, whole);
-    }
-    return whole_again(out, &cycles, network, whole, whole->diag);
 }
 
 /* Weights by rule are made once for all compilations and for the interpreter, which would each make them again. */
@@ -329,9 +235,9 @@ enum weft_status weft_compile(struct weft_program **out, struct weft_network *ne
         make_constants(network);
     enum weft_status status = graph_clone(&b.graph, network->graph);
     if (!status)
-        status = attempt(out, &b);
+        status = backend_attempt(out, &b);
     if (b.too_big)
-        status = in_parts(out, network, &b);
+        status = parts_compile(out, network, &b);
     backend_free(&b);
     graph_free(b.graph);
     return status;

@@ -92,7 +92,7 @@ uint64_t spill_constant_address(const struct backend *b, uint64_t offset);
 int spill_row(const struct backend *b, int layer);
 const struct layer *spill_rows(const struct backend *b, int *count); /* what the report lists */
 void transfer_homes(struct spill *s); /* where each scratch home lies */
-uint64_t transfer_cycles(const struct backend *b); /* an estimate */
+uint64_t spill_transfer_cycles(const struct backend *b); /* an estimate */
 uint64_t transfer_scratch(struct backend *b, uint64_t host_bytes); /* gives them memory; the new end of the host's */
 void emit_transfer(struct backend *b, const struct layer *layer);
 void emit_layer_constants(struct backend *b, const struct layer *layer);

@@ -101,7 +101,7 @@ void emit_transfer(struct backend *b, const struct layer *l)
 }
 
 /* What the transfers of a sequence take, one behind the other. */
-uint64_t transfer_cycles(const struct backend *b)
+uint64_t spill_transfer_cycles(const struct backend *b)
 {
     const struct weft_machine *m = b->machine;
     double seconds = 0;
