@@ -38,14 +38,8 @@ static struct weft_tensor make_tensor(const char *name)
                                 .dims = {2, 5}, .host = 128, .axes = {1, 0}, .strides = {5, 1}, .bytes = 10, .element = "float32"};
 }
 
-/* A program in which every member has something to lose. `noise`: weights that do not compress. */
-static struct weft_program *make_program(bool noise)
+static void fill_memories(struct weft_program *p, bool noise)
 {
-    struct weft_machine machine;
-    struct weft_program *p;
-    assert_int_equal(weft_machine_load(&machine, "tiny", NULL), WEFT_OK);
-    machine.rows = 16;
-    assert_int_equal(weft_program_create(&p, &machine), WEFT_OK);
     const enum weft_opcode ops[WORDS] = {WEFT_OP_NOP, WEFT_OP_TAG, WEFT_OP_SYNC, WEFT_OP_HALT};
     p->text = malloc(WORDS * WEFT_WORD_BYTES);
     p->instructions = WORDS;
@@ -65,6 +59,10 @@ static struct weft_program *make_program(bool noise)
     memset(p->data, 7, DATA);
     p->dram_bytes = 300000;
     p->host_bytes = 8192;
+}
+
+static void fill_tables(struct weft_program *p)
+{
     p->inputs = calloc(1, sizeof *p->inputs);
     p->outputs = calloc(2, sizeof *p->outputs);
     p->input_count = 1;
@@ -90,6 +88,18 @@ static struct weft_program *make_program(bool noise)
     p->lines = calloc(WORDS, sizeof *p->lines);
     for (uint32_t i = 0; i < WORDS; i++)
         p->lines[i] = (struct weft_source_line){0, i + 1};
+}
+
+/* A program in which every member has something to lose. `noise`: weights that do not compress. */
+static struct weft_program *make_program(bool noise)
+{
+    struct weft_machine machine;
+    struct weft_program *p;
+    assert_int_equal(weft_machine_load(&machine, "tiny", NULL), WEFT_OK);
+    machine.rows = 16;
+    assert_int_equal(weft_program_create(&p, &machine), WEFT_OK);
+    fill_memories(p, noise);
+    fill_tables(p);
     p->network = strdup("net.onnx");
     p->format = strdup("int8");
     p->notes = strdup("{\"a\": [1, 2]}");
@@ -238,14 +248,21 @@ static void an_empty_program_has_no_weights(void **state)
 
 static void write_bytes(const char *bytes, size_t size) { assert_int_equal(weft_file_write(path, bytes, size, NULL), WEFT_OK); }
 
+/* Puts the program into its file and gives the file's bytes; the caller frees them. */
+static char *stored(const struct weft_program *p, size_t *size)
+{
+    char *bytes;
+    assert_int_equal(weft_program_store(p, path, &diag), WEFT_OK);
+    assert_int_equal(weft_file_read(&bytes, size, path, 1 << 24, &diag), WEFT_OK);
+    return bytes;
+}
+
 static void a_program_cut_anywhere_is_refused(void **state)
 {
     (void)state;
     struct weft_program *p = make_program(false), *q;
-    char *bytes;
     size_t size;
-    assert_int_equal(weft_program_store(p, path, &diag), WEFT_OK);
-    assert_int_equal(weft_file_read(&bytes, &size, path, 1 << 24, &diag), WEFT_OK);
+    char *bytes = stored(p, &size);
     for (size_t cut = 0; cut < size; cut++) {
         assert_int_equal(truncate(path, (off_t)(size - 1 - cut)), 0);
         assert_int_equal(weft_program_load(&q, path, &diag), WEFT_ERROR);
@@ -262,10 +279,8 @@ static void a_damaged_program_does_no_harm(void **state)
 {
     (void)state;
     struct weft_program *p = make_program(false), *q;
-    char *bytes;
     size_t size;
-    assert_int_equal(weft_program_store(p, path, &diag), WEFT_OK);
-    assert_int_equal(weft_file_read(&bytes, &size, path, 1 << 24, &diag), WEFT_OK);
+    char *bytes = stored(p, &size);
     FILE *file = fopen(path, "r+b");
     assert_non_null(file);
     setbuf(file, NULL);

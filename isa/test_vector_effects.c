@@ -146,15 +146,22 @@ static struct weft_instr vector(enum weft_opcode op)
     return i;
 }
 
-static void vectors(void **state)
+/* Its operands' rows lie 10 bytes apart, at 0, 1000 and 2000. */
+static struct bench make_vector_bench(void)
 {
-    (void)state;
     struct bench b = make_bench();
     static const char *const bases[] = {"p0.base", "p1.base", "p2.base"}, *const loops[] = {"p0.loop0", "p1.loop0", "p2.loop0"};
     for (uint32_t p = 0; p < 3; p++) {
         set(&b, bases[p], 1000 * p, 0);
         set(&b, loops[p], UINT32_MAX, 10);
     }
+    return b;
+}
+
+static void vectors(void **state)
+{
+    (void)state;
+    struct bench b = make_vector_bench();
     for (unsigned op = WEFT_OP_ADD; op <= WEFT_OP_MIN; op++) {
         struct weft_instr i = vector((enum weft_opcode)op);
         i.fmt_b = WEFT_FORMAT_s16;
@@ -165,6 +172,16 @@ static void vectors(void **state)
         touched(&b, 1, WEFT_SPACE_UB, false, 2000, 2016);
         touched(&b, 2, WEFT_SPACE_UB, true, 0, 22);
     }
+    struct weft_instr i = vector(WEFT_OP_MUL);
+    i.lanes = 0;
+    bad(&b, &i, "lanes is 0");
+    free(b.order.fifo);
+}
+
+static void copies_and_fills(void **state)
+{
+    (void)state;
+    struct bench b = make_vector_bench();
     struct weft_instr i = vector(WEFT_OP_COPY);
     i.raw = 1;
     good(&b, &i);
@@ -179,7 +196,23 @@ static void vectors(void **state)
     touched(&b, 0, WEFT_SPACE_UB, true, 0, 13);
     i.rows = 0;
     bad(&b, &i, "rows is 0");
-    i = vector(WEFT_OP_REDUCE);
+    set(&b, "p0.loop0", 1 << 23, 0); /* one byte again and again */
+    set(&b, "p0.run", 1, 0);
+    set(&b, "p0.block", 1, 0);
+    i.first_row = i.first_lane = 0;
+    i.rows = 1 << 23;
+    i.lanes = 1 << 13;
+    good(&b, &i);
+    i.lanes++;
+    bad(&b, &i, "rows x lanes = 8388608 x 8193 exceeds 2^36 elements");
+    free(b.order.fifo);
+}
+
+static void reductions_and_windows(void **state)
+{
+    (void)state;
+    struct bench b = make_vector_bench();
+    struct weft_instr i = vector(WEFT_OP_REDUCE);
     i.first_lane = 4;
     i.fmt = WEFT_FORMAT_s32;
     good(&b, &i); /* lanes 4 to 6 in, lane 0 out */
@@ -201,19 +234,6 @@ static void vectors(void **state)
     set(&b, "v.win1", 1 << 14, 0);
     i.lanes = 257; /* 2^28 windows of 2^8 lanes are 2^36 elements */
     bad(&b, &i, "rows x v.win0 x v.win1 x lanes = 1 x 16384 x 16384 x 257 exceeds 2^36 elements");
-    i = vector(WEFT_OP_FILL);
-    set(&b, "p0.loop0", 1 << 23, 0); /* one byte again and again */
-    set(&b, "p0.run", 1, 0);
-    set(&b, "p0.block", 1, 0);
-    i.first_row = i.first_lane = 0;
-    i.rows = 1 << 23;
-    i.lanes = 1 << 13;
-    good(&b, &i);
-    i.lanes++;
-    bad(&b, &i, "rows x lanes = 8388608 x 8193 exceeds 2^36 elements");
-    i = vector(WEFT_OP_MUL);
-    i.lanes = 0;
-    bad(&b, &i, "lanes is 0");
     free(b.order.fifo);
 }
 
@@ -221,7 +241,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(activations), cmocka_unit_test(parameters), cmocka_unit_test(pooled_activations),
-        cmocka_unit_test(raw_activations), cmocka_unit_test(vectors),
+        cmocka_unit_test(raw_activations), cmocka_unit_test(vectors), cmocka_unit_test(copies_and_fills),
+        cmocka_unit_test(reductions_and_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
