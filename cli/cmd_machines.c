@@ -66,7 +66,7 @@ static enum weft_status print_field(const struct weft_machine *machine, const st
     enum weft_status status = weft_machine_source(&source, name, field->name, diag);
     if (status)
         return status;
-    uint64_t number = *(const uint64_t *)((const char *)machine + field->offset);
+    uint64_t number = weft_machine_get(machine, field);
     if (field->flag)
         snprintf(value, sizeof value, "%s", number ? "true" : "false");
     else

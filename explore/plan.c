@@ -20,15 +20,13 @@ int plan_field(const char *name)
 uint64_t machine_value(const struct weft_machine *machine, size_t field)
 {
     size_t count;
-    uint64_t value;
-    memcpy(&value, (const char *)machine + weft_machine_fields(&count)[field].offset, sizeof value);
-    return value;
+    return weft_machine_get(machine, &weft_machine_fields(&count)[field]);
 }
 
 void machine_give(struct weft_machine *machine, size_t field, uint64_t value)
 {
     size_t count;
-    memcpy((char *)machine + weft_machine_fields(&count)[field].offset, &value, sizeof value);
+    weft_machine_put(machine, &weft_machine_fields(&count)[field], value);
 }
 
 static int find_name(const void *user, const char *name, char problem[256])

@@ -27,12 +27,12 @@ const struct weft_machine_field *weft_machine_fields(size_t *count)
     return fields;
 }
 
-void machine_put(struct weft_machine *machine, const struct weft_machine_field *field, uint64_t value)
+void weft_machine_put(struct weft_machine *machine, const struct weft_machine_field *field, uint64_t value)
 {
     memcpy((char *)machine + field->offset, &value, sizeof value);
 }
 
-uint64_t machine_get(const struct weft_machine *machine, const struct weft_machine_field *field)
+uint64_t weft_machine_get(const struct weft_machine *machine, const struct weft_machine_field *field)
 {
     uint64_t value;
     memcpy(&value, (const char *)machine + field->offset, sizeof value);
@@ -142,7 +142,7 @@ static enum weft_status assign(struct weft_machine *machine, const char *name, c
     uint64_t number;
     if (!machine_read_value(&number, field, value, problem))
         return weft_error(diag, "--set %s: %s", name, problem);
-    machine_put(machine, field, number);
+    weft_machine_put(machine, field, number);
     return WEFT_OK;
 }
 

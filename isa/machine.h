@@ -20,7 +20,5 @@ extern const struct machine_format machine_formats[MACHINE_FORMATS];
 
 /* Reads "256", "24Mi", "true" as the field asks for and checks its bounds. False: *problem says why. */
 bool machine_read_value(uint64_t *out, const struct weft_machine_field *field, const char *text, char problem[256]);
-void machine_put(struct weft_machine *machine, const struct weft_machine_field *field, uint64_t value);
-uint64_t machine_get(const struct weft_machine *machine, const struct weft_machine_field *field);
 
 #endif

@@ -79,7 +79,7 @@ static enum weft_status take_values(struct weft_machine *out, const struct file 
         snprintf(at, sizeof at, "%s.value", fields[i].name);
         if (!machine_read_value(&value, &fields[i], f->entry[i].value, problem))
             return weft_yaml_error(yaml, at, "%s", problem);
-        machine_put(out, &fields[i], value);
+        weft_machine_put(out, &fields[i], value);
     }
     return WEFT_OK;
 }
@@ -122,7 +122,7 @@ static void put_values(struct file *f, char values[][VALUE_BYTES], const struct 
     f->description = (char *)machine->description;
     f->formats.value = machine->formats;
     for (size_t i = 0; i < count; i++) {
-        uint64_t value = machine_get(machine, &fields[i]);
+        uint64_t value = weft_machine_get(machine, &fields[i]);
         snprintf(values[i], VALUE_BYTES, "%llu", (unsigned long long)value);
         f->entry[i].value = !fields[i].flag ? values[i] : value ? (char *)"true" : (char *)"false";
     }

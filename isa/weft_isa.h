@@ -173,11 +173,13 @@ struct weft_machine {
 struct weft_machine_field { const char *name /* "array.rows" */, *unit, *meaning; size_t offset; uint64_t low, high; bool flag; };
 
 const struct weft_machine_field *weft_machine_fields(size_t *count);
+uint64_t weft_machine_get(const struct weft_machine *machine, const struct weft_machine_field *field); /* a flag: 0 or 1 */
+void weft_machine_put(struct weft_machine *machine, const struct weft_machine_field *field, uint64_t value); /* bounds are not checked */
 /* `name` is a preset's name (machines/NAME.yaml beside the installed data, or in the source tree) or a path. */
 enum weft_status weft_machine_load(struct weft_machine *out, const char *name, struct weft_diag *diag);
 /* "array.rows=128"; plain integers, or with a suffix k M G (powers of 1000), Ki Mi Gi. */
 enum weft_status weft_machine_set(struct weft_machine *machine, const char *assignment, struct weft_diag *diag);
-enum weft_status weft_machine_parse(struct weft_machine *out, const char *yaml, size_t bytes, const char *file, struct weft_diag *diag);
+enum weft_status weft_machine_parse(struct weft_machine *out, const char *yaml, size_t bytes, const char *file /* in messages */, struct weft_diag *diag);
 /* The machine as YAML without sources, as program files carry it. Caller frees *out with free. */
 enum weft_status weft_machine_print(char **out, const struct weft_machine *machine);
 /* Source of a field's value in the file `name`, for `weft machines NAME`; caller frees with free. */

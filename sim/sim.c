@@ -28,8 +28,7 @@ static enum weft_status check_machine(const struct weft_machine *machine, struct
     size_t count;
     const struct weft_machine_field *fields = weft_machine_fields(&count);
     for (size_t i = 0; i < count; i++) {
-        uint64_t value;
-        memcpy(&value, (const char *)machine + fields[i].offset, sizeof value);
+        uint64_t value = weft_machine_get(machine, &fields[i]);
         uint64_t high = fields[i].flag ? 1 : fields[i].high, low = fields[i].flag ? 0 : fields[i].low;
         if (value < low || value > high)
             return weft_error(diag, "machine %s: %s is %llu; it lies between %llu and %llu", machine->name, fields[i].name,
