@@ -11,7 +11,8 @@
 enum { KEY_SHARD = 0x200, KEY_MERGE, KEY_CSV, KEY_BEST, KEY_PARETO, KEY_WHERE };
 
 struct options {
-    const char *out, *where, *metric, *shard_text;
+    const char *out, *where, *metric;
+    struct weft_shard shard; /* --shard; count 0: not given */
     int action; /* a KEY, or 0: run a plan */
     const char **files;
     size_t file_count;
@@ -40,8 +41,14 @@ static void check_options(const struct options *options, struct argp_state *stat
         argp_error(state, "--where goes with --csv, --best and --pareto");
     if (options->out && (options->action == KEY_BEST || options->action == KEY_PARETO))
         argp_error(state, "-o goes with a plan or --csv");
-    if (options->shard_text && options->action)
+    if (options->shard.count && options->action)
         argp_error(state, "--shard goes with a plan");
+}
+
+static void parse_shard(struct options *options, const char *text, struct argp_state *state)
+{
+    if (weft_shard_parse(&options->shard, text, NULL))
+        argp_error(state, "--shard takes I/N, I from 0 to N - 1, such as 0/8, not '%s'", text);
 }
 
 static error_t parse(int key, char *text, struct argp_state *state)
@@ -51,7 +58,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case 'o': options->out = text; return 0;
     case 'j': options->jobs = (unsigned)cli_number(state, "-j", text, 1, 1024); return 0;
     case 'q': options->quiet = true; return 0;
-    case KEY_SHARD: options->shard_text = text; return 0;
+    case KEY_SHARD: parse_shard(options, text, state); return 0;
     case KEY_WHERE: options->where = text; return 0;
     case KEY_MERGE: choose(options, key, NULL, state); options->out = text; return 0;
     case KEY_CSV: choose(options, key, NULL, state); return 0;
@@ -117,8 +124,8 @@ static void tell(const struct options *options, const char *store, const struct 
     fprintf(stderr, "; %llu run in %.2f s", (ull)s->run, s->seconds);
     if (s->earlier)
         fprintf(stderr, "; %llu were there", (ull)s->earlier);
-    if (s->failed)
-        fprintf(stderr, "; %llu cannot be compiled or run, see the column reason", (ull)s->failed);
+    if (s->bad)
+        fprintf(stderr, "; %llu cannot be compiled or run (column reason), %llu of them: %s", (ull)s->bad, (ull)s->reason_count, s->reason);
     fputc('\n', stderr);
 }
 
@@ -127,11 +134,11 @@ static void tell(const struct options *options, const char *store, const struct 
 static enum weft_status run_plan(const struct options *options, struct weft_diag *diag)
 {
     struct weft_plan *plan = NULL;
-    struct weft_shard shard;
+    struct weft_shard shard = options->shard;
     struct weft_sweep_summary summary;
     struct cli_progress progress;
     char *store = NULL;
-    enum weft_status status = options->shard_text ? weft_shard_parse(&shard, options->shard_text, diag) : weft_shard_environment(&shard, diag);
+    enum weft_status status = shard.count ? WEFT_OK : weft_shard_environment(&shard, diag);
     if (!status)
         status = weft_plan_load(&plan, options->files[0], diag);
     if (!status)

@@ -261,6 +261,8 @@ static void wrong_usage_is_status_2(void **state)
     refuses("run tile.tpu -j 4", 2, "works on one thread");
     refuses("compile net.onnx --format fp8", 2, "there is no format 'fp8'; int8, int16, bf16, bf16x3 and fp32 are");
     refuses("compile net.onnx --dim seq", 2, "--dim takes NAME=N");
+    refuses("sweep plan.yaml -o r.db --shard 2/2", 2, "--shard takes I/N, I from 0 to N - 1, such as 0/8, not '2/2'");
+    refuses("sweep plan.yaml -o r.db --shard a", 2, "not 'a'");
     refuses("compile net.onnx --dump-after nonsense", 2, "there is no pass 'nonsense'");
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DESIGNS_ASKED_MAX (UINT64_C(1) << 24)
+
 /* --- machine fields -------------------------------------------------------------------------------------------------------- */
 
 int plan_field(const char *name)
@@ -113,6 +115,33 @@ bool plan_allows(const struct weft_plan *plan, const struct weft_machine *machin
         if (!expr_holds(&plan->constraints[i].expr, look_up, machine))
             return false;
     return true;
+}
+
+/* A machine whose ties fail counts: it becomes a row with the reason. */
+static bool any_machine(const struct weft_plan *plan, const struct constraint *constraints, size_t count)
+{
+    for (uint64_t design = 0; design < plan->designs; design++) {
+        struct weft_machine machine;
+        char problem[256];
+        bool holds = true;
+        if (!plan_machine(plan, design, &machine, problem))
+            for (size_t i = 0; i < count && holds; i++)
+                holds = expr_holds(&constraints[i].expr, look_up, &machine);
+        if (holds)
+            return true;
+    }
+    return false;
+}
+
+enum weft_status plan_check_constraints(const struct weft_plan *plan, struct weft_diag *diag)
+{
+    if (plan->designs > DESIGNS_ASKED_MAX || any_machine(plan, plan->constraints, plan->constraint_count))
+        return WEFT_OK;
+    for (size_t i = 0; i < plan->constraint_count; i++)
+        if (!any_machine(plan, &plan->constraints[i], 1))
+            return weft_error(diag, "%s: there is nothing to run: none of the %llu machines meets the constraint %.200s", plan->path,
+                              (unsigned long long)plan->designs, plan->constraints[i].text);
+    return weft_error(diag, "%s: there is nothing to run: none of the %llu machines meets all constraints", plan->path, (unsigned long long)plan->designs);
 }
 
 void weft_plan_free(struct weft_plan *plan)

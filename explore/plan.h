@@ -82,6 +82,8 @@ uint64_t plan_design(const struct weft_plan *plan, const uint64_t *digits);
 enum weft_status plan_machine(const struct weft_plan *plan, uint64_t design, struct weft_machine *out, char problem[256]);
 /* Do the constraints hold? */
 bool plan_allows(const struct weft_plan *plan, const struct weft_machine *machine);
+/* An error where they hold for no machine; a plan of more machines than can be asked passes. */
+enum weft_status plan_check_constraints(const struct weft_plan *plan, struct weft_diag *diag);
 /* Names of expressions over a machine. */
 extern const struct expr_names plan_names;
 int plan_field(const char *name); /* -1: none */

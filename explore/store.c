@@ -344,6 +344,34 @@ enum weft_status store_metrics(struct store *store, const char *key, const struc
     return WEFT_OK;
 }
 
+/* Rows: the points that ran, if any; then reasons, the most common first. */
+enum weft_status store_count(const struct store *store, struct weft_sweep_summary *out)
+{
+    sqlite3_stmt *rows;
+    if (sqlite3_prepare_v2(store->db,
+                           "SELECT count(*), reason FROM members JOIN points USING (key) WHERE plan = ?1 GROUP BY reason"
+                           " ORDER BY reason IS NOT NULL, count(*) DESC, reason",
+                           -1, &rows, NULL) != SQLITE_OK)
+        return store_say(store, "cannot be read");
+    sqlite3_bind_text(rows, 1, store->plan, -1, SQLITE_STATIC);
+    int step;
+    while ((step = sqlite3_step(rows)) == SQLITE_ROW) {
+        uint64_t count = (uint64_t)sqlite3_column_int64(rows, 0);
+        const char *reason = (const char *)sqlite3_column_text(rows, 1);
+        if (!reason) {
+            out->good = count;
+            continue;
+        }
+        if (!out->bad) {
+            out->reason_count = count;
+            snprintf(out->reason, sizeof out->reason, "%.300s%s", reason, strlen(reason) > 300 ? " ..." : "");
+        }
+        out->bad += count;
+    }
+    sqlite3_finalize(rows);
+    return step == SQLITE_DONE ? WEFT_OK : store_say(store, "cannot be read");
+}
+
 /* --- plans and shards -------------------------------------------------------------------------------------------------------------- */
 
 /* The plan's text, its networks, its technology and its base machine; and by which weft. */

@@ -31,6 +31,9 @@ enum weft_status store_has(struct store *store, const char *key, bool *out);
 /* Metrics of a point that is there: NAN where the row has none or a reason. */
 enum weft_status store_metrics(struct store *store, const char *key, const struct objective *objectives, size_t count, double *out);
 
+/* Of the plan's points that are there: how many ran, how many did not, and the most common reason. */
+enum weft_status store_count(const struct store *store, struct weft_sweep_summary *out);
+
 /* Notes the plan as the one that was run last, and that this shard of it has begun (finished: is whole). */
 enum weft_status store_note_plan(struct store *store, const struct weft_plan *plan, const char *version);
 enum weft_status store_note_shard(struct store *store, const struct weft_plan *plan, const struct weft_shard *shard, uint64_t points, bool finished);

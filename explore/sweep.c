@@ -88,7 +88,6 @@ static enum weft_status write_results(struct sweep *s, struct result *results, s
         if (!status)
             status = store_add(&s->store, s->plan, &results[i], s->options->version);
         s->summary.run++;
-        s->summary.failed += results[i].reason != NULL;
         result_free(&results[i]);
     }
     if (!status && count)
@@ -263,6 +262,18 @@ static enum weft_status run_search(struct sweep *s)
     return status ? status : search_run(s);
 }
 
+/* A plan of which nothing comes is a mistake in it. Of a shard that says nothing: the others may have all that can run. */
+static enum weft_status judge(const struct sweep *s)
+{
+    const struct weft_sweep_summary *m = &s->summary;
+    if (m->good || s->options->shard.count > 1)
+        return WEFT_OK;
+    if (!m->points)
+        return weft_error(s->diag, "%s: there is nothing to run: the search found no machine that meets the constraints", s->plan->path);
+    return weft_error(s->diag, "%s: none of its %llu points can be compiled or run; %llu of them say: %s", s->plan->path, (unsigned long long)m->bad,
+                      (unsigned long long)m->reason_count, m->reason);
+}
+
 static enum weft_status run_strategy(struct sweep *s)
 {
     enum strategy strategy = s->plan->search.strategy;
@@ -271,7 +282,9 @@ static enum weft_status run_strategy(struct sweep *s)
         status = strategy == STRATEGY_GRID || strategy == STRATEGY_RANDOM ? run_walk(s) : run_search(s);
     if (!status)
         status = store_note_shard(&s->store, s->plan, &s->options->shard, s->summary.points, true);
-    return status;
+    if (!status)
+        status = store_count(&s->store, &s->summary);
+    return status ? status : judge(s);
 }
 
 static double seconds_now(void)
@@ -292,7 +305,9 @@ enum weft_status weft_sweep_run(struct weft_sweep_summary *out, const struct wef
     pthread_mutex_init(&s->mutex, NULL);
     pthread_cond_init(&s->work_there, NULL);
     pthread_cond_init(&s->result_there, NULL);
-    enum weft_status status = cases_load(&s->cases, plan, diag);
+    enum weft_status status = plan_check_constraints(plan, diag);
+    if (!status)
+        status = cases_load(&s->cases, plan, diag);
     if (!status)
         status = store_open(&s->store, options->store, diag);
     if (!status)

@@ -220,6 +220,45 @@ static void another_build(void **state)
     weft_plan_free(plan);
 }
 
+static void refuses_plan(const char *yaml, const char *store, const char *words)
+{
+    struct weft_plan *plan = load_plan(yaml);
+    struct weft_sweep_summary summary;
+    struct caught caught = {0};
+    assert_int_equal(weft_sweep_run(&summary, plan, &(struct weft_sweep_options){.store = store, .version = "test"},
+                                    &(struct weft_diag){.report = catch_message, .user = &caught}),
+                     WEFT_ERROR);
+    if (!strstr(caught.text, words) || strchr(caught.text, '\n') != strrchr(caught.text, '\n'))
+        fail_msg("not one line with '%s': %s", words, caught.text);
+    weft_plan_free(plan);
+}
+
+/* A plan of which nothing comes is an error, in a line that says why. */
+static void nothing_to_run(void **state)
+{
+#define LENET "name: a\nbase: tiny\nnetworks: [cifar10-lenet]\nbatches: [1]\naxes:\n  - {field: vector.lanes, values: [8, 16]}\n"
+    refuses_plan(LENET "constraints: [vector.lanes <= 16, vector.lanes > 16]\n", "nothing.db", "none of the 2 machines meets the constraint vector.lanes > 16");
+    refuses_plan(LENET "constraints: [vector.lanes < 16, vector.lanes > 8]\n", "nothing.db", "none of the 2 machines meets all constraints");
+    assert_int_equal(access("nothing.db", F_OK), -1);
+    refuses_plan("name: a\nbase: tiny\nnetworks: [cifar10-lenet]\nbatches: [1]\naxes:\n  - {field: unified_buffer.bytes, values: [256, 512]}\n", "none.db",
+                 "plan.yaml: none of its 2 points can be compiled or run; 1 of them say: ");
+    assert_int_equal(ask("none.db", "SELECT count(*) FROM points"), 2);
+}
+
+/* Where some fail, the most common reason is told. */
+static void common_reason(void **state)
+{
+    struct weft_plan *plan = load_plan("name: a\nbase: tpu-v1\nnetworks: [cifar10-lenet]\nbatches: [1]\naxes:\n"
+                                       "  - {field: unified_buffer.bytes, values: [256, 512, 24Mi]}\n  - {field: dram.latency, values: [99, 100, 101]}\n"
+                                       "constraints: [unified_buffer.bytes != 256 or dram.latency == 99]\n");
+    struct weft_sweep_summary summary = run_shard(plan, "some.db", 0, 0);
+    assert_int_equal(summary.good, 3);
+    assert_int_equal(summary.bad, 4);
+    assert_int_equal(summary.reason_count, 3);
+    assert_non_null(strstr(summary.reason, "bytes of unified buffer"));
+    weft_plan_free(plan);
+}
+
 static void no_store(void **state)
 {
     struct weft_plan *plan = load_plan(plan_text);
@@ -250,6 +289,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(kills),   cmocka_unit_test(reasons), cmocka_unit_test(shards), cmocka_unit_test(a_shard_that_died),
                                        cmocka_unit_test(growing), cmocka_unit_test(formats), cmocka_unit_test(edited_technology),
-                                       cmocka_unit_test(another_build), cmocka_unit_test(no_store)};
+                                       cmocka_unit_test(another_build), cmocka_unit_test(nothing_to_run), cmocka_unit_test(common_reason), cmocka_unit_test(no_store)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -52,10 +52,14 @@ struct weft_sweep_options {
 struct weft_sweep_summary {
     uint64_t points;  /* that meet the constraints, of this shard (a search: that it asked for) */
     uint64_t earlier; /* of them, found in the store */
-    uint64_t run, failed; /* of this run: all; those that are rows with a reason */
+    uint64_t run;     /* by this run */
+    uint64_t good, bad; /* of this shard, in the store now: with figures; with a reason why there are none */
+    char reason[320];   /* the most common one, which `reason_count` points have */
+    uint64_t reason_count;
     double seconds;
 };
-/* Each point is in the store as soon as it is over. May be killed at any moment and called again. */
+/* Each point is in the store as soon as it is over. May be killed at any moment and called again. An error also where the constraints let no machine
+ * through (then there is no store) and where no point of the whole plan comes to anything. */
 enum weft_status weft_sweep_run(struct weft_sweep_summary *out, const struct weft_plan *plan, const struct weft_sweep_options *options,
                                 struct weft_diag *diag);
 
