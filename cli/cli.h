@@ -45,6 +45,8 @@ extern const struct argp cli_machine_argp, cli_network_argp, cli_common_argp;
 /* A subcommand's parser calls this for keys that are not its own: hands the options to its `children`. */
 error_t cli_children(int key, struct argp_state *state, const struct argp_child *children);
 void cli_options_free(struct cli_options *options);
+/* The text of an option that makes no sense twice; a second one is exit 2 with a message. */
+void cli_once(struct argp_state *state, const char *option, const char **to, const char *text);
 /* A number of a command line within low..high; else exit 2 with a message. */
 uint64_t cli_number(struct argp_state *state, const char *option, const char *text, uint64_t low, uint64_t high);
 /* An engine of that name, else exit 2; one that is not built is refused by the simulation. */

@@ -1,5 +1,6 @@
 /* cmd_compile.c: weft compile NETWORK -m MACHINE -o PROGRAM */
 #include "cli.h"
+#include "inputs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct options *options = state->input;
     if (key == 'o')
-        options->out = text;
+        cli_once(state, "-o", &options->out, text);
     else if (key == 't')
         options->common.compile.timing_only = true;
     else if (key == ARGP_KEY_ARG && !options->network)
@@ -86,6 +87,8 @@ static enum weft_status compile(struct options *options, struct weft_diag *diag)
         status = choose_name(&name, options);
     if (!status)
         status = weft_network_load(&network, path, &options->common.compile, diag);
+    if (!status)
+        status = inputs_check_calibration(network, path, &options->common.compile, diag);
     if (!status)
         status = weft_compile(&program, network, &machine, &options->common.compile, diag);
     if (!status)

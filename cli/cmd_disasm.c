@@ -15,7 +15,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct options *options = state->input;
     if (key == 'o')
-        options->out = text;
+        cli_once(state, "-o", &options->out, text);
     else if (key == ARGP_KEY_ARG && !options->program)
         options->program = text;
     else if (key == ARGP_KEY_ARG)

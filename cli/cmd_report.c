@@ -18,7 +18,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     struct options *options = state->input;
     switch (key) {
     case 'o':
-        options->out = text;
+        cli_once(state, "-o", &options->out, text);
         return 0;
     case ARGP_KEY_ARG:
         if (options->store)

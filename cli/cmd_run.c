@@ -84,7 +84,7 @@ static error_t parse_values(int key, char *text, struct argp_state *state)
         add_input(options, text, state);
         return 0;
     case 'o':
-        options->out = text;
+        cli_once(state, "-o", &options->out, text);
         return 0;
     case KEY_ENGINE:
         options->engine = cli_engine(state, text);

@@ -55,12 +55,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct options *options = state->input;
     switch (key) {
-    case 'o': options->out = text; return 0;
+    case 'o': cli_once(state, "-o", &options->out, text); return 0;
     case 'j': options->jobs = (unsigned)cli_number(state, "-j", text, 1, 1024); return 0;
     case 'q': options->quiet = true; return 0;
     case KEY_SHARD: parse_shard(options, text, state); return 0;
     case KEY_WHERE: options->where = text; return 0;
-    case KEY_MERGE: choose(options, key, NULL, state); options->out = text; return 0;
+    case KEY_MERGE: choose(options, key, NULL, state); cli_once(state, "the file to write (--merge, -o)", &options->out, text); return 0;
     case KEY_CSV: choose(options, key, NULL, state); return 0;
     case KEY_BEST:
     case KEY_PARETO: choose(options, key, text, state); return 0;

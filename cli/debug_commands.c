@@ -58,6 +58,14 @@ static bool find_layer(struct debug *debug, const char *name, uint64_t *out)
     return false;
 }
 
+static bool instruction(struct debug *debug, uint64_t at)
+{
+    if (at < debug->program->instructions)
+        return true;
+    fprintf(debug->out, "there is no instruction %llu; the last is %zu\n", (unsigned long long)at, debug->program->instructions - 1);
+    return false;
+}
+
 static void do_break(struct debug *debug, char **words, int count)
 {
     struct breakpoint b = {.kind = BREAK_INSTRUCTION};
@@ -67,7 +75,7 @@ static void do_break(struct debug *debug, char **words, int count)
         return;
     }
     if (count == 2) {
-        understood = number(debug, words[1], &b.at);
+        understood = number(debug, words[1], &b.at) && instruction(debug, b.at);
     } else if (count == 3 && !strcmp(words[1], "layer")) {
         b.kind = BREAK_LAYER;
         understood = find_layer(debug, words[2], &b.at);
@@ -129,9 +137,7 @@ static void do_list(struct debug *debug, char **words, int count)
     uint64_t at = position > 5 ? position - 5 : 0;
     if (count >= 2 && !number(debug, words[1], &at))
         return;
-    if (at >= debug->program->instructions)
-        fprintf(debug->out, "there is no instruction %llu; the last is %zu\n", (unsigned long long)at, debug->program->instructions - 1);
-    else
+    if (instruction(debug, at))
         debug_list(debug, at, 11);
 }
 

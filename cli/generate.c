@@ -205,6 +205,8 @@ static enum weft_status prefill(struct generate *g, struct weft_network *network
         status = inputs_make(&made, program, g->options->common.compile.seed, g->said, sizeof g->said, g->diag);
     else if (!status && !g->options->timing)
         status = inputs_match(given, program, false, g->diag);
+    if (!status && given->count)
+        status = inputs_check(given, NULL, network, g->prefill_path, &g->options->common.compile, g->diag);
     if (!status)
         status = run(g, program, given->count ? given : &made, phase, 0);
     weft_arrays_free(&made);
@@ -303,6 +305,8 @@ static enum weft_status prepare(struct generate *g, struct weft_network **first,
     enum weft_status status = cli_network_path(&g->prefill_path, g->options->subject, g->diag);
     if (!status)
         status = load(first, g, g->prefill_path, given->count ? given : NULL, 0);
+    if (!status)
+        status = inputs_check_calibration(*first, g->prefill_path, &g->options->common.compile, g->diag);
     if (!status)
         status = find_decode(g);
     if (!status)

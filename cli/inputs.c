@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "weft_compiler.h"
-
 static bool ends_with(const char *path, const char *ending)
 {
     size_t length = strlen(path), tail = strlen(ending);
@@ -121,6 +119,73 @@ enum weft_status inputs_match(struct weft_arrays *arrays, const struct weft_prog
             return left_over(&arrays->items[i], program, diag);
     return WEFT_OK;
 }
+
+/* --- of a network ------------------------------------------------------------------------------------------------------- */
+
+static bool is_port(const struct weft_network *network, const char *name)
+{
+    struct weft_array port;
+    for (size_t i = 0; name && weft_network_port(network, false, i, &port); i++)
+        if (!strcmp(port.name, name))
+            return true;
+    return false;
+}
+
+static enum weft_status refuse_array(const char *file, const char *name, const struct weft_network *network, struct weft_diag *diag)
+{
+    char names[256] = "none";
+    struct weft_array port;
+    size_t used = 0;
+    for (size_t i = 0; used < sizeof names && weft_network_port(network, false, i, &port); i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s'%s'", i ? ", " : "", port.name);
+    if (!name || !*name)
+        return weft_error(diag, "%s: an array without a name is left over; the network's inputs are %s", file ? file : "-i", names);
+    return weft_error(diag, "%s: array '%s' is not an input of the network; its inputs are %s", file ? file : "-i", name, names);
+}
+
+/* What a network makes a constant of is no input any more: that is seen by reading it without the arrays. */
+enum weft_status inputs_check(const struct weft_arrays *arrays, const char *file, const struct weft_network *network, const char *path,
+                              const struct weft_compile_options *options, struct weft_diag *diag)
+{
+    struct weft_compile_options bare_options = *options;
+    struct weft_network *bare = NULL;
+    bool read = false;
+    enum weft_status status = WEFT_OK;
+    bare_options.bindings = NULL;
+    bare_options.dump_after = NULL;
+    bare_options.progress = NULL;
+    for (size_t i = 0; i < arrays->count && !status; i++) {
+        const char *name = arrays->items[i].name;
+        bool named = name && *name;
+        if (is_port(network, name) || (file && !named))
+            continue;
+        if (named && !read)
+            status = weft_network_load(&bare, path, &bare_options, NULL);
+        read |= named;
+        if (status == WEFT_ERROR) /* it cannot be read without some of them */
+            return WEFT_OK;
+        if (!status && !(named && is_port(bare, name)))
+            status = refuse_array(file, name, bare ? bare : network, diag);
+    }
+    weft_network_free(bare);
+    return status;
+}
+
+enum weft_status inputs_check_calibration(const struct weft_network *network, const char *path, const struct weft_compile_options *options,
+                                          struct weft_diag *diag)
+{
+    struct weft_arrays arrays;
+    if (!options->calibration || options->timing_only)
+        return WEFT_OK;
+    enum weft_status status = weft_arrays_load(&arrays, options->calibration, diag);
+    if (status)
+        return status;
+    status = inputs_check(&arrays, options->calibration, network, path, options, diag);
+    weft_arrays_free(&arrays);
+    return status;
+}
+
+/* --- made, and own ------------------------------------------------------------------------------------------------------ */
 
 /* The program's own .data puts something other than zeros where the input lies: *from are the bytes of it that do, from *first of the tensor. */
 static bool is_own(const struct weft_program *program, const struct weft_tensor *tensor, uint64_t *first, const uint8_t **from, uint64_t *count)

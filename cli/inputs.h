@@ -2,6 +2,7 @@
 #ifndef WEFT_CLI_INPUTS_H
 #define WEFT_CLI_INPUTS_H
 
+#include "weft_compiler.h"
 #include "weft_isa.h"
 #include "weft_sim.h"
 
@@ -10,6 +11,13 @@ enum weft_status inputs_load(struct weft_arrays *out, const char *const *paths, 
 /* Gives each input of the program its array: by name, or, for arrays without one that fits, in the order given. The arrays take the
  * inputs' names. `strict`: an array that is left over is an error (else it may have been a constant of the network). */
 enum weft_status inputs_match(struct weft_arrays *arrays, const struct weft_program *program, bool strict, struct weft_diag *diag);
+/* Of the network in `path`, as it was read: an error for an array that is neither an input of it nor became a constant when it was read. `file` is
+ * the arrays' (--calibration), or NULL: those of -i, matched. */
+enum weft_status inputs_check(const struct weft_arrays *arrays, const char *file, const struct weft_network *network, const char *path,
+                              const struct weft_compile_options *options, struct weft_diag *diag);
+/* The same of the file of --calibration, if there is one. */
+enum weft_status inputs_check_calibration(const struct weft_network *network, const char *path, const struct weft_compile_options *options,
+                                          struct weft_diag *diag);
 /* Seeded random arrays; for an input that the program's own .data fills in, what that is. `said` says which. */
 enum weft_status inputs_make(struct weft_arrays *out, const struct weft_program *program, uint64_t seed, char *said, size_t size,
                              struct weft_diag *diag);

@@ -29,6 +29,13 @@ enum weft_engine cli_engine(struct argp_state *state, const char *text)
     return WEFT_ENGINE_FAST;
 }
 
+void cli_once(struct argp_state *state, const char *option, const char **to, const char *text)
+{
+    if (*to)
+        argp_error(state, "%s twice, '%s' and '%s'; one of them is meant", option, *to, text);
+    *to = text;
+}
+
 error_t cli_children(int key, struct argp_state *state, const struct argp_child *children)
 {
     if (key != ARGP_KEY_INIT)
@@ -88,6 +95,9 @@ static void add_dim(struct cli_options *options, char *text, struct argp_state *
     if (!dims)
         argp_failure(state, CLI_FAILED, ENOMEM, "--dim");
     *equals = 0;
+    for (size_t i = 0; i < options->compile.dim_count; i++)
+        if (!strcmp(dims[i].name, text))
+            argp_error(state, "--dim %s twice, %lld and %s; one of them is meant", text, (long long)dims[i].value, equals + 1);
     dims[options->compile.dim_count++] = (struct weft_dim){.name = text, .value = (int64_t)cli_number(state, "--dim", equals + 1, 1, INT32_MAX)};
     options->compile.dims = options->dims = dims;
 }

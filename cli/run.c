@@ -27,6 +27,7 @@ struct run {
     struct weft_what_if what_if[WEFT_WHAT_IFS];
     bool compiled; /* from a network, here */
     char said_inputs[128];
+    char *path; /* of the network */
 };
 
 static void say(const struct run *run, const char *verb, const char *path)
@@ -41,14 +42,12 @@ static void say(const struct run *run, const char *verb, const char *path)
 
 static enum weft_status load_network(struct run *run, const char *name)
 {
-    char *path;
-    enum weft_status status = cli_network_path(&path, name, run->diag);
+    free(run->path);
+    enum weft_status status = cli_network_path(&run->path, name, run->diag);
     if (status)
         return status;
     run->options->common.compile.bindings = run->inputs.count ? &run->inputs : NULL;
-    status = weft_network_load(&run->network, path, &run->options->common.compile, run->diag);
-    free(path);
-    return status;
+    return weft_network_load(&run->network, run->path, &run->options->common.compile, run->diag);
 }
 
 /* What a program has settled already, or this run makes no use of. The network of --check and --what-if may need the first two to be read,
@@ -109,6 +108,8 @@ static enum weft_status compile_network(struct run *run)
         status = weft_error(run->diag, "%s is a network: --what-if asks about it, and takes no other", o->subject);
     if (!status)
         status = load_network(run, o->subject);
+    if (!status)
+        status = inputs_check_calibration(run->network, run->path, &o->common.compile, run->diag);
     return status ? status : weft_compile(&run->program, run->network, &machine, &o->common.compile, run->diag);
 }
 
@@ -151,7 +152,8 @@ static enum weft_status choose_inputs(struct run *run)
     }
     if (o->input_count) {
         snprintf(run->said_inputs, sizeof run->said_inputs, "%s%s", o->inputs[0], o->input_count > 1 ? " and more" : "");
-        return inputs_match(&run->inputs, run->program, !run->compiled, run->diag);
+        enum weft_status status = inputs_match(&run->inputs, run->program, !run->compiled, run->diag);
+        return status || !run->compiled ? status : inputs_check(&run->inputs, NULL, run->network, run->path, &o->common.compile, run->diag);
     }
     return inputs_make(&run->inputs, run->program, o->common.compile.seed, run->said_inputs, sizeof run->said_inputs, run->diag);
 }
@@ -223,6 +225,10 @@ static enum weft_status simulate(struct run *run)
         fprintf(stderr, "weft: ran in %.3f s%s\n", cli_seconds_since(&start), run->options->check ? ", the float network included" : "");
     if (!status && run->missing)
         fprintf(stderr, "weft: %zu values of the program have no counterpart in the network and were not compared\n", run->missing);
+    uint64_t cycles = weft_sim_counters(run->sim)->cycles;
+    if (!status && cycles && run->options->from_cycle >= cycles)
+        fprintf(stderr, "weft: --from-cycle %llu lies behind the end of the run, which has %llu cycles: nothing is in that window\n",
+                (unsigned long long)run->options->from_cycle, (unsigned long long)cycles);
     if (!status && run->trace)
         status = weft_trace_finish(run->trace, run->diag);
     if (!status)
@@ -240,7 +246,7 @@ static enum weft_status ask_what_if(struct run *run)
     const char *network = o->what_if_network ? o->what_if_network : o->check_network ? o->check_network : run->compiled ? o->subject : NULL;
     if (!o->what_if)
         return WEFT_OK;
-    enum weft_status status = what_if_all(run->what_if, network, &run->program->machine, &o->common.compile, run->diag);
+    enum weft_status status = what_if_all(run->what_if, network, run->compiled ? NULL : o->subject, run->program, &o->common.compile, run->diag);
     cli_progress_end(&run->progress);
     return status;
 }
@@ -350,6 +356,7 @@ static void release(struct run *run)
     weft_arrays_free(&run->inputs);
     weft_program_free(run->program);
     weft_network_free(run->network);
+    free(run->path);
 }
 
 enum weft_status run_all(struct run_options *options, struct weft_diag *diag)

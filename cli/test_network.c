@@ -55,6 +55,34 @@ static void a_program_is_checked_by_its_network(void **state)
     refuses("run small.onnxtxt --check --check-at=x", 2, "takes decibels");
 }
 
+/* An array that the network has no use for is a mistake in a name, wherever it comes from. */
+static void an_array_that_is_left_over_is_refused(void **state)
+{
+    (void)state;
+    float x[3] = {1, 2, 3};
+    char foo[] = "foo", ex[] = "x";
+    struct weft_array wrong = {.name = foo, .element = "float32", .rank = 2, .dims = {1, 3}, .bytes = x, .size = sizeof x}, right = wrong;
+    right.name = ex;
+    struct weft_array two[2] = {right, wrong};
+    assert_int_equal(weft_arrays_store(&(struct weft_arrays){&wrong, 1}, "foo.npz", NULL), WEFT_OK);
+    assert_int_equal(weft_arrays_store(&(struct weft_arrays){two, 2}, "both.npz", NULL), WEFT_OK);
+    refuses("run small.onnxtxt -m tiny --calibration foo.npz", 1, "foo.npz: array 'foo' is not an input of the network; its inputs are 'x'");
+    refuses("compile small.onnxtxt -m tiny --calibration both.npz -o left.tpu", 1, "both.npz: array 'foo' is not an input of the network");
+    refuses("run small.onnxtxt -m tiny -i both.npz", 1, "-i: array 'foo' is not an input of the network; its inputs are 'x'");
+    refuses("run small.onnxtxt -m tiny -i three.npy -i three.npy", 1, "-i: an array without a name is left over");
+    refuses("run small.tpu -i both.npz", 1, "input 'foo' is not one of the program's");
+    /* what the network makes a constant of is no input and yet asked for */
+    write_text("shape.onnxtxt", "<ir_version: 8, opset_import: [\"\" : 17]>\n"
+                                "shaped (float[2,3] x, int64[2] s) => (float[3,2] y)\n{\n    y = Reshape(x, s)\n}\n");
+    int64_t target[2] = {3, 2};
+    float six[6] = {1, 2, 3, 4, 5, 6};
+    char ess[] = "s";
+    struct weft_array both[2] = {{.name = ex, .element = "float32", .rank = 2, .dims = {2, 3}, .bytes = six, .size = sizeof six},
+                                 {.name = ess, .element = "int64", .rank = 1, .dims = {2}, .bytes = target, .size = sizeof target}};
+    assert_int_equal(weft_arrays_store(&(struct weft_arrays){both, 2}, "shape.npz", NULL), WEFT_OK);
+    succeeds("run shape.onnxtxt -m tiny -q -i shape.npz --calibration shape.npz");
+}
+
 static double speedup_of(json_t *report, const char *twice)
 {
     size_t i;
@@ -80,6 +108,15 @@ static void what_if_tells_what_would_help(void **state)
     json_t *program = load_json("if1.json"), *whole = load_json("if2.json");
     assert_true(json_equal(json_object_get(program, "what_if"), json_object_get(whole, "what_if")));
     refuses("run if.tpu --timing --what-if", 1, "--what-if=NETWORK");
+    refuses("run if.tpu --timing --what-if=cifar10-lenet", 1, "if.tpu: --what-if=cifar10-lenet: the program was not made from this network");
+    assert_string_equal(out, "");
+    succeeds("compile mlp-784-512-10 --format bf16 -m tpu-v2 -q -o if16.tpu"); /* asked about in its own format */
+    succeeds("run if16.tpu --timing --what-if=mlp-784-512-10 -q --report json=if3.json");
+    succeeds("run mlp-784-512-10 --format bf16 -m tpu-v2 --timing --what-if -q --report json=if4.json");
+    json_t *program16 = load_json("if3.json"), *whole16 = load_json("if4.json");
+    assert_true(json_equal(json_object_get(program16, "what_if"), json_object_get(whole16, "what_if")));
+    json_decref(program16);
+    json_decref(whole16);
     refuses("run mlp-784-512-10 --timing --what-if=resnet50", 1, "takes no other");
     refuses("run if.tpu --engine reference --what-if", 2, "keeps no time");
     json_decref(program);
@@ -92,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_network_runs_and_is_checked),
         cmocka_unit_test(a_program_is_checked_by_its_network),
+        cmocka_unit_test(an_array_that_is_left_over_is_refused),
         cmocka_unit_test(what_if_tells_what_would_help),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

@@ -90,6 +90,9 @@ static void a_tile_is_taken_apart_in_the_report(void **state)
     (void)state;
     succeeds("run tile.tpu");
     says(out, "72 cycles");
+    succeeds("run tile.tpu -q --timing --trace late.json.gz --from-cycle 72");
+    says(err, "--from-cycle 72 lies behind the end of the run, which has 72 cycles");
+    succeeds("run tile.tpu");
     says(out, "fill            3");
     says(out, "stream          4");
     says(out, "drain           4");
@@ -171,7 +174,7 @@ static void a_session_of_the_debugger_is_a_file(void **state)
 {
     (void)state;
     write_text("session", "# a remark\nbreak 6\nbreak write ub 31\ncontinue\nprint acc 0 2\nregisters p0\nstep\nprint ub 16 4 "
-                          "s8\ncontinue\nstep\nfly\nlist 9999999\nprint ub 99999999 1\n");
+                          "s8\ncontinue\nstep\nfly\nlist 9999999\nbreak 99\nprint ub 99999999 1\n");
     const char *const lines[] = {"debug tile.tpu < session", "debug tile.tpu --engine fast < session"};
     for (int i = 0; i < 2; i++) {
         succeeds(lines[i]);
@@ -185,6 +188,7 @@ static void a_session_of_the_debugger_is_a_file(void **state)
         says(out, "the program has ended");
         says(out, "there is no command 'fly'");
         says(out, "there is no instruction 9999999; the last is 8");
+        says(out, "there is no instruction 99; the last is 8");
         says(out, "address 99999999 is out of range");
     }
 }
@@ -261,6 +265,11 @@ static void wrong_usage_is_status_2(void **state)
     refuses("run tile.tpu -j 4", 2, "works on one thread");
     refuses("compile net.onnx --format fp8", 2, "there is no format 'fp8'; int8, int16, bf16, bf16x3 and fp32 are");
     refuses("compile net.onnx --dim seq", 2, "--dim takes NAME=N");
+    refuses("compile net.onnx --dim S=7 --dim T=1 --dim S=8", 2, "--dim S twice, 7 and 8");
+    refuses("compile net.onnx -o a.tpu -o b.tpu", 2, "-o twice, 'a.tpu' and 'b.tpu'");
+    refuses("run tile.tpu -o a.npz -o b.npz", 2, "-o twice");
+    refuses("sweep plan.yaml -o a.db -o b.db", 2, "-o twice");
+    refuses("sweep -o b.db --merge a.db", 2, "--merge, -o) twice");
     refuses("sweep plan.yaml -o r.db --shard 2/2", 2, "--shard takes I/N, I from 0 to N - 1, such as 0/8, not '2/2'");
     refuses("sweep plan.yaml -o r.db --shard a", 2, "not 'a'");
     refuses("compile net.onnx --dump-after nonsense", 2, "there is no pass 'nonsense'");

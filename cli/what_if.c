@@ -55,21 +55,49 @@ static enum weft_status fill_row(struct weft_what_if *row, double seconds, struc
     return WEFT_OK;
 }
 
-enum weft_status what_if_all(struct weft_what_if rows[WEFT_WHAT_IFS], const char *name, const struct weft_machine *machine,
+static bool same_layers(const struct weft_program *a, const struct weft_program *b)
+{
+    bool same = a->layer_count == b->layer_count;
+    for (size_t i = 0; same && i < a->layer_count; i++)
+        same = a->layers[i].name && b->layers[i].name && !strcmp(a->layers[i].name, b->layers[i].name);
+    return same;
+}
+
+/* The network on the program's own machine: what the speed-ups are over. */
+static enum weft_status time_base(uint64_t *cycles, struct weft_network *network, const char *name, const char *subject, const struct weft_program *program,
+                                  const struct weft_compile_options *options, struct weft_diag *diag)
+{
+    struct weft_program *base;
+    enum weft_status status = weft_compile(&base, network, &program->machine, options, diag);
+    if (status)
+        return status;
+    if (subject && !same_layers(base, program))
+        status = weft_error(diag, "%s: --what-if=%s: the program was not made from this network, or with other options: its layers are others%s%s", subject, name,
+                            program->network ? "; it was made from " : "", program->network ? program->network : "");
+    if (!status)
+        status = time_program(cycles, base, diag);
+    weft_program_free(base);
+    return status;
+}
+
+enum weft_status what_if_all(struct weft_what_if rows[WEFT_WHAT_IFS], const char *name, const char *subject, const struct weft_program *program,
                              const struct weft_compile_options *given, struct weft_diag *diag)
 {
     struct weft_compile_options options = *given;
     struct weft_network *network = NULL;
+    const struct weft_machine *machine = &program->machine;
     char *path;
     uint64_t cycles = 0;
     options.timing_only = true;
     options.dump_after = NULL;
+    if (!options.format)
+        options.format = program->format;
     enum weft_status status = cli_network_path(&path, name, diag);
     if (status)
         return status;
     status = weft_network_load(&network, path, &options, diag);
     if (!status)
-        status = time_machine(&cycles, network, machine, &options, diag);
+        status = time_base(&cycles, network, name, subject, program, &options, diag);
     for (int i = 0; i < WEFT_WHAT_IFS && !status; i++) {
         rows[i] = (struct weft_what_if){.change = (enum weft_what_if_change)i};
         status = fill_row(&rows[i], (double)cycles / (double)machine->clock_hz, network, machine, &options);

@@ -105,7 +105,8 @@ void weft_accuracy_measure(struct weft_accuracy *out, const float *exact, const 
         double error = (double)got[i] - (double)exact[i];
         signal += (double)exact[i] * (double)exact[i];
         noise += error * error;
-        out->max_error = fmax(out->max_error, fabs(error));
+        if (!(fabs(error) <= out->max_error)) /* a NaN stays: no error is the largest beside one */
+            out->max_error = isnan(out->max_error) ? NAN : fabs(error);
     }
     if (!isfinite(signal) || !isfinite(noise))
         out->sqnr_db = NAN;

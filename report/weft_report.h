@@ -110,7 +110,7 @@ struct weft_accuracy {
     uint32_t layer;
     uint64_t elements;
     double sqnr_db; /* INFINITY: equal; NAN: not comparable, because a side is not finite */
-    double max_error;
+    double max_error; /* NAN where a side is */
 };
 /* `exact` and `got` are the float network's values and the machine's. */
 void weft_accuracy_measure(struct weft_accuracy *out, const float *exact, const float *got, uint64_t count);
