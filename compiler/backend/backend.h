@@ -1,25 +1,19 @@
-/* backend.h: from graph to program. Private to compiler/.
+/* backend.h: from graph to program: what all stages work on. Private to compiler/. The stages, in order (compile.c):
  *
- *   outputs.c   outputs that nothing computes
- *   pieces.c    an output of a whole sequence in pieces of it
- *   refuse.c    what has no form on the machine, all at once
- *   fuse*.c     graph -> layers: what one pass of the machine does at once
- *   quantise.c  a scale and a zero point for every value
- *   steps.c     layers that take several instructions, one layer each
- *   layout.c    an order of bytes for every value, and layers that change it
- *   buffers.c   halos, buffers and their lifetimes
- *   mapping.c   matrix layers: pixels and groups packed, tiles cut, the cheapest chosen
- *   share.c     weights that several layers read
- *   lines.c     what the rows of a mapping cost the buffer's ports
- *   tiles.c     weights quantised and written into tiles
- *   allocate.c  unified-buffer addresses by lifetime
- *   constants.c what the compiler knows and the program needs, on the host or in DRAM
- *   emitter.c   instructions, registers; emit_*.c what each kind of layer emits
- *   reads.c     inputs and constants, ahead of their readers
- *   writes.c    outputs, as soon as they are whole
- *   finish.c    the words of the program
- *   parts.c     a batch that does not fit
- *   compile.c   the order of it all, and the bounds
+ *   outputs.c lookup.c pieces.c   the graph as the machine can take it: outputs that nothing computes, embeddings, sequences in pieces
+ *   refuse.c                      what has no form on the machine, all at once
+ *   fuse*.c chain.c product.c     graph -> layers (fuse.h): what one pass of the machine does at once
+ *   calibrate.c quantise.c        a format, scale and zero point for every value
+ *   steps.c recipes.c planes.c    layers that take several instructions, one layer each
+ *   layout.c buffers.c            an order of bytes for every value; halos, buffers and their lifetimes
+ *   mapping.c lines.c depthwise.c tiles.c share.c prune.c      products on the array (mapping.h)
+ *   waves.c lag.c                 two halves of a batch (waves.h)
+ *   params.c constants.c resident.c   what lies ready: biases, scales, tables; state in device memory
+ *   allocate.c                    unified-buffer addresses by lifetime
+ *   spill.c bands.c classes.c sequence.c transfer.c      values that leave the buffer (spill.h); parts.c: a batch in parts
+ *   emitter.c emit_*.c vector_nd.c reduce.c              instructions of each kind of layer (emit.h)
+ *   reads.c writes.c              inputs and outputs, as early as can be
+ *   finish.c describe.c           the words of the program, and what it says of itself
  */
 #ifndef WEFT_COMPILER_BACKEND_H
 #define WEFT_COMPILER_BACKEND_H
@@ -63,7 +57,7 @@ struct place { struct geometry g; int buffer; uint64_t offset; bool placed, view
  * the slice); columns number (pixel of the group, output channel of the slice). */
 struct mapping {
     bool flat;                         /* 1 x 1, no halo: all pixels of the batch in one line */
-    int64_t n, oh, ow, groups_x;       /* rows = n x oh x groups_x */
+    int64_t n, oh, groups_x;       /* rows = n x oh x groups_x */
     int64_t pixels, step;              /* pixels side by side; pixels from one group to the next */
     int64_t taps, tap_step;            /* pixels in a window's line; input pixels from one to the next */
     int64_t group_pack, slices;        /* groups side by side; slices of the channels */
@@ -196,6 +190,17 @@ struct backend {
     bool out_of_memory;
 };
 
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+/* Does the array work on it? */
+static inline bool layer_multiplies(const struct layer *l) { return l->kind == LAYER_MATRIX || l->kind == LAYER_PRODUCT; }
+/* Cycles that so many bytes take. */
+static inline uint64_t cycles_of_bytes(const struct weft_machine *m, uint64_t bytes, uint64_t bytes_per_second)
+{
+    struct weft_rate rate = weft_rate(bytes_per_second, m->clock_hz);
+    return (uint64_t)((unsigned __int128)bytes * rate.cycles / rate.bytes);
+}
+
 /* refuse.c */
 enum weft_status backend_refusals(struct graph *graph, struct weft_diag *diag); /* names all that has no form on the machine; changes nothing */
 enum weft_status backend_check(const struct backend *b);                        /* the part of it that fuse.c does not find by itself */
@@ -210,6 +215,7 @@ enum weft_status backend_quantise(struct backend *b);
 enum weft_status backend_calibrate(struct backend *b);
 /* Scale and zero of a QUANTIZE or DEQUANTIZE layer; false: not constants, or not one for the whole tensor. */
 bool quantise_parameters(const struct backend *b, const struct layer *layer, struct quantisation *out);
+bool backend_is_constant(const struct backend *b, int value); /* and there */
 bool backend_value_is_real(const struct backend *b, int value); /* float in the network, so quantised by us */
 float backend_scale(const struct backend *b, int value);
 int32_t backend_zero(const struct backend *b, int value);
@@ -269,84 +275,12 @@ int32_t geometry_least(enum weft_format format);
 /* ONNX dimension d of a value: stride in bytes; *offset: of element 0. */
 void place_strides(const struct place *p, const struct shape *shape, int64_t strides[GRAPH_RANK_MAX]);
 uint64_t place_origin(const struct backend *b, int value); /* UB address of element 0 */
-/* mapping.c */
-enum weft_status backend_map(struct backend *b);
-uint64_t backend_vector_width(const struct backend *b); /* numbers that the vector unit takes in a cycle */
-uint64_t backend_cells(const struct backend *b); /* of all arrays */
-uint64_t mapping_split_price(const struct backend *b, const struct layer *layer, int64_t parts); /* as l->mapping, with the rows in equal parts */
-void mapping_split(struct backend *b, struct layer *layer, int64_t parts);
-uint64_t mapping_price(struct backend *b, struct layer *layer); /* cycles of the best mapping, before buffers have halos */
-bool mapping_tile_is_empty(const struct matrix *m, int64_t kt, int64_t nt, const struct weft_machine *machine); /* whatever the weights are */
-uint64_t mapping_weight_bytes(const struct matrix *m); /* of the network's own, without those in tiles of zeros */
-void mapping_drop_tiles(const struct backend *b, struct layer *layer, int64_t zero_tiles); /* prices what is left */
-/* lines.c */
-struct weft_pattern lines_source(const struct matrix *m, const struct mapping *map, const struct geometry *x, uint64_t origin, int64_t slice); /* rows that enter the array */
-double lines_price(const struct backend *b, const struct layer *layer, const struct mapping *map);
-/* tiles.c */
-enum weft_status backend_weights(struct backend *b, struct layer *layer);
-enum weft_status backend_tiles(struct backend *b, struct layer *layer);
-enum weft_status tiles_grow(struct backend *b, uint64_t bytes); /* room behind b->weights */
-int64_t tiles_source_index(const struct matrix *m, int64_t depth, int64_t o, int64_t k); /* of weight (output channel, position) in the network's tensor */
-/* share.c: weights that several layers read */
-struct matrix *share_lender(const struct backend *b, const struct matrix *m, bool scaled);
-void share_weights(struct matrix *m, struct matrix *lender);
-bool share_tiles(struct backend *b, struct layer *layer);
-/* prune.c: weights without their weakest blocks; `out`: a copy, the caller's */
-enum weft_status prune_floats(float **out, struct backend *b, const struct matrix *m, const float *w);
-enum weft_status prune_integers(struct backend *b, struct matrix *m);
 /* allocate.c: a pure function: places buffers of given sizes and lifetimes without overlap into `limit` bytes; false: does not fit.
  * *peak: the highest byte used, also when it does not fit. */
 bool allocate_buffers(struct buffer *buffers, int count, uint64_t limit, uint64_t align, uint64_t *peak);
 /* params.c: biases, scales, tables and constant operands of a layer */
 enum weft_status backend_params(struct backend *b, struct layer *layer);
 double params_bias(struct backend *b, const struct layer *layer, int64_t channel); /* real bias of an output channel */
-/* writes.c: around the columns of tiles of a product whose result is an output */
-void writes_begin(struct backend *b, const struct layer *layer);
-void writes_before(struct backend *b, int64_t first, int64_t rows); /* in front of the activation of these rows */
-void writes_behind(struct backend *b, int64_t first, int64_t rows); /* behind the activation of their last column */
-void writes_column(struct backend *b, int64_t nt, int64_t first, int64_t rows); /* all rows are activated; it leaves in front of the next */
-void writes_end(struct backend *b); /* what still waits */
-/* constants.c */
-uint64_t backend_constant(struct backend *b, const void *bytes, uint64_t count, uint64_t align); /* offset */
-uint64_t emit_constant_address(const struct backend *b, uint64_t offset); /* in the unified buffer */
-enum weft_status constants_to_dram(struct backend *b, uint64_t own);
-uint64_t constants_home(const struct backend *b, uint64_t offset); /* in DRAM or of the host */
-/* emitter.c */
-struct weft_instr *emit(struct backend *b, enum weft_opcode op);
-void emit_set(struct backend *b, uint32_t reg, uint32_t value0, uint32_t value1);
-void emit_set_float(struct backend *b, uint32_t reg, float value0, int32_t value1);
-void emit_pattern(struct backend *b, unsigned p, const struct weft_pattern *pattern);
-enum { TAKE_PUSHED = -1 /* a tile that the program pushes by itself */ };
-void emit_take(struct backend *b, int tile);
-uint64_t emit_claim_rows(struct backend *b, int64_t rows); /* accumulator rows, in a ring */
-struct weft_pattern pattern_blank(uint64_t base);
-enum { /* by the name of their first half */
-#define WEFT_VECTOR_REG(number, name, first, second, KIND0, KIND1, reset0, reset1, meaning) REG_##first = number,
-#include "registers.def"
-};
-/* emit_*.c: the registers p3 to p7 belong to the vector layers, p0 to p2 to the products, so that a pool can be fed between them */
-void emit_layer(struct backend *b, struct layer *layer);
-void emit_matrix(struct backend *b, struct layer *layer);
-void emit_pool(struct backend *b, struct layer *layer, int64_t lines_ready /* of the input, over all images */);
-void emit_binary(struct backend *b, struct layer *layer);
-void emit_unary(struct backend *b, struct layer *layer);
-void emit_softmax(struct backend *b, struct layer *layer);
-void softmax_temporaries(uint64_t bytes[2], const struct backend *b, const struct layer *layer);
-void emit_reduce(struct backend *b, struct layer *layer); /* of at most REDUCE_RUNS runs of dimensions */
-unsigned reduce_runs(const struct shape *shape, uint32_t mask);
-void emit_lrn(struct backend *b, struct layer *layer);
-void emit_move(struct backend *b, struct layer *layer);
-void emit_halo(struct backend *b, int value);
-void emit_halo_before(struct backend *b, int value); /* only what lies before the first element */
-/* reads.c */
-void reads_add(struct backend *b, const struct host_read *read);
-void reads_for(struct backend *b, int value, uint64_t end); /* those that bytes of `value` below UB address `end` need */
-void emit_result(struct backend *b, const struct layer *layer, float scale); /* v.out, v.clamp, v.alpha, v.table */
-enum weft_function layer_function(const struct backend *b, const struct layer *layer);
-float layer_domain(const struct backend *b, const struct layer *layer); /* real size of one step of what the function sees */
-enum weft_function machine_function(enum core_op op); /* of reals; none: the machine needs more than one instruction */
-void emit_nd(struct backend *b, unsigned rank, const int64_t *dims, uint64_t source, const int64_t *source_strides, enum weft_format from,
-             uint64_t target, const int64_t *target_strides, enum weft_format to, bool raw);
 /* parts.c: `whole` did not fit, and says in too_big what it needs */
 enum weft_status parts_compile(struct weft_program **out, const struct weft_network *network, const struct backend *whole);
 /* compile.c */

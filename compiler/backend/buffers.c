@@ -1,6 +1,6 @@
 /* buffers.c: the buffers that hold the values: halos as wide as the widest reader asks for, the layers in front of a concatenation
  * writing into its buffer, lifetimes. Addresses come later (allocate.c). */
-#include "backend.h"
+#include "emit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,11 +40,6 @@ void geometry_finish(struct geometry *g)
     g->image = (g->top + g->h + g->bottom) * g->line;
     g->origin = g->top * g->line + g->left * g->pixel;
     g->bytes = (uint64_t)(g->n * g->image);
-}
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
 }
 
 static void need_halo(struct geometry *x, const struct geometry *y, const int64_t kernel[2], const int64_t stride[2], const int64_t dilation[2],

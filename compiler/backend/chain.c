@@ -1,6 +1,6 @@
 /* chain.c: functions that a network writes in several nodes. A result of 8 bits has 256 possible operands, so whatever elementwise nodes do to
  * one value (x * sigmoid(x), 0.5 x (1 + erf(x / sqrt 2)), ...) is one table, and costs nothing behind a product. */
-#include "backend.h"
+#include "emit.h"
 
 #include <math.h>
 

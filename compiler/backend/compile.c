@@ -1,6 +1,7 @@
 /* compile.c: weft_compile: the backend's stages in order, and the bounds that the program is measured against. */
-#include "backend.h"
+#include "emit.h"
 #include "finish.h"
+#include "mapping.h"
 #include "spill.h"
 #include "waves.h"
 
@@ -107,7 +108,7 @@ static enum weft_status check_formats(const struct backend *b)
 {
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
-        if (l->kind != LAYER_MATRIX && l->kind != LAYER_PRODUCT)
+        if (!layer_multiplies(l))
             continue;
         bool real = b->planes && !(l->m && l->m->integer);
         enum weft_format f = real ? WEFT_FORMAT_bf16 : backend_format(b, l->x);

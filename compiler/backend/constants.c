@@ -1,6 +1,7 @@
 /* constants.c: biases, scales, tables and operands that the compiler knows. Each layer's part is brought into the unified buffer ahead of its work: from
  * device memory, where they stand behind the weight tiles, on machines whose programs reach it; from the host elsewhere (`tpu-v1`). */
-#include "backend.h"
+#include "emit.h"
+#include "mapping.h"
 #include "spill.h"
 
 #include <stdlib.h>

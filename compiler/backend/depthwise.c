@@ -2,6 +2,7 @@
  * window one multiplication with a weight a channel and one addition, in fp32. Whichever takes fewer cycles by the closed forms is
  * taken, before the layer's operand is split into planes, which only the array needs. */
 #include "emit_vector.h"
+#include "mapping.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 /* describe.c: what a program file says about itself: tensors, layers with their bounds, probes. */
 #include "finish.h"
+#include "mapping.h"
 #include "spill.h"
 
 #include <stdio.h>
@@ -116,7 +117,7 @@ static enum weft_status describe_layer(struct weft_layer *out, const struct back
         snprintf(text, sizeof text, "vector unit; %lld multiplications and additions a result, cheaper than on the array", (long long)(l->m->kh * l->m->kw));
         out->wait = copy_text(text);
     }
-    if (l->kind == LAYER_MATRIX || l->kind == LAYER_PRODUCT) {
+    if (layer_multiplies(l)) {
         (l->kind == LAYER_PRODUCT ? product_describe_mapping : describe_mapping)(text, sizeof text, l);
         out->wait = copy_text(text);
     }
@@ -176,12 +177,6 @@ static enum weft_status describe_probes(struct weft_program *p, const struct bac
     return WEFT_OK;
 }
 
-static uint64_t cycles_for(uint64_t bytes, uint64_t per_second, uint64_t hz)
-{
-    struct weft_rate rate = weft_rate(per_second, hz);
-    return (uint64_t)((unsigned __int128)bytes * rate.cycles / rate.bytes);
-}
-
 /* docs/metrics.md: the largest of products over peak, weights over DRAM, input and output over the link, vector work over vector rate. */
 static void describe_bounds(struct weft_program *p, const struct backend *b)
 {
@@ -207,8 +202,8 @@ static void describe_bounds(struct weft_program *p, const struct backend *b)
     for (size_t i = 0; i < p->output_count; i++)
         out += weft_tensor_count(&p->outputs[i]) * weft_format_bytes(p->outputs[i].format);
     const struct weft_machine *m = b->machine;
-    uint64_t bounds[] = {products / backend_cells(b), cycles_for(weights, m->dram_bytes_per_second, m->clock_hz),
-                         cycles_for(in, m->link_in_bytes_per_second, m->clock_hz), cycles_for(out, m->link_out_bytes_per_second, m->clock_hz),
+    uint64_t bounds[] = {products / backend_cells(b), cycles_of_bytes(m, weights, m->dram_bytes_per_second),
+                         cycles_of_bytes(m, in, m->link_in_bytes_per_second), cycles_of_bytes(m, out, m->link_out_bytes_per_second),
                          vector / backend_vector_width(b)};
     for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
         p->roofline_cycles = bounds[i] > p->roofline_cycles ? bounds[i] : p->roofline_cycles;
@@ -232,10 +227,12 @@ static enum weft_status describe_savings(struct weft_program *p, const struct ba
     }
     if (!tiles)
         return WEFT_OK;
-    snprintf(text, sizeof text,
-             "{\"zero_tiles\": {\"tiles\": %llu, \"of\": %llu, \"bytes\": %llu, \"products\": %llu}, \"pruned\": {\"share\": %.6g, \"blocks\": %llu, \"of\": %llu}}",
-             (unsigned long long)tiles, (unsigned long long)all, (unsigned long long)bytes, (unsigned long long)products, b->options->prune,
-             (unsigned long long)b->pruned_blocks, (unsigned long long)b->blocks);
+    int length = snprintf(text, sizeof text, "{\"zero_tiles\": {\"tiles\": %llu, \"of\": %llu, \"bytes\": %llu, \"products\": %llu}", (unsigned long long)tiles,
+                          (unsigned long long)all, (unsigned long long)bytes, (unsigned long long)products);
+    if (b->options->prune > 0)
+        length += snprintf(text + length, sizeof text - (size_t)length, ", \"pruned\": {\"share\": %.6g, \"blocks\": %llu, \"of\": %llu}", b->options->prune,
+                           (unsigned long long)b->pruned_blocks, (unsigned long long)b->blocks);
+    snprintf(text + length, sizeof text - (size_t)length, "}");
     p->notes = copy_text(text);
     return p->notes ? WEFT_OK : WEFT_NO_MEMORY;
 }

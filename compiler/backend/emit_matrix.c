@@ -3,7 +3,8 @@
  * Accumulator rows are given out in a ring, so that one chunk fills while the one before drains. The first and the last tile
  * of a column go in blocks of rows: the first so that work begins when the first rows of the input are there, the last so that
  * the vector unit drains block by block, right behind the products. */
-#include "backend.h"
+#include "emit.h"
+#include "mapping.h"
 
 enum { SOURCE = 0, OUTPUT = 1, RESIDUAL = 2, PLANES = 8 /* and the next: second and third plane of the source */ };
 

@@ -114,11 +114,6 @@ static void set_vector(struct backend *b, const struct work *w)
 
 /* --- tiles ---------------------------------------------------------------------------------------------------------------- */
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* A sum: rows of accumulators that the tiles of one column, one below the other, add up in. As many sums as there are arrays go side by side:
  * tiles are dealt out in turn, so all of a sum land on one array, and no array waits for what another adds. */
 struct sums { int64_t first_batch, count, deep /* tiles of one */, abreast; };

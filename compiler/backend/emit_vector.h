@@ -3,7 +3,7 @@
 #ifndef WEFT_COMPILER_EMIT_VECTOR_H
 #define WEFT_COMPILER_EMIT_VECTOR_H
 
-#include "backend.h"
+#include "emit.h"
 
 enum { D = 3, A = 4, B = 5, LANES_MAX = 65535, RAW = -1 };
 

@@ -1,6 +1,6 @@
 /* emitter.c: the instructions of the program being made. Registers are written only when they change. */
 
-#include "backend.h"
+#include "emit.h"
 
 #include <stdlib.h>
 #include <string.h>

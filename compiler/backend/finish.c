@@ -1,5 +1,6 @@
 /* finish.c: the emitted instructions become the program: layers are tagged, weight tiles are fetched as far ahead as the FIFO
  * allows, across layer borders. */
+#include "emit.h"
 #include "finish.h"
 #include "spill.h"
 #include "waves.h"

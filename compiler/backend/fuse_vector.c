@@ -1,4 +1,5 @@
 /* fuse_vector.c: nodes that the vector unit does in steps or by rules of their own. */
+#include "emit.h"
 #include "fuse.h"
 
 enum { LONG = 65535, FEW = 64 /* results, below which a long reduction leaves most lanes idle */ };
@@ -40,16 +41,16 @@ enum weft_status fuse_reduce(struct backend *b, int node)
     return WEFT_OK;
 }
 
-static bool is_constant(const struct backend *b, int value)
+static bool is_known(const struct backend *b, int value)
 {
-    return value == GRAPH_NONE || value_is_constant(&b->graph->values[value]);
+    return value == GRAPH_NONE || backend_is_constant(b, value);
 }
 
 /* One scale and zero point, both constant: the bytes' own meaning. */
 enum weft_status fuse_conversion(struct backend *b, int node)
 {
     const struct node *n = &b->graph->nodes[node];
-    bool constant = is_constant(b, n->inputs[1]) && (n->input_count < 3 || is_constant(b, n->inputs[2]));
+    bool constant = is_known(b, n->inputs[1]) && (n->input_count < 3 || is_known(b, n->inputs[2]));
     if (!constant || shape_count(&b->graph->values[n->inputs[1]].shape) != 1)
         return fuse_steps(b, node);
     return fuse_add(b, LAYER_UNARY, node) ? WEFT_OK : WEFT_NO_MEMORY;
@@ -60,7 +61,7 @@ enum weft_status fuse_gather(struct backend *b, int node)
     const struct node *n = &b->graph->nodes[node];
     if (lookup_is(b, node))
         return fuse_add(b, LAYER_LOOKUP, node) ? WEFT_OK : WEFT_NO_MEMORY;
-    if (!is_constant(b, n->inputs[1]))
+    if (!is_known(b, n->inputs[1]))
         return fuse_refuse(b, node, "on the machine, its indices must be constants; or its data a constant table, its axis 0, and its indices an input of the network");
     struct layer *layer = fuse_add(b, LAYER_MOVE, node);
     if (!layer)

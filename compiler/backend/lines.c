@@ -1,6 +1,7 @@
 /* lines.c: where the rows of a matrix layer read their lanes, and how many cycles a row takes because its lanes lie in more lines of the unified buffer
  * than the array's ports deliver in one. */
-#include "backend.h"
+#include "emit.h"
+#include "mapping.h"
 
 enum { ROWS = 128, TILES = 6 /* looked at, of all */ };
 

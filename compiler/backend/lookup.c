@@ -1,7 +1,7 @@
 /* lookup.c: embeddings. The machine has no address that depends on data, so a Gather whose indices are an input of the network is the
  * host's work: it copies rows of the table, in the machine's own format, to where the network's values would lie as an input, and the
  * program reads them over the link. To everything behind, the Gather's result is an input. */
-#include "backend.h"
+#include "emit.h"
 
 #include <stdio.h>
 #include <stdlib.h>

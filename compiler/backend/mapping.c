@@ -1,6 +1,7 @@
 /* mapping.c: how each matrix layer lies on the array. Several mappings are right; the cheapest by the closed-form timings is
  * taken. Packing p neighbouring pixels side by side divides the rows by p and fills columns that a shallow layer leaves empty, at
  * the price of a wider window; packing groups side by side (block-diagonal) does the same for grouped convolutions. */
+#include "mapping.h"
 #include "waves.h"
 
 #include <stdlib.h>
@@ -21,11 +22,6 @@ uint64_t backend_cells(const struct backend *b)
 uint64_t backend_vector_width(const struct backend *b)
 {
     return b->machine->vector_lanes * b->machine->vector_rows;
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 static bool tap_meets_pixel(const struct matrix *m, const struct mapping *map, int64_t tap, int64_t pixel)
@@ -71,12 +67,6 @@ static int64_t count_tiles(const struct matrix *m, const struct mapping *map, co
     return tiles * map->slices * map->terms;
 }
 
-static uint64_t transfer_cycles(const struct weft_machine *machine, uint64_t bytes)
-{
-    struct weft_rate rate = weft_rate(machine->dram_bytes_per_second, machine->clock_hz);
-    return (uint64_t)((unsigned __int128)bytes * rate.cycles / rate.bytes);
-}
-
 static uint64_t largest(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
@@ -113,7 +103,7 @@ static void price_tiles(const struct backend *b, const struct layer *l, struct m
     map->fetches = (uint64_t)(map->tiles * map->chunks);
     if (arrays > 1)
         map->fetches = map->fetches * (uint64_t)planes_pairs(b, l) / (uint64_t)planes;
-    map->fetch_cycles = transfer_cycles(machine, map->fetches * weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, l->m->w_format));
+    map->fetch_cycles = cycles_of_bytes(machine, map->fetches * weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, l->m->w_format), machine->dram_bytes_per_second);
 }
 
 enum { CHUNKS_MAX = 64, CHUNK_LEAST = 16 };
@@ -306,7 +296,7 @@ static void bound_matrix(const struct backend *b, struct layer *l)
     uint64_t pass = weft_passes(backend_format(b, l->x), m->w_format);
     l->macs = (uint64_t)((double)(outputs * depth) * mapping_kept(&m->map) + 0.5);
     uint64_t products = l->macs * pass * (uint64_t)planes_pairs(b, l) / backend_cells(b);
-    uint64_t weights = transfer_cycles(b->machine, mapping_weight_bytes(m));
+    uint64_t weights = cycles_of_bytes(b->machine, mapping_weight_bytes(m), b->machine->dram_bytes_per_second);
     l->roofline = largest(largest(products, weights), outputs / backend_vector_width(b));
 }
 

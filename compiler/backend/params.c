@@ -1,6 +1,6 @@
 /* params.c: the numbers that a layer's vector work reads from the unified buffer: biases and scales a channel, tables of
  * 256 entries, constant operands. */
-#include "backend.h"
+#include "emit.h"
 
 #include <assert.h>
 #include <math.h>

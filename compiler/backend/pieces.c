@@ -3,7 +3,7 @@
  * Where the result leaves the network and the host link takes longer for it than the array, it is worth a second fetch of the weights to have the first
  * piece early: it leaves while the steps behind it are computed. What stands between the concatenation of the steps and the output is done for each piece, and
  * the output becomes the concatenation of the pieces, which lies in place. */
-#include "backend.h"
+#include "mapping.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,7 @@
 /* product.c: products of two values that the network computes, as attention has them. One operand streams through the array, row by row; the
  * other goes into it as weights, tile by tile, pushed from where it lies in the unified buffer. Transposes around the product are folded
  * into the strides with which the patterns walk; of the two roles that an operand can have, the cheaper is taken. */
+#include "mapping.h"
 #include "product.h"
 
 #include <stdio.h>
@@ -9,15 +10,10 @@
 
 /* --- what the product is ------------------------------------------------------------------------------------------------ */
 
-static bool is_constant(const struct backend *b, int value)
-{
-    return value_is_constant(&b->graph->values[value]);
-}
-
 bool product_is(const struct backend *b, int node)
 {
     const struct node *n = &b->graph->nodes[node];
-    return n->op == CORE_MATMUL && !is_constant(b, n->inputs[0]) && !is_constant(b, n->inputs[1]) && backend_value_is_real(b, n->outputs[0]) &&
+    return n->op == CORE_MATMUL && !backend_is_constant(b, n->inputs[0]) && !backend_is_constant(b, n->inputs[1]) && backend_value_is_real(b, n->outputs[0]) &&
            b->graph->values[n->inputs[0]].shape.rank >= 2 && b->graph->values[n->inputs[1]].shape.rank >= 2;
 }
 
@@ -25,7 +21,7 @@ bool product_is(const struct backend *b, int node)
 static int transpose_of(const struct backend *b, int value)
 {
     int node = b->graph->values[value].producer;
-    if (node == GRAPH_NONE || b->graph->nodes[node].op != CORE_TRANSPOSE || b->uses[value] != 1 || is_constant(b, b->graph->nodes[node].inputs[0]))
+    if (node == GRAPH_NONE || b->graph->nodes[node].op != CORE_TRANSPOSE || b->uses[value] != 1 || backend_is_constant(b, b->graph->nodes[node].inputs[0]))
         return GRAPH_NONE;
     return node;
 }
@@ -110,16 +106,6 @@ void product_strides(const struct backend *b, const struct product *p, const str
 }
 
 /* --- price -------------------------------------------------------------------------------------------------------------- */
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 struct role { int64_t rows, columns, row_stride, stream_k, column_stride, weights_k, element; };
 

@@ -1,7 +1,7 @@
 /* prune.c: blocks of a weight matrix become zero: of all blocks the given share, those with the least sum of squares; of two alike, the one that
  * comes first. Rows of the matrix are numbered as lanes are (kernel row, kernel column, channel), columns are output channels, so that
  * blocks of the array's size are tiles, and tiles of zeros cost nothing. */
-#include "backend.h"
+#include "mapping.h"
 
 #include <stdlib.h>
 #include <string.h>

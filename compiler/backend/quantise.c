@@ -13,6 +13,11 @@
 
 enum { FLOAT_OUTPUT_MAX = 65536 }; /* elements; beyond it 8-bit results save the link */
 
+bool backend_is_constant(const struct backend *b, int value)
+{
+    return value >= 0 && value_is_constant(&b->graph->values[value]);
+}
+
 bool backend_value_is_real(const struct backend *b, int value)
 {
     enum element e = b->graph->values[value].element;
@@ -374,14 +379,6 @@ static bool quantised_in_steps(const struct backend *b, int value)
     return false;
 }
 
-static bool is_input(const struct graph *graph, int value)
-{
-    for (unsigned i = 0; i < graph->input_count; i++)
-        if (graph->inputs[i] == value)
-            return true;
-    return false;
-}
-
 /* A concatenation whose inputs have its own scale moves bytes and loses nothing. Inputs of the network and values whose scale
  * follows another's keep their own. */
 static void share_concat_scales(struct backend *b)
@@ -408,7 +405,7 @@ enum weft_status backend_quantise(struct backend *b)
         share_concat_scales(b);
     for (unsigned i = 0; i < b->graph->input_count; i++) {
         int v = b->graph->inputs[i];
-        if (is_input(b->graph, v) && backend_value_is_real(b, v) && (b->planes || !own_scale(b, v, &b->graph->values[v].q)))
+        if (backend_value_is_real(b, v) && (b->planes || !own_scale(b, v, &b->graph->values[v].q)))
             b->graph->values[v].q = quantised_in_steps(b, v)                  ? (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1}
                                     : !b->planes && feeds_softmax(b, v) ? float_beside(b)
                                                                         : format_for(b, v);

@@ -1,4 +1,5 @@
 /* reads.c: inputs and constants on their way into the unified buffer, in the order in which they are needed, just ahead of their first reader. */
+#include "emit.h"
 #include "finish.h"
 
 #include <stdlib.h>
@@ -104,7 +105,7 @@ uint64_t host_address(const struct backend *b, int value, uint64_t host, int64_t
 static int product_number(const struct backend *b, int n)
 {
     for (int i = 0; i < b->layer_count; i++)
-        if ((b->layers[i].kind == LAYER_MATRIX || b->layers[i].kind == LAYER_PRODUCT) && n-- == 0)
+        if (layer_multiplies(&b->layers[i]) && n-- == 0)
             return i;
     return b->layer_count;
 }

@@ -2,6 +2,7 @@
  *
  * Multiplied by infinity, a difference becomes an infinity of its sign, or NaN where there is none; rounded to integers they saturate and NaN
  * gives zero. So "a > b" is (a - b) x inf, clamped to 0..1: exact, equal infinities included. */
+#include "emit.h"
 #include "steps.h"
 
 #include <math.h>

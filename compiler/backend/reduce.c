@@ -2,6 +2,7 @@
  * the lanes of a row, `pool` a window of rows with many results side by side. The cheaper one is taken: long rows are reduced, many short ones
  * pooled. */
 #include "emit_vector.h"
+#include "mapping.h"
 
 enum { WINDOWS = 2, LANE_LEVELS = 3, PIECE_ELEMENTS = 32768 /* of a softmax at once, or as many as fill the vector unit's lanes with rows */,
        PIECE_SHARE = 32 /* but not more than one in so many of the buffer's bytes */ };

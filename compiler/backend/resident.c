@@ -1,7 +1,7 @@
 /* resident.c: state that stays in device memory from one program to the next: the keys and values of a language model. An input that is
  * resident is read from DRAM, an output written to it, and only what the input does not hold already. Both lie at one place, which is as long
  * as the state will ever be: along `axis` there is room for `capacity` elements, of which a program's shape says how many are there. */
-#include "backend.h"
+#include "emit.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* share.c: weights that several layers read, such as those of the steps of a recurrent network: they are quantised once and stored once. The first
  * layer lends its copy and its tiles to those behind it that would make the same. */
-#include "backend.h"
+#include "mapping.h"
 
 #include <stdlib.h>
 #include <string.h>

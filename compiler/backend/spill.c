@@ -6,6 +6,7 @@
  *   - what comes back ahead of its use comes later;
  *   - a value that is there and not used leaves until its next use: the one that frees what is missing for the longest time;
  *   - the layer itself runs in bands: its largest value is no longer there as a whole, then the next largest, in the fewest bands that fit. */
+#include "mapping.h"
 #include "spill.h"
 
 #include <stdlib.h>
@@ -335,10 +336,10 @@ void spill_note_rows(struct backend *b)
 {
     struct spill *s = b->spill;
     for (int r = 0; r < s->row_count; r++)
-        s->rows[r].mapping = s->rows[r].kind == LAYER_MATRIX || s->rows[r].kind == LAYER_PRODUCT ? 0 : s->rows[r].mapping;
+        s->rows[r].mapping = layer_multiplies(&s->rows[r]) ? 0 : s->rows[r].mapping;
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
-        if (l->kind != LAYER_MATRIX && l->kind != LAYER_PRODUCT)
+        if (!layer_multiplies(l))
             continue;
         s->rows[l->row].mapping += l->mapping;
         if (l->m)

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "backend.h"
+#include "mapping.h"
 
 static struct weft_machine tpu(void)
 {

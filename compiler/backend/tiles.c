@@ -2,7 +2,7 @@
  *
  * Quantised weights are kept [kernel row, kernel column, channel of the group][output channel], so that a tile's row is made of
  * runs of consecutive output channels. */
-#include "backend.h"
+#include "mapping.h"
 
 #include <math.h>
 #include <stdlib.h>

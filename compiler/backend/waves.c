@@ -6,6 +6,8 @@
  * still owes (its jobs). Values keep their batch outermost and lie in C order, so the halves never share a byte, and no hazard joins them.
  *
  * It costs a second fetch of every weight tile, and pays where there is enough vector work to hide. */
+#include "emit.h"
+#include "mapping.h"
 #include "waves.h"
 
 #include <stdlib.h>
@@ -87,15 +89,15 @@ static bool kind_splits(const struct backend *b, const struct layer *l)
 
 bool waves_split(const struct backend *b, const struct layer *l)
 {
-    if (b->batch % WAVES || !kind_splits(b, l) || !is_batch(b, l->y) || (l->kind != LAYER_BINARY && !is_batch(b, l->x)))
-        return false;
     unsigned rank = b->graph->values[l->y].shape.rank;
-    return operand_fits(b, l->x, rank) && operand_fits(b, l->other, rank) && operand_fits(b, l->residual, rank);
+    if (b->batch % WAVES || !kind_splits(b, l) || !is_batch(b, l->y) || !(l->kind == LAYER_BINARY ? operand_fits(b, l->x, rank) : is_batch(b, l->x)))
+        return false;
+    return operand_fits(b, l->other, rank) && operand_fits(b, l->residual, rank);
 }
 
 static bool is_vector(const struct layer *l)
 {
-    return l->kind != LAYER_MATRIX && l->kind != LAYER_PRODUCT;
+    return !layer_multiplies(l);
 }
 
 /* --- is it worth it ------------------------------------------------------------------------------------------------------- */
@@ -122,12 +124,11 @@ static double vector_cycles(const struct backend *b, const struct layer *l)
 /* Cycles of all inputs over the link. */
 static double input_cycles(const struct backend *b)
 {
-    struct weft_rate rate = weft_rate(b->machine->link_in_bytes_per_second, b->machine->clock_hz);
-    double bytes = 0;
+    uint64_t bytes = 0;
     for (unsigned i = 0; i < b->graph->input_count; i++)
         if (b->places[b->graph->inputs[i]].placed && !resident_input(b, b->graph->inputs[i]))
-            bytes += (double)geometry_span(&b->places[b->graph->inputs[i]].g);
-    return bytes * (double)rate.cycles / (double)rate.bytes;
+            bytes += geometry_span(&b->places[b->graph->inputs[i]].g);
+    return (double)cycles_of_bytes(b->machine, bytes, b->machine->link_in_bytes_per_second);
 }
 
 /* A product and the vector work behind it; what does not come in halves stands by itself. */

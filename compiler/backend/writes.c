@@ -5,6 +5,7 @@
  * column still leaves from: so the rows of one column leave in front of the activations of the next, while that one's products run.
  *
  * An output that other products follow leaves as a whole: many writes would fill their queue, and a full queue holds up all that is behind it. */
+#include "emit.h"
 #include "finish.h"
 
 #include <stdlib.h>
@@ -92,8 +93,7 @@ static void owe(struct backend *b, uint64_t ub, uint64_t host, uint64_t bytes)
 
 static uint64_t link_cycles(const struct backend *b, uint64_t bytes)
 {
-    struct weft_rate rate = weft_rate(b->machine->link_out_bytes_per_second, b->machine->clock_hz);
-    return (uint64_t)((unsigned __int128)bytes * rate.cycles / rate.bytes);
+    return cycles_of_bytes(b->machine, bytes, b->machine->link_out_bytes_per_second);
 }
 
 static void pay(struct backend *b, uint64_t until)
@@ -147,7 +147,7 @@ static bool is_last_product(const struct backend *b, const struct layer *l)
     if (b->part + 1 < b->repeats)
         return false;
     for (const struct layer *next = l + 1; next < b->layers + b->layer_count; next++)
-        if (next->kind == LAYER_MATRIX || next->kind == LAYER_PRODUCT)
+        if (layer_multiplies(next))
             return false;
     return true;
 }
