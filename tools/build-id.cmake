@@ -1,5 +1,6 @@
 # build-id.cmake: cmake -DROOT=... -DOUT=... -P: a header with a hash of every source that decides what a point of a sweep comes to.
 # A hash of sources, not of the executable: two compilers, or two hosts, that build the same sources share the rows of a sweep.
+cmake_minimum_required(VERSION 3.25)
 file(GLOB_RECURSE sources RELATIVE ${ROOT} ${ROOT}/isa/* ${ROOT}/compiler/* ${ROOT}/sim/* ${ROOT}/report/* ${ROOT}/explore/*)
 list(FILTER sources INCLUDE REGEX "\\.(c|h|def|l|y)$")
 list(FILTER sources EXCLUDE REGEX "/test_[^/]*$")
