@@ -58,7 +58,7 @@ bench: packages # prints; proves nothing
 	@cmake --build $(BUILD) -j $(JOBS)
 	@tests/bench/bench.sh $(BUILD)
 
-docs: all # rewrites the pages that are made from tables
+docs: all # rewrites the pages that are made from tables, and what README shows of the demo
 	cmake --build $(BUILD) --target docs
 
 clean:
