@@ -47,10 +47,15 @@ static void do_continue(struct debug *debug, char **words, int count)
     debug_run(debug, UINT64_MAX);
 }
 
+static bool is_called(const struct weft_layer *layer, const char *name)
+{
+    return layer->name && !strcmp(layer->name, name);
+}
+
 static bool find_layer(struct debug *debug, const char *name, uint64_t *out)
 {
     for (size_t i = 0; i < debug->program->layer_count; i++)
-        if (!strcmp(debug->program->layers[i].name, name)) {
+        if (is_called(&debug->program->layers[i], name)) {
             *out = i;
             return true;
         }
@@ -62,7 +67,10 @@ static bool instruction(struct debug *debug, uint64_t at)
 {
     if (at < debug->program->instructions)
         return true;
-    fprintf(debug->out, "there is no instruction %llu; the last is %zu\n", (unsigned long long)at, debug->program->instructions - 1);
+    if (!debug->program->instructions)
+        fprintf(debug->out, "the program has no instructions\n");
+    else
+        fprintf(debug->out, "there is no instruction %llu; the last is %zu\n", (unsigned long long)at, debug->program->instructions - 1);
     return false;
 }
 
@@ -145,12 +153,12 @@ static void do_info(struct debug *debug, char **words, int count)
 {
     for (size_t i = 0; i < debug->program->layer_count; i++) {
         const struct weft_layer *layer = &debug->program->layers[i];
-        if (count < 2 || !strcmp(layer->name, words[1]))
-            fprintf(debug->out, "%5zu  %-24s %-12s %s\n", i, layer->name, layer->op ? layer->op : "", layer->shape ? layer->shape : "");
+        if (count < 2 || is_called(layer, words[1]))
+            fprintf(debug->out, "%5zu  %-24s %-12s %s\n", i, layer->name ? layer->name : "", layer->op ? layer->op : "", layer->shape ? layer->shape : "");
     }
     for (size_t i = 0; i < debug->program->probe_count; i++) {
         const struct weft_probe *probe = &debug->program->probes[i];
-        if (count > 1 && probe->layer < debug->program->layer_count && !strcmp(debug->program->layers[probe->layer].name, words[1]))
+        if (count > 1 && probe->layer < debug->program->layer_count && is_called(&debug->program->layers[probe->layer], words[1]))
             fprintf(debug->out, "       %s lies at ub %llu, %s, after instruction %zu\n", probe->tensor.name,
                     (unsigned long long)probe->tensor.host, weft_format_name(probe->tensor.format), probe->after);
     }

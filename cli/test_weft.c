@@ -193,6 +193,20 @@ static void a_session_of_the_debugger_is_a_file(void **state)
     }
 }
 
+static void the_debugger_takes_what_has_no_name_and_what_is_empty(void **state)
+{
+    (void)state;
+    write_text("bare.s", ".machine tiny\n.layer\n.text\ntag layer=0\nhalt\n");
+    write_text("empty.s", ".machine tiny\n");
+    write_text("session", "info\ninfo x\nbreak layer x\nlist\n");
+    succeeds("asm -q bare.s");
+    succeeds("debug bare.tpu < session");
+    says(out, "there is no layer 'x'");
+    succeeds("asm -q empty.s");
+    succeeds("debug empty.tpu < session");
+    says(out, "the program has no instructions");
+}
+
 static void lists_what_there_is(void **state)
 {
     (void)state;
@@ -387,6 +401,7 @@ int main(void)
         cmocka_unit_test(without_input_it_is_random_and_said_so),
         cmocka_unit_test(disassembly_assembles_to_the_same_file),
         cmocka_unit_test(a_session_of_the_debugger_is_a_file),
+        cmocka_unit_test(the_debugger_takes_what_has_no_name_and_what_is_empty),
         cmocka_unit_test(lists_what_there_is),
         cmocka_unit_test(every_command_has_help),
         cmocka_unit_test(wrong_usage_is_status_2),
