@@ -117,6 +117,19 @@ static enum weft_status compile(struct weft_program **out, struct generate *g, s
     return weft_compile(out, network, &g->machine, &options, g->diag);
 }
 
+/* A table of positions has as many rows as the model has places for tokens. */
+static enum weft_status check_places(struct generate *g, const struct weft_program *program)
+{
+    uint64_t last = g->prompt + g->options->steps;
+    for (size_t i = 0; i < program->input_count; i++) {
+        const struct weft_tensor *input = &program->inputs[i];
+        if (input->table_rows && input->table_rows < last && strstr(input->name, "position"))
+            return weft_error(g->diag, "%s: its table of '%s' has %llu rows; a prompt of %llu tokens and %zu steps need %llu", program->network, input->name,
+                              (unsigned long long)input->table_rows, (unsigned long long)g->prompt, g->options->steps, (unsigned long long)last);
+    }
+    return WEFT_OK;
+}
+
 /* The state lies behind the weights of either program. */
 static enum weft_status reserve(struct generate *g, struct weft_network *network)
 {
@@ -126,8 +139,9 @@ static enum weft_status reserve(struct generate *g, struct weft_network *network
         return status;
     if (program->dram_bytes > g->base)
         g->base = (program->dram_bytes + 4095) / 4096 * 4096;
+    status = check_places(g, program);
     weft_program_free(program);
-    return WEFT_OK;
+    return status;
 }
 
 static void keep_state(struct generate *g, const struct weft_sim *sim)

@@ -132,6 +132,8 @@ static void refusals_name_what_is_missing(void **state)
     assert_int_equal(command("grep -q 'needs --format bf16' %s/said", directory), 0);
     assert_int_not_equal(command(WEFT_COMMAND " run mlp-784-512-10 --decode " HERE "/lm-decode.onnxtxt --steps 2" MACHINE "--timing 2>%s/said", directory), 0);
     assert_int_equal(command("grep -q 'no output is named present' %s/said", directory), 0);
+    assert_int_not_equal(command(WEFT_COMMAND " run gpt2-small -m tpu-v4i --format bf16 --dim seq=1000 --steps 25 --timing 2>%s/said", directory), 0);
+    assert_int_equal(command("grep -q \"'position_ids' has 1024 rows\" %s/said", directory), 0); /* 1025 tokens */
 }
 
 int main(void)
