@@ -34,7 +34,7 @@ static const char *bounded_by(const struct weft_phase *phase, double *share)
         if (class_cycles(&phase->run, c) > class_cycles(&phase->run, most))
             most = c;
     *share = phase->run.cycles ? (double)class_cycles(&phase->run, most) / (double)phase->run.cycles : 0;
-    return report_classes[most].waits;
+    return report_waits((enum weft_class)most, &phase->run);
 }
 
 static void print_phase(FILE *out, const struct weft_generation *g, const char *name, const struct weft_phase *phase)

@@ -10,6 +10,13 @@ struct report_class {
 };
 extern const struct report_class report_classes[WEFT_CLASSES];
 
+/* bound.c */
+enum weft_class report_largest(const struct weft_figures *figures, int first); /* of the classes from `first` on */
+const char *report_waits(enum weft_class class, const struct weft_counters *counters); /* of a run or layer that has most cycles in this class */
+/* The layer before it whose vector work is most of what the layer waits for; NULL: it is not known. */
+const struct weft_layer *report_waited_for(const struct weft_report_input *input, size_t layer, enum weft_class class);
+const char *report_roof(const struct weft_report_input *input); /* which bound makes the roofline; NULL: it is not known */
+
 struct report_component {
     const char *key, *words;
 };

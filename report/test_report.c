@@ -65,6 +65,7 @@ static void text_says_where_cycles_went(void **state)
     struct weft_report_input input = input_of(&program);
     struct weft_baseline baseline = {"old.json", 1e6};
     input.baseline = &baseline;
+    program.roofline_cycles = 320; /* 2560 bytes of weights at 8 a cycle */
     char *text = text_of(&input);
     assert_says(text, "net.tpu on small (16 x 16 cells at 1000 MHz), int8, batch 2, fast engine");
     assert_says(text, "1,000 cycles");
@@ -78,6 +79,62 @@ static void text_says_where_cycles_went(void **state)
     assert_says(text, "weights from DRAM (planned: its weights)");
     assert_says(text, "DRAM is the roof");
     assert_says(text, "2.00 times the inferences/s of old.json");
+    free(text);
+}
+
+/* 4096 results of a byte over a link of 8 GB/s take 512 cycles of 1 GHz: more than the products (76800 / 256 = 300) and the weights (2560 / 8 = 320). */
+static void text_names_the_link(void **state)
+{
+    (void)state;
+    struct weft_program program = program_of(2);
+    struct weft_tensor result = {.name = "y", .format = WEFT_FORMAT_s8, .rank = 1, .dims = {4096}};
+    struct weft_counters leaving = whole, late[2] = {counters[0], counters[1]};
+    struct weft_report_input input = input_of(&program);
+    program.machine.link_in_bytes_per_second = program.machine.link_out_bytes_per_second = 8000000000;
+    program.outputs = &result;
+    program.output_count = 1;
+    program.roofline_cycles = 512;
+    late[1] = (struct weft_counters){.cycles = 400, .class_active = 100, .class_other = 300, .bytes_weights = 2048, .busy_matrix = 100, .busy_host_out = 280};
+    leaving.class_other = 350, leaving.class_weight_stall = 50, leaving.class_input = 0, leaving.busy_host_out = 280;
+    input.run = &leaving;
+    input.layers = late;
+    char *text = text_of(&input);
+    assert_says(text, "512 cycles    the run takes 1.95 times as many (set by results to the host)");
+    assert_says(text, "DRAM is the lower of these two roofs"); /* and the link is below both */
+    assert_says(text, "results to the host (planned: its weights)");
+    assert_says(text, "It waits for\n    results to the host ");
+    free(text);
+    late[1].busy_host_out = leaving.busy_host_out = 100; /* the link is at work for a third of the time: something else is waited for */
+    program.roofline_cycles = 300;
+    text = text_of(&input);
+    assert_says(text, "(set by products)");
+    assert_says(text, "work outside the array (planned: its weights)");
+    free(text);
+    program.roofline_cycles = 320;
+    text = text_of(&input);
+    assert_null(strstr(text, "set by")); /* products took as long: either may have set it */
+    free(text);
+    late[1].busy_matrix = leaving.busy_matrix = 310;
+    text = text_of(&input);
+    assert_says(text, "(set by weights from DRAM)");
+    free(text);
+}
+
+/* A layer of the vector unit has no cycles: the product behind it pays, and the report says for what. */
+static void text_names_the_layer_that_is_waited_for(void **state)
+{
+    (void)state;
+    struct weft_program program = program_of(2);
+    struct weft_counters after[2] = {{.cycles = 0, .busy_vector = 280},
+                                     {.cycles = 1000, .class_active = 100, .class_other = 500, .class_raw = 400, .busy_matrix = 100}};
+    struct weft_report_input input = input_of(&program);
+    input.layers = after;
+    char *text = text_of(&input);
+    assert_says(text, "the vector unit, at conv1 (planned: its weights)");
+    free(text);
+    after[0].busy_vector = 240; /* less than half of the 500 */
+    text = text_of(&input);
+    assert_says(text, "work outside the array (planned: its weights)");
     free(text);
 }
 
@@ -209,7 +266,8 @@ int main(void)
         cmocka_unit_test(figures_follow_their_equations),
         cmocka_unit_test(what_has_no_value_is_not_a_number),
         cmocka_unit_test(accuracy_is_a_ratio_of_powers),
-        cmocka_unit_test(text_says_where_cycles_went),
+        cmocka_unit_test(text_says_where_cycles_went), cmocka_unit_test(text_names_the_link),
+        cmocka_unit_test(text_names_the_layer_that_is_waited_for),
         cmocka_unit_test(text_tells_energy_only_of_a_technology),
         cmocka_unit_test(what_if_changes_one_thing),
         cmocka_unit_test(what_if_is_sorted),

@@ -66,22 +66,25 @@ static void print_head(FILE *out, const struct weft_report_input *in)
     fputc('\n', out);
 }
 
-static void print_bound(FILE *out, const char *name, uint64_t bound, double ratio)
+static void print_bound(FILE *out, const char *name, uint64_t bound, double ratio, const char *what)
 {
     char n[NUMBER];
     if (bound)
-        fprintf(out, "  %-16s%14s cycles    the run takes %.2f times as many\n", name, report_grouped(n, bound), ratio);
+        fprintf(out, "  %-16s%14s cycles    the run takes %.2f times as many%s%s%s\n", name, report_grouped(n, bound), ratio, what ? " (set by " : "",
+                what ? what : "", what ? ")" : "");
     else
         fprintf(out, "  %-16s%14s\n", name, "not known");
 }
 
-static void print_intensity(FILE *out, const struct weft_figures *f)
+/* Of the two roofs that the intensity chooses between; `roof` may lie below both. */
+static void print_intensity(FILE *out, const struct weft_figures *f, const char *roof)
 {
+    bool dram = f->arithmetic_intensity < f->ridge_point;
     if (isnan(f->arithmetic_intensity))
         fprintf(out, "  %-16s%14s\n", "intensity", "no DRAM bytes");
     else
-        fprintf(out, "  %-16s%14.1f MAC per DRAM byte (ridge point %.1f: %s)\n", "intensity", f->arithmetic_intensity, f->ridge_point,
-                f->arithmetic_intensity < f->ridge_point ? "DRAM is the roof" : "the array is the roof");
+        fprintf(out, "  %-16s%14.1f MAC per DRAM byte (ridge point %.1f: %s %s)\n", "intensity", f->arithmetic_intensity, f->ridge_point,
+                dram ? "DRAM" : "the array", !roof || !strcmp(roof, dram ? "weights from DRAM" : "products") ? "is the roof" : "is the lower of these two roofs");
 }
 
 /* The compiler's remark on tiles that hold only zeros. */
@@ -111,9 +114,9 @@ static void print_speed(FILE *out, const struct weft_report_input *in, const str
     fprintf(out, "  %-16s%14.1f inferences/s, %.4g TOPS%s\n", "throughput", rate, f->tops,
             counted ? " (products of the program's own tiles)" : "");
     fprintf(out, "  %-16s%12.1f %% of %.4g TOPS\n", "share of peak", 100 * f->share_of_peak, f->peak_tops);
-    print_bound(out, "roofline", in->program->roofline_cycles, f->roofline_ratio);
-    print_bound(out, "mapping bound", in->program->mapping_cycles, f->mapping_ratio);
-    print_intensity(out, f);
+    print_bound(out, "roofline", in->program->roofline_cycles, f->roofline_ratio, report_roof(in));
+    print_bound(out, "mapping bound", in->program->mapping_cycles, f->mapping_ratio, NULL);
+    print_intensity(out, f, report_roof(in));
     print_zero_tiles(out, in->program);
     if (in->baseline)
         fprintf(out, "  %-16s%14.2f times the inferences/s of %s\n", "speed-up", rate / in->baseline->inferences_per_second,
@@ -190,15 +193,6 @@ static void print_energy(FILE *out, const struct weft_report_input *in)
     free(energy.layers);
 }
 
-static enum weft_class largest(const struct weft_figures *f, int first)
-{
-    int best = first;
-    for (int c = first; c < WEFT_CLASSES; c++)
-        if (f->classes[c] > f->classes[best])
-            best = c;
-    return (enum weft_class)best;
-}
-
 struct cost {
     size_t layer;
     uint64_t key;
@@ -251,6 +245,17 @@ static void print_depthwise(FILE *out, const struct weft_report_input *in)
                 percent(macs, all));
 }
 
+/* What most cycles of a layer go to. */
+static void print_what(FILE *out, const struct weft_report_input *in, size_t layer, const struct weft_figures *f)
+{
+    enum weft_class class = report_largest(f, 0);
+    const struct weft_layer *other = report_waited_for(in, layer, class);
+    if (other)
+        fprintf(out, "the vector unit, at %s", other->name);
+    else
+        fputs(report_waits(class, &in->layers[layer]), out);
+}
+
 static void print_layers(FILE *out, const struct weft_report_input *in)
 {
     size_t count = in->program->layer_count;
@@ -263,10 +268,10 @@ static void print_layers(FILE *out, const struct weft_report_input *in)
         const struct weft_layer *l = &in->program->layers[costs[r].layer];
         struct weft_figures f;
         report_layer_figures(&f, in, costs[r].layer);
-        fprintf(out, "  %-23.23s %-11.11s %12s  %5.1f%%  %9s  %8s  %s%s%s%s\n", or_none(l->name), or_none(l->op),
-                report_grouped(n, f.cycles), percent(f.cycles, in->run->cycles), multiple(a, f.roofline_ratio),
-                multiple(b, f.mapping_ratio), report_classes[largest(&f, 0)].waits, l->wait ? " (planned: " : "", l->wait ? l->wait : "",
-                l->wait ? ")" : "");
+        fprintf(out, "  %-23.23s %-11.11s %12s  %5.1f%%  %9s  %8s  ", or_none(l->name), or_none(l->op), report_grouped(n, f.cycles),
+                percent(f.cycles, in->run->cycles), multiple(a, f.roofline_ratio), multiple(b, f.mapping_ratio));
+        print_what(out, in, costs[r].layer, &f);
+        fprintf(out, "%s%s%s\n", l->wait ? " (planned: " : "", l->wait ? l->wait : "", l->wait ? ")" : "");
     }
     free(costs);
     print_depthwise(out, in);
@@ -281,9 +286,9 @@ static void print_waits(FILE *out, const struct weft_report_input *in, const str
     struct weft_figures rest = *f;
     fprintf(out, "\n  %.0f%% over the mapping bound. It waits for\n", 100 * (f->mapping_ratio - 1));
     for (int shown = 0; shown < 2; shown++) {
-        enum weft_class c = largest(&rest, WEFT_CLASS_WEIGHT_STALL);
+        enum weft_class c = report_largest(&rest, WEFT_CLASS_WEIGHT_STALL);
         if (rest.classes[c])
-            fprintf(out, "    %-32s%14s cycles\n", report_classes[c].waits, report_grouped(n, rest.classes[c]));
+            fprintf(out, "    %-32s%14s cycles\n", report_waits(c, in->run), report_grouped(n, rest.classes[c]));
         rest.classes[c] = 0;
     }
     struct cost *costs = ranked(in, true);
