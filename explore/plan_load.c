@@ -279,6 +279,9 @@ static enum weft_status read_dims(struct weft_plan *plan, const struct plan_file
         snprintf(at, sizeof at, "dims.%u.value", i);
         if (!read_whole(&value, file->dims[i].value, 1, INT32_MAX))
             return weft_yaml_error(yaml, at, "dimension %s is '%.60s'; it is a whole number from 1", file->dims[i].name, file->dims[i].value);
+        for (size_t k = 0; k < plan->dim_count; k++)
+            if (!strcmp(plan->dims[k].name, file->dims[i].name))
+                return weft_yaml_error(yaml, at, "dimension %s is there twice", file->dims[i].name);
         char *name = strdup(file->dims[i].name);
         if (!name)
             return WEFT_NO_MEMORY;

@@ -89,6 +89,7 @@ static const struct {
     {HEAD "axes: [{field: array.rows, values: [1]}]\nsearch:\n  strategy: grid\n  seed: 1\n", "plan.yaml:7: strategy grid runs every point"},
     {HEAD "axes: [{field: array.rows, values: [1]}]\ntechnology: 3nm\n", "plan.yaml:6: technology: '3nm' cannot be had"},
     {HEAD "axes: [{field: array.rows, values: [1]}]\ndims: [{name: seq, value: 0}]\n", "plan.yaml:6: dimension seq is '0'"},
+    {HEAD "axes: [{field: array.rows, values: [1]}]\ndims:\n  - {name: S, value: 7}\n  - {name: S, value: 8}\n", "plan.yaml:8: dimension S is there twice"},
     {"name: t\nbase: tpu-v9\nnetworks: [resnet50]\nbatches: [1]\naxes: [{field: array.rows, values: [1]}]\n", "plan.yaml:2: base: no machine 'tpu-v9'"},
     {"name: t\nbase: tiny\nnetworks:\n  - resnet50\n  - resnet51\nbatches: [1]\naxes: [{field: array.rows, values: [1]}]\n", "plan.yaml:5: network resnet51: no such model"},
     {"name: t\nbase: tiny\nnetworks: [resnet50]\nbatches: [0]\naxes: [{field: array.rows, values: [1]}]\n", "plan.yaml:4: batch is '0'"},
