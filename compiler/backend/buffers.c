@@ -184,7 +184,7 @@ static bool is_graph_output(const struct backend *b, int value)
 /* Only layers that take any distance between pixels may read or write a view. */
 static bool takes_views(const struct layer *l)
 {
-    return l->kind == LAYER_MATRIX || l->kind == LAYER_DEPTHWISE || l->kind == LAYER_BINARY || l->kind == LAYER_UNARY;
+    return l->kind == LAYER_MATRIX || l->kind == LAYER_DEPTHWISE || l->kind == LAYER_POOL || l->kind == LAYER_BINARY || l->kind == LAYER_UNARY;
 }
 
 static bool may_be_view(const struct backend *b, const struct layer *concat, int value)

@@ -28,17 +28,28 @@ static void identity_registers(struct backend *b, enum weft_format f)
     emit_set(b, REG_clamp_low, (uint32_t)(integer ? weft_format_low(f) : INT32_MIN), (uint32_t)(integer ? weft_format_high(f) : INT32_MAX));
 }
 
+/* The channels of pixels that follow each other. */
+static struct weft_pattern pixels_of(uint64_t base, const struct geometry *g)
+{
+    struct weft_pattern p = pattern_blank(base);
+    if (g->pixel != g->c * g->element) {
+        p.run_length = (uint32_t)g->c;
+        p.run_stride = (uint32_t)g->pixel;
+    }
+    return p;
+}
+
 /* Maximum of windows of the lines y0..y1 of one image: down the columns into a temporary, then along the lines. Pairwise
  * maxima take k - 1 operations for a window of k. */
 static void max_lines(struct backend *b, const struct layer *l, const struct pool *p, int64_t image, int64_t y0, int64_t y1)
 {
     const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
     enum weft_format f = x->format;
-    uint64_t source = place_origin(b, l->x) + (uint64_t)(image * x->image) - (uint64_t)x->origin + (uint64_t)((x->top - p->top) * x->line);
+    uint64_t source = place_origin(b, l->x) + (uint64_t)(image * x->image - p->top * x->line - x->left * x->pixel);
     uint64_t temp = b->buffers[l->temp[0]].ub, target = place_origin(b, l->y) + (uint64_t)(image * y->image);
-    int64_t wide = x->line / x->element, rows = y1 - y0;
-    struct weft_pattern d = pattern_blank(temp), a = pattern_blank(source), c = a;
-    d.stride0 = (uint32_t)x->line;
+    int64_t pixels = x->line / x->pixel, own = x->c * x->element /* of a pixel; in a concatenation others stand beside it */, wide = pixels * x->c, rows = y1 - y0;
+    struct weft_pattern d = pattern_blank(temp), a = pixels_of(source, x), c = a;
+    d.stride0 = (uint32_t)(pixels * own);
     a.stride0 = c.stride0 = (uint32_t)(p->sy * x->line);
     bool columns = p->kh > 1;
     for (int64_t k = 1; k < p->kh; k++) {
@@ -48,18 +59,19 @@ static void max_lines(struct backend *b, const struct layer *l, const struct poo
         emit_pattern(b, B, &c);
         vector_over_lanes(b, WEFT_OP_MAX, y0, rows, wide, f, f, f, WEFT_FUNCTION_none);
     }
-    uint64_t from = (columns ? temp : source) + (uint64_t)((x->left - p->left) * x->pixel);
-    struct weft_pattern out = pattern_blank(target), in = pattern_blank(from);
+    int64_t pixel = columns ? own : x->pixel;
+    uint64_t from = (columns ? temp : source) + (uint64_t)((x->left - p->left) * pixel);
+    struct weft_pattern out = pixels_of(target, y), in = pattern_blank(from);
     out.stride0 = (uint32_t)y->line;
     in.stride0 = columns ? d.stride0 : a.stride0;
     in.run_length = (uint32_t)x->c;
-    in.run_stride = (uint32_t)(p->sx * x->pixel);
+    in.run_stride = (uint32_t)(p->sx * pixel);
     emit_pattern(b, D, &out);
     emit_pattern(b, A, &in);
     if (p->kw == 1)
         vector_over_lanes(b, WEFT_OP_COPY, y0, rows, y->w * y->c, f, f, f, RAW);
     for (int64_t k = 1; k < p->kw; k++) {
-        in.base = (uint32_t)(from + (uint64_t)(k * p->dx * x->pixel));
+        in.base = (uint32_t)(from + (uint64_t)(k * p->dx * pixel));
         if (k == 2)
             emit_pattern(b, A, &out);
         emit_pattern(b, B, &in);
@@ -97,8 +109,7 @@ static void max_pool(struct backend *b, struct layer *l, int64_t ready)
 static void average_part(struct backend *b, const struct layer *l, const struct pool *p, const int64_t ys[2], const int64_t xs[2], int64_t cells)
 {
     const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
-    uint64_t source = place_origin(b, l->x) - (uint64_t)x->origin +
-                      (uint64_t)((x->top - p->top + ys[0] * p->sy) * x->line + (x->left - p->left + xs[0] * p->sx) * x->pixel);
+    uint64_t source = place_origin(b, l->x) + (uint64_t)((ys[0] * p->sy - p->top) * x->line + (xs[0] * p->sx - p->left) * x->pixel);
     struct geometry part = *y;
     part.h = ys[1] - ys[0];
     part.w = xs[1] - xs[0];
