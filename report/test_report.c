@@ -131,6 +131,7 @@ static void text_names_the_layer_that_is_waited_for(void **state)
     input.layers = after;
     char *text = text_of(&input);
     assert_says(text, "the vector unit, at conv1 (planned: its weights)");
+    assert_says(text, "in fc                                     900 cycles, for the vector unit at conv1\n");
     free(text);
     after[0].busy_vector = 240; /* less than half of the 500 */
     text = text_of(&input);

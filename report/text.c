@@ -292,9 +292,13 @@ static void print_waits(FILE *out, const struct weft_report_input *in, const str
         rest.classes[c] = 0;
     }
     struct cost *costs = ranked(in, true);
-    for (size_t r = 0; costs && r < in->program->layer_count && r < 3 && costs[r].key; r++)
-        fprintf(out, "    %s %-28.28s%14s cycles\n", r ? "  " : "in", or_none(in->program->layers[costs[r].layer].name),
-                report_grouped(n, costs[r].key));
+    for (size_t r = 0; costs && r < in->program->layer_count && r < 3 && costs[r].key; r++) {
+        struct weft_figures lost;
+        report_layer_figures(&lost, in, costs[r].layer);
+        const struct weft_layer *other = report_waited_for(in, costs[r].layer, report_largest(&lost, WEFT_CLASS_WEIGHT_STALL));
+        fprintf(out, "    %s %-28.28s%14s cycles%s%s\n", r ? "  " : "in", or_none(in->program->layers[costs[r].layer].name),
+                report_grouped(n, costs[r].key), other ? ", for the vector unit at " : "", other ? other->name : "");
+    }
     free(costs);
 }
 
