@@ -135,6 +135,22 @@ static bool narrows(const struct backend *b, int x, int y)
     return !backend_value_is_real(b, x) && !backend_value_is_real(b, y) && weft_format_bytes(backend_format(b, y)) <= weft_format_bytes(backend_format(b, x));
 }
 
+/* uint16 stands in s32: what is below zero or above counts modulo 2^16. x - 65536 floor(x / 65536) is exact up to 2^24. */
+static void wrap(struct steps *s, int x)
+{
+    struct vector_step whole = step_of(WEFT_OP_COPY), rest = step_of(WEFT_OP_SUB);
+    whole.mul_a = 1.0f / 65536;
+    whole.function = WEFT_FUNCTION_floor;
+    rest.mul_b = 65536;
+    steps_last(s, rest, x, steps_add(s, whole, x, GRAPH_NONE, f32));
+}
+
+static bool wraps(const struct backend *b, int x, int y)
+{
+    enum element e = b->graph->values[x].element;
+    return b->graph->values[y].element == ELEMENT_U16 && !backend_value_is_real(b, x) && e != ELEMENT_U8 && e != ELEMENT_U16 && e != ELEMENT_BOOL;
+}
+
 static enum weft_status cast(struct steps *s)
 {
     int x = s->layer.x, y = s->layer.y;
@@ -144,6 +160,8 @@ static enum weft_status cast(struct steps *s)
         steps_last(s, truth, x, GRAPH_NONE);
     else if (backend_value_is_real(s->b, x) && !backend_value_is_real(s->b, y))
         truncate(s, x);
+    else if (wraps(s->b, x, y))
+        wrap(s, x);
     else if (narrows(s->b, x, y))
         steps_narrow(s, x);
     else
