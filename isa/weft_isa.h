@@ -124,16 +124,16 @@ void weft_instr_init(struct weft_instr *out, enum weft_opcode op); /* defaults; 
 /* Row r, lane l of a pattern lies at   base + digits(r) . strides + digits(l) . strides   where
  *   r = (i2 x count1 + i1) x count0 + i0        contributes  i0 stride0 + i1 stride1 + i2 stride2
  *   l = (y x block_runs + x) x run_length + c   contributes  c x element bytes + x run_stride + y block_stride
- * A row index of count0 x count1 x count2 or more is a fault. */
+ * A row index of count0 x count1 x count2 or more is a fault. The base is a UB address; strides are bytes. */
 struct weft_pattern {
     uint32_t base, count0, stride0, count1, stride1, count2, stride2;
     uint32_t run_length, run_stride, block_runs, block_stride;
 };
-struct weft_config {
+struct weft_config { /* what `set` writes; registers.def says what each is */
     struct weft_pattern pattern[WEFT_PATTERNS];
     float mul_a, mul_b, mul_out, alpha;
     int32_t zero_a, zero_b, zero_out, clamp_low, clamp_high;
-    uint32_t table, bias, bias_period, scale, scale_period;
+    uint32_t table, bias, bias_period, scale, scale_period; /* UB addresses; periods in lanes */
     uint32_t win_count0, win_stride0, win_count1, win_stride1;
 };
 enum weft_half { WEFT_HALF_NONE, WEFT_HALF_UINT, WEFT_HALF_SINT, WEFT_HALF_FLOAT };
@@ -146,7 +146,7 @@ struct weft_register {
 };
 
 const struct weft_register *weft_register_table(size_t *count);
-const struct weft_register *weft_register_find(const char *name);
+const struct weft_register *weft_register_find(const char *name); /* NULL: no such register */
 const struct weft_register *weft_register_at(uint32_t number); /* NULL: no such register */
 void weft_config_reset(struct weft_config *config);
 bool weft_config_set(struct weft_config *config, uint32_t reg, uint32_t value0, uint32_t value1); /* false: no such register */
@@ -170,6 +170,7 @@ struct weft_machine {
 #define WEFT_MACHINE_FLAG(group, name, member, meaning) uint64_t member;
 #include "machine.def"
 };
+/* low and high are the bounds of its values, of a flag 0 and 1. offset: of the member in struct weft_machine. */
 struct weft_machine_field { const char *name /* "array.rows" */, *unit, *meaning; size_t offset; uint64_t low, high; bool flag; };
 
 const struct weft_machine_field *weft_machine_fields(size_t *count);

@@ -119,9 +119,11 @@ void weft_accuracy_measure(struct weft_accuracy *out, const float *exact, const 
 /* --- the report ------------------------------------------------------------------------------------------------------- */
 
 struct weft_baseline {
-    const char *path;
+    const char *path; /* borrowed */
     double inferences_per_second;
 };
+/* From a report that weft_report_json wrote. */
+enum weft_status weft_baseline_load(struct weft_baseline *out, const char *path, struct weft_diag *diag);
 
 struct weft_report_input {
     const struct weft_program *program;
@@ -151,6 +153,7 @@ enum weft_status weft_report_html(char **out, const struct weft_report_input *in
 /* The page of a store of sweeps: Pareto front, heat map, table. `json` is {"name", "columns": [{"name", "kind": "name" | "field" | "metric", "unit",
  * "more"}], "rows": [[...]]}; among the columns are point, network, batch, machine and reason. */
 enum weft_status weft_report_results_page(char **out, const char *title, const char *json);
+
 /* --- a language model that writes -------------------------------------------------------------------------------------- */
 
 struct weft_phase { struct weft_counters run; uint64_t roofline_cycles, mapping_cycles; };
@@ -165,8 +168,5 @@ struct weft_generation {
 void weft_report_generation_text(FILE *out, const struct weft_generation *generation);
 /* Caller frees *out with free. */
 enum weft_status weft_report_generation_json(char **out, const struct weft_generation *generation);
-
-/* Reads inferences_per_second from a report written by weft_report_json; path is borrowed. */
-enum weft_status weft_baseline_load(struct weft_baseline *out, const char *path, struct weft_diag *diag);
 
 #endif

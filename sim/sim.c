@@ -29,10 +29,9 @@ static enum weft_status check_machine(const struct weft_machine *machine, struct
     const struct weft_machine_field *fields = weft_machine_fields(&count);
     for (size_t i = 0; i < count; i++) {
         uint64_t value = weft_machine_get(machine, &fields[i]);
-        uint64_t high = fields[i].flag ? 1 : fields[i].high, low = fields[i].flag ? 0 : fields[i].low;
-        if (value < low || value > high)
+        if (value < fields[i].low || value > fields[i].high)
             return weft_error(diag, "machine %s: %s is %llu; it lies between %llu and %llu", machine->name, fields[i].name,
-                              (unsigned long long)value, (unsigned long long)low, (unsigned long long)high);
+                              (unsigned long long)value, (unsigned long long)fields[i].low, (unsigned long long)fields[i].high);
     }
     return WEFT_OK;
 }
