@@ -205,6 +205,13 @@ static enum weft_status check_count(const struct load *l, const char *kind, cons
     return weft_tensor_count(tensor) <= WEFT_TENSOR_MOST ? WEFT_OK : SAY(l, "%s %s has more than 2^31 elements", kind, tensor->name);
 }
 
+/* Nobody would look them up. */
+static enum weft_status check_no_table(const struct load *l, const char *kind, const struct weft_tensor *tensor)
+{
+    bool has = tensor->table_rows || tensor->row_bytes || tensor->table_data;
+    return has ? SAY(l, "%s %s has a table; only an input can have one", kind, tensor->name) : WEFT_OK;
+}
+
 static enum weft_status check_places(struct load *l)
 {
     const struct weft_program *p = l->program;
@@ -212,14 +219,14 @@ static enum weft_status check_places(struct load *l)
         const struct weft_tensor *tensor = i < p->input_count ? &p->inputs[i] : &p->outputs[i - p->input_count];
         if (!lies_within(tensor, p->host_bytes))
             return SAY(l, "tensor %s leaves host memory", tensor->name);
-        if (check_count(l, "tensor", tensor))
+        if (check_count(l, "tensor", tensor) || (i >= p->input_count && check_no_table(l, "output", tensor)))
             return WEFT_ERROR;
     }
     for (size_t i = 0; i < p->probe_count; i++) {
         const struct weft_probe *probe = &p->probes[i];
         if (!lies_within(&probe->tensor, p->machine.ub_bytes))
             return SAY(l, "probe %s leaves the unified buffer", probe->tensor.name);
-        if (check_count(l, "probe", &probe->tensor))
+        if (check_count(l, "probe", &probe->tensor) || check_no_table(l, "probe", &probe->tensor))
             return WEFT_ERROR;
         if (probe->layer >= p->layer_count || probe->after > p->instructions || (i && probe->after < probe[-1].after))
             return SAY(l, "probe %s: its layer or its instruction is not in the program, or out of order", probe->tensor.name);

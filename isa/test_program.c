@@ -363,6 +363,12 @@ static void parts_must_agree(void **state)
     p->inputs[0].table_data = DATA - 39;
     refused(p, "the table of input in leaves the program's data");
     p = make_program(false);
+    p->outputs[1].table_rows = 10;
+    refused(p, "has a table; only an input can have one");
+    p = make_program(false);
+    p->probes[0].tensor.row_bytes = 4;
+    refused(p, "probe x has a table; only an input can have one");
+    p = make_program(false);
     p->probes[0].layer = 2;
     refused(p, "probe x");
     p = make_program(false);
