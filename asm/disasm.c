@@ -114,10 +114,9 @@ static void put_images(FILE *out, const struct weft_program *p, const struct lab
     } else if (p->weights_bytes) {
         fprintf(out, ".no_weights %llu\n", (unsigned long long)p->weights_bytes);
     }
-    if (p->data_bytes || p->data_host) {
+    if (p->data) {
         fprintf(out, "\n.data 0x%llx\n", (unsigned long long)p->data_host);
-        if (p->data_bytes)
-            disasm_image(out, p->data, p->data_bytes, p->data_host, 'h', labels);
+        disasm_image(out, p->data, p->data_bytes, p->data_host, 'h', labels);
     }
 }
 

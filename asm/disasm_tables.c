@@ -139,7 +139,14 @@ static bool is_dense(const struct weft_tensor *t)
     return true;
 }
 
-static void put_tensor(FILE *out, const struct weft_tensor *t)
+/* Its place is told as a label in .data would be: by the host address. */
+static void put_table(FILE *out, const struct weft_tensor *t, uint64_t data_host)
+{
+    if (t->table_rows || t->row_bytes || t->table_data)
+        fprintf(out, ", table=0x%llx, table_rows=%llu, row_bytes=%llu", (ull)(data_host + t->table_data), (ull)t->table_rows, (ull)t->row_bytes);
+}
+
+static void put_tensor(FILE *out, const struct weft_tensor *t, uint64_t data_host)
 {
     uint64_t axes[8];
     char number[32];
@@ -163,6 +170,7 @@ static void put_tensor(FILE *out, const struct weft_tensor *t)
         fprintf(out, ", zero=%d", t->zero);
     fprintf(out, ", bytes=%llu, element=", (ull)t->bytes);
     disasm_string(out, t->element);
+    put_table(out, t, data_host);
     fputc('\n', out);
 }
 
@@ -170,15 +178,15 @@ static void put_tensors(FILE *out, const struct weft_program *p)
 {
     for (size_t i = 0; i < p->input_count; i++) {
         fputs(".input ", out);
-        put_tensor(out, &p->inputs[i]);
+        put_tensor(out, &p->inputs[i], p->data_host);
     }
     for (size_t i = 0; i < p->output_count; i++) {
         fputs(".output ", out);
-        put_tensor(out, &p->outputs[i]);
+        put_tensor(out, &p->outputs[i], p->data_host);
     }
     for (size_t i = 0; i < p->probe_count; i++) {
         fprintf(out, ".probe %u, %zu, ", p->probes[i].layer, p->probes[i].after);
-        put_tensor(out, &p->probes[i].tensor);
+        put_tensor(out, &p->probes[i].tensor, p->data_host);
     }
 }
 

@@ -77,7 +77,7 @@ void emit_host(struct assembler *as, struct statement *st)
 void emit_no_weights(struct assembler *as, struct statement *st)
 {
     if (as->program->weights)
-        message_add(as, st->head, ".no_weights, but .weights holds bytes");
+        message_add(as, st->head, ".no_weights, but there is a .weights");
     else
         (void)only_number(as, st, "bytes", UINT64_MAX, &as->program->weights_bytes);
 }
@@ -112,11 +112,11 @@ void emit_bounds(struct assembler *as, struct statement *st)
         (void)expr_unsigned(as, bound[1], "mapping", UINT64_MAX, &as->program->mapping_cycles);
 }
 
-/* Zeroed memory for a section, or NULL for none. */
-static uint8_t *image(struct assembler *as, uint64_t bytes)
+/* Zeroed memory for a section; NULL for one that is not there, which is another thing than one of no bytes. */
+static uint8_t *image(struct assembler *as, uint64_t bytes, bool there)
 {
-    uint8_t *memory = bytes && bytes <= SIZE_MAX ? calloc(1, bytes) : NULL;
-    if (bytes && !memory)
+    uint8_t *memory = there && bytes <= SIZE_MAX ? calloc(1, bytes ? bytes : 1) : NULL;
+    if (there && !memory)
         message_no_memory(as);
     return memory;
 }
@@ -126,17 +126,18 @@ static void allocate(struct assembler *as)
     struct weft_program *p = as->program;
     const struct place *weights = &as->place[SECTION_WEIGHTS], *data = &as->place[SECTION_DATA];
     p->instructions = as->place[SECTION_TEXT].position;
-    p->text = image(as, p->instructions * WEFT_WORD_BYTES);
+    p->text = image(as, p->instructions * WEFT_WORD_BYTES, p->instructions > 0);
     p->weights_bytes = weights->high;
-    p->weights = image(as, p->weights_bytes);
+    p->weights = image(as, p->weights_bytes, weights->entered);
     p->data_host = data->entered ? data->low : 0;
     p->data_bytes = data->high > data->low ? data->high - data->low : 0;
-    if (p->data_bytes > IMAGE_LIMIT) {
+    bool fits = p->data_bytes <= IMAGE_LIMIT;
+    if (!fits) {
         message_add(as, (struct span){0}, "the .data image would be more than the %llu bytes that assembly allows",
                     (unsigned long long)IMAGE_LIMIT);
         p->data_bytes = 0;
     }
-    p->data = image(as, p->data_bytes);
+    p->data = image(as, p->data_bytes, data->entered && fits);
 }
 
 /* Lines are kept where the text is its own source, and where .source files are given and an instruction has an @. */
@@ -179,8 +180,8 @@ static void emit_line(struct assembler *as, const struct statement *st)
         message_add(as, st->line->at, "@file:line needs a .source \"file\"");
     if (as->sources_given && st->line) {
         (void)expr_unsigned(as, st->line, "the line", UINT32_MAX, &line);
-        if (st->file && expr_unsigned(as, st->file, "the file", UINT32_MAX, &file) && file >= p->file_count)
-            message_add(as, st->file->at, "there are %zu .source files, counted from 0", p->file_count);
+        if ((!st->file || expr_unsigned(as, st->file, "the file", UINT32_MAX, &file)) && line && file >= p->file_count) /* line 0 is none */
+            message_add(as, st->file ? st->file->at : st->line->at, "there are %zu .source files, counted from 0", p->file_count);
     }
     p->lines[st->address] = (struct weft_source_line){(uint32_t)file, (uint32_t)line};
 }

@@ -37,7 +37,7 @@ static bool is_placed(const struct weft_program *p, char space, uint64_t value)
     case 'w':
         return p->weights && value <= p->weights_bytes;
     case 'h':
-        return p->data_bytes && value >= p->data_host && value - p->data_host <= p->data_bytes;
+        return p->data && value >= p->data_host && value - p->data_host <= p->data_bytes;
     default:
         return false;
     }

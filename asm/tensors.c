@@ -2,7 +2,7 @@
 #include "walks.h"
 #include <string.h>
 
-enum { HOST, FORMAT, STRIDES, AXES, SCALE, ZERO, QUANTISED, BYTES, ELEMENT, OPTIONS };
+enum { HOST, FORMAT, STRIDES, AXES, SCALE, ZERO, QUANTISED, BYTES, ELEMENT, OPTIONS, TABLE = OPTIONS, TABLE_ROWS, ROW_BYTES, INPUT_OPTIONS };
 
 enum { RANK_MAX = 8 };
 
@@ -76,7 +76,7 @@ static bool read_places(struct assembler *as, const struct statement *st, const 
     else if (!dense(t))
         good = false, message_add(as, st->head, "the tensor's bytes do not fit 64 bits");
     if (o[AXES])
-        good &= read_list(as, o[AXES], "axes", t->rank, UINT32_MAX, axes);
+        good &= read_list(as, o[AXES], "axes", t->rank, RANK_MAX - 1, axes);
     for (unsigned d = 0; d < t->rank; d++)
         t->axes[d] = (unsigned)axes[d];
     if (o[BYTES])
@@ -139,15 +139,46 @@ static bool read_tensor(struct assembler *as, const struct statement *st, const 
         "element", false, true                                                                                                             \
     }
 
-static void emit_tensor(struct assembler *as, struct statement *st, struct weft_tensor **tensors, size_t *count)
+/* The table of an input that the host looks up lies in .data. A program for timing only, which has no weights, need not have it: what is
+ * said of it is kept. The loader holds a program file to the same. */
+static bool read_table(struct assembler *as, const struct statement *st, const struct expr *const *o, struct weft_tensor *t)
 {
-    static const struct parameter parameters[] = {{"name", true}, {"host", true}, {"format", true}, OPTIONAL};
-    const struct expr *bound[1 + OPTIONS], *rest;
+    const struct weft_program *p = as->program;
+    uint64_t address = 0, bytes, end;
+    if (!o[TABLE] && !o[TABLE_ROWS] && !o[ROW_BYTES])
+        return true;
+    if (!o[TABLE] || !o[TABLE_ROWS] || !o[ROW_BYTES]) {
+        message_add(as, st->head, "a table is told by table=, table_rows= and row_bytes=, all three of them");
+        return false;
+    }
+    bool good = expr_unsigned(as, o[TABLE], "table", UINT64_MAX, &address);
+    good &= expr_unsigned(as, o[TABLE_ROWS], "table_rows", INT64_MAX, &t->table_rows);
+    good &= expr_unsigned(as, o[ROW_BYTES], "row_bytes", t->bytes, &t->row_bytes);
+    if (!good)
+        return false;
+    bool behind = !__builtin_sub_overflow(address, p->data_host, &t->table_data);
+    bool there = behind && t->row_bytes && !__builtin_mul_overflow(t->table_rows, t->row_bytes, &bytes) &&
+                 !__builtin_add_overflow(t->table_data, bytes, &end) && end <= p->data_bytes;
+    if (there && t->table_rows)
+        t->table = p->data + t->table_data;
+    if (there || (behind && (!t->table_rows || !p->weights)))
+        return true;
+    message_add(as, o[TABLE]->at, "a table of %llu rows of %llu bytes at 0x%llx leaves the .data image, 0x%llx to 0x%llx",
+                (unsigned long long)t->table_rows, (unsigned long long)t->row_bytes, (unsigned long long)address,
+                (unsigned long long)p->data_host, (unsigned long long)(p->data_host + p->data_bytes));
+    return false;
+}
+
+static void emit_tensor(struct assembler *as, struct statement *st, struct weft_tensor **tensors, size_t *count, bool is_input)
+{
+    static const struct parameter parameters[] = {{"name", true}, {"host", true}, {"format", true}, OPTIONAL,
+                                                  {"table", false, true}, {"table_rows", false, true}, {"row_bytes", false, true}};
+    const struct expr *bound[1 + INPUT_OPTIONS] = {0}, *rest;
     struct weft_tensor tensor = {0};
-    if (!arguments_bind(as, st, parameters, 1 + OPTIONS, bound, &rest))
+    if (!arguments_bind(as, st, parameters, is_input ? 1 + INPUT_OPTIONS : 1 + OPTIONS, bound, &rest))
         return;
     const char *name = expr_string(as, bound[0], "the tensor's name");
-    if (!read_tensor(as, st, bound + 1, rest, &tensor) || !name)
+    if (!read_tensor(as, st, bound + 1, rest, &tensor) || !read_table(as, st, bound + 1, &tensor) || !name)
         return;
     struct weft_tensor *grown = table_append(as, *tensors, count, sizeof *grown);
     if (!grown)
@@ -159,11 +190,11 @@ static void emit_tensor(struct assembler *as, struct statement *st, struct weft_
 
 void emit_input(struct assembler *as, struct statement *st)
 {
-    emit_tensor(as, st, &as->program->inputs, &as->program->input_count);
+    emit_tensor(as, st, &as->program->inputs, &as->program->input_count, true);
 }
 void emit_output(struct assembler *as, struct statement *st)
 {
-    emit_tensor(as, st, &as->program->outputs, &as->program->output_count);
+    emit_tensor(as, st, &as->program->outputs, &as->program->output_count, false);
 }
 
 void emit_probe(struct assembler *as, struct statement *st)

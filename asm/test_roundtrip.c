@@ -104,6 +104,18 @@ static void random_tensor(uint64_t *s, struct weft_tensor *t)
     strcpy(t->element, below(s, 2) ? "float32" : "a \"b\"");
 }
 
+/* Now and then the host looks an input up: in the data where there is any, anywhere in a program for timing only. */
+static void random_table(uint64_t *s, struct weft_tensor *t, const struct weft_program *p)
+{
+    if (below(s, 2) || t->bytes == 0 || (p->weights && !p->data_bytes))
+        return;
+    uint64_t most = p->data_bytes ? p->data_bytes : UINT64_C(1) << 40;
+    t->row_bytes = 1 + below(s, t->bytes < most ? t->bytes : most);
+    t->table_rows = below(s, most / t->row_bytes + 1);
+    t->table_data = below(s, most - t->table_rows * t->row_bytes + 1);
+    t->table = p->data_bytes && t->table_rows ? p->data + t->table_data : NULL;
+}
+
 static void *make(size_t *count, uint64_t n, size_t size)
 {
     *count = n;
@@ -113,8 +125,10 @@ static void *make(size_t *count, uint64_t n, size_t size)
 static void random_tables(uint64_t *s, struct weft_program *p)
 {
     p->inputs = make(&p->input_count, below(s, 4), sizeof *p->inputs);
-    for (size_t i = 0; i < p->input_count; i++)
+    for (size_t i = 0; i < p->input_count; i++) {
         random_tensor(s, &p->inputs[i]);
+        random_table(s, &p->inputs[i], p);
+    }
     p->outputs = make(&p->output_count, below(s, 4), sizeof *p->outputs);
     for (size_t i = 0; i < p->output_count; i++)
         random_tensor(s, &p->outputs[i]);
@@ -158,8 +172,8 @@ static void random_notes(uint64_t *s, struct weft_program *p)
     p->files = make(&p->file_count, below(s, 3), sizeof *p->files);
     for (size_t i = 0; i < p->file_count; i++)
         p->files[i] = any_name(s);
-    p->lines = p->file_count && p->instructions ? calloc(p->instructions, sizeof *p->lines) : NULL;
-    for (size_t i = 0; p->lines && i < p->instructions; i++)
+    p->lines = p->instructions && below(s, 3) ? calloc(p->instructions, sizeof *p->lines) : NULL;
+    for (size_t i = 0; p->lines && p->file_count && i < p->instructions; i++)
         p->lines[i] = (struct weft_source_line){(uint32_t)below(s, p->file_count), (uint32_t)any_number(s)};
 }
 
@@ -175,13 +189,13 @@ static struct weft_program *random_program(uint64_t seed, const struct weft_mach
     for (size_t i = 0; i < p->instructions; i++)
         random_word(&s, p->text + i * WEFT_WORD_BYTES, &table[i < count ? i : below(&s, count)]);
     p->weights_bytes = below(&s, 3) * below(&s, 1000);
-    if (below(&s, 4) && p->weights_bytes) {
-        p->weights = malloc(p->weights_bytes);
+    if (below(&s, 4)) { /* none, and some of no bytes, are not the same */
+        p->weights = malloc(p->weights_bytes + 1);
         random_bytes(&s, p->weights, p->weights_bytes);
     }
     p->data_bytes = below(&s, 2) * below(&s, 500);
-    p->data_host = below(&s, 2) * below(&s, UINT64_C(1) << 40);
-    p->data = p->data_bytes ? malloc(p->data_bytes) : NULL;
+    p->data = p->data_bytes || below(&s, 2) ? malloc(p->data_bytes + 1) : NULL;
+    p->data_host = p->data ? below(&s, 2) * below(&s, UINT64_C(1) << 40) : 0;
     random_bytes(&s, p->data, p->data_bytes);
     p->dram_bytes = p->weights_bytes + any_number(&s) / 2;
     p->host_bytes = p->data_host + p->data_bytes + any_number(&s) / 2;
@@ -214,6 +228,9 @@ static void same_tensor(const struct weft_tensor *a, const struct weft_tensor *b
     assert_memory_equal(a->strides, b->strides, sizeof a->strides);
     assert_int_equal(a->bytes, b->bytes);
     assert_string_equal(a->element, b->element);
+    assert_int_equal(a->table_rows, b->table_rows);
+    assert_int_equal(a->row_bytes, b->row_bytes);
+    assert_int_equal(a->table_data, b->table_data);
 }
 
 static void same_tensors(const struct weft_tensor *a, size_t count_a, const struct weft_tensor *b, size_t count_b)
@@ -243,6 +260,7 @@ static void same_images(const struct weft_program *a, const struct weft_program 
     assert_int_equal(a->weights_bytes, b->weights_bytes);
     if (a->weights)
         assert_memory_equal(a->weights, b->weights, a->weights_bytes);
+    assert_int_equal(a->data == NULL, b->data == NULL);
     assert_int_equal(a->data_bytes, b->data_bytes);
     assert_int_equal(a->data_host, b->data_host);
     if (a->data_bytes)
@@ -290,6 +308,11 @@ static void same_program(const struct weft_program *a, const struct weft_program
     same_machine(&a->machine, &b->machine);
     same_images(a, b);
     same_tensors(a->inputs, a->input_count, b->inputs, b->input_count);
+    for (size_t i = 0; i < a->input_count; i++) {
+        assert_int_equal(a->inputs[i].table == NULL, b->inputs[i].table == NULL);
+        if (a->inputs[i].table)
+            assert_int_equal(a->inputs[i].table - a->data, b->inputs[i].table - b->data);
+    }
     same_tensors(a->outputs, a->output_count, b->outputs, b->output_count);
     assert_int_equal(a->probe_count, b->probe_count);
     for (size_t i = 0; i < a->probe_count; i++) {
