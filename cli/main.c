@@ -2,6 +2,8 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,9 +78,31 @@ static void close_output(void)
     _exit(CLI_FAILED);
 }
 
+/* Outputs lie aside until they are whole. A signal that ends the process ends it still, by its own name. */
+static void clean_and_end(int number)
+{
+    static atomic_flag begun = ATOMIC_FLAG_INIT;
+    if (atomic_flag_test_and_set(&begun))
+        return; /* a second one, which must not end the process before the first has cleaned up */
+    weft_temporaries_remove();
+    signal(number, SIG_DFL);
+    raise(number); /* comes when this handler returns */
+}
+
+static void watch_signals(void)
+{
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = clean_and_end}, before;
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (!sigaction(ends[i], NULL, &before) && before.sa_handler != SIG_IGN) /* nohup */
+            sigaction(ends[i], &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
     argp_err_exit_status = CLI_USAGE;
+    watch_signals();
     atexit(close_output);
     if (argc < 2) {
         help(stderr);

@@ -78,6 +78,8 @@ enum weft_status weft_aside_open(struct weft_aside *out, const char *path, struc
     out->fd = open_in_place(path, &in_place);
     if (!in_place)
         out->fd = open_beside(out);
+    if (out->fd >= 0 && out->path)
+        weft_temporary_add(out->path);
     if (out->fd >= 0)
         return WEFT_OK;
     int reason = errno;
@@ -110,7 +112,8 @@ enum weft_status weft_aside_close(struct weft_aside *aside, enum weft_status sta
         status = weft_error(diag, "%s: cannot be written: %s", aside->name, strerror(errno));
     if (status != WEFT_OK && aside->path)
         unlink(aside->path);
-    free(aside->path);
+    if (aside->path && weft_temporary_forget(aside->path))
+        free(aside->path);
     free(aside->target);
     *aside = (struct weft_aside){.fd = -1};
     return status;
@@ -123,6 +126,12 @@ enum weft_status weft_file_write(const char *path, const void *bytes, size_t siz
     if (status != WEFT_OK)
         return status;
     return weft_aside_close(&aside, weft_aside_put(&aside, bytes, size, diag), diag);
+}
+
+const char *weft_gzip_mode(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 3 && !strcmp(path + length - 3, ".gz") ? "wb6" : "wbT";
 }
 
 /* --- in ----------------------------------------------------------------------------------------------------------------- */

@@ -265,6 +265,15 @@ enum weft_status weft_aside_put(struct weft_aside *aside, const void *bytes, siz
 /* Puts the file in its place if `status` is WEFT_OK, else removes it. Returns the status, or why the file could not be put there. */
 enum weft_status weft_aside_close(struct weft_aside *aside, enum weft_status status, struct weft_diag *diag);
 
+/* What lies aside is told here, so that a handler of signals can remove it; weft_aside_ does so by itself. A child that was forked has none of
+ * its parent's. `path` is a file or an empty folder, borrowed until it is forgotten. */
+void weft_temporary_add(char *path);
+bool weft_temporary_forget(char *path); /* false: a handler is at it, and the process about to end; do not free it */
+void weft_temporaries_remove(void);     /* the handler's; async-signal-safe */
+
+/* How zlib's gzdopen writes to this name: gzipped where it ends in .gz, else as it is. */
+const char *weft_gzip_mode(const char *path);
+
 /* --- tensors of a program and arrays of a person (tensor.c) -------------------------------------------------------------- */
 
 /* `memory` is all of the memory that tensor->host is an address of (host memory; the UB for a probe), `bytes` long; addresses are

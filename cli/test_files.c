@@ -1,0 +1,61 @@
+/* Proves what the command `weft` leaves behind in files: whole, or nothing, and no word but an error's where it cannot. */
+#include <glob.h>
+#include <signal.h>
+
+#include "test_weft.h"
+
+static int set_up(void **state)
+{
+    if (enter_folder(state))
+        return 1;
+    write_text("tile.s", ".machine tiny\n.text\nread_host ub=0, host=0, bytes=16\nhalt\n.host 16\n");
+    return weft("asm -q tile.s");
+}
+
+static size_t count_files(const char *pattern)
+{
+    glob_t found;
+    size_t count = glob(pattern, 0, NULL, &found) ? 0 : found.gl_pathc;
+    globfree(&found);
+    return count;
+}
+
+/* --- signals ------------------------------------------------------------------------------------------------------------------ */
+
+/* Ten seconds of work, but for the signal. */
+static pid_t start_long_run(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        execl(WEFT_COMMAND, "weft", "run", "resnet50", "-m", "tiny", "--timing", "-q", "--trace", "long.json.gz", (char *)NULL);
+        _exit(127);
+    }
+    return child;
+}
+
+static void a_signal_ends_a_run_and_leaves_nothing(void **state)
+{
+    (void)state;
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        int how;
+        pid_t child = start_long_run();
+        assert_true(child > 0);
+        for (int waits = 0; waits < 60000 && !count_files("long.json.gz.*.tmp"); waits++)
+            usleep(1000);
+        assert_int_equal(count_files("long.json.gz.*.tmp"), 1);
+        kill(child, signals[i]);
+        assert_int_equal(waitpid(child, &how, 0), child);
+        assert_true(WIFSIGNALED(how));
+        assert_int_equal(WTERMSIG(how), signals[i]);
+        assert_int_equal(count_files("long.json.gz*"), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_signal_ends_a_run_and_leaves_nothing),
+    };
+    return cmocka_run_group_tests(tests, set_up, leave_folder);
+}
