@@ -20,6 +20,48 @@ static size_t count_files(const char *pattern)
     return count;
 }
 
+/* --- names ---------------------------------------------------------------------------------------------------------------- */
+
+/* A browser and GTKWave tell by the name. */
+static void a_file_is_gzipped_if_its_name_says_so(void **state)
+{
+    (void)state;
+    succeeds("run tile.tpu -q --timing --trace t.json");
+    succeeds("run tile.tpu -q --timing --trace t.json.gz");
+    json_decref(load_json("t.json"));
+    assert_int_equal(system("gzip -dc t.json.gz | cmp - t.json"), 0);
+#ifdef WEFT_WITH_SYSTEMC
+    succeeds("run tile.tpu -q --engine systemc --wave w.vcd");
+    succeeds("run tile.tpu -q --engine systemc --wave w.vcd.gz");
+    assert_int_equal(system("gzip -dc w.vcd.gz | grep -v '^ .*[0-9]:' >unzipped; grep -v '^ .*[0-9]:' w.vcd | cmp - unzipped"), 0); /* but for the date */
+    read_text(out, sizeof out, "w.vcd");
+    assert_memory_equal(out, "$date", 5);
+#endif
+}
+
+/* --- what cannot be written ------------------------------------------------------------------------------------------------- */
+
+static void a_waveform_that_cannot_be_written_is_one_message(void **state)
+{
+    (void)state;
+#ifdef WEFT_WITH_SYSTEMC
+    static const char *const paths[][2] = {{"/nonexist/w.vcd.gz", "No such file or directory"},
+                                           {"nodir/x.vcd", "No such file or directory"},
+                                           {"/dev/full", "No space left on device"}};
+    alarm(300); /* no hang may outlast the test */
+    for (size_t i = 0; i < 5 * sizeof paths / sizeof *paths; i++) { /* often: who came first of two processes mattered */
+        char line[128], want[128];
+        snprintf(line, sizeof line, "run tile.tpu -q --engine systemc --wave %s", paths[i % 3][0]);
+        snprintf(want, sizeof want, "weft: %s: cannot be written: %s\n", paths[i % 3][0], paths[i % 3][1]);
+        refuses(line, 1, want);
+        assert_string_equal(err, want);
+    }
+    alarm(0);
+#else
+    skip();
+#endif
+}
+
 /* --- signals ------------------------------------------------------------------------------------------------------------------ */
 
 /* Ten seconds of work, but for the signal. */
@@ -55,6 +97,8 @@ static void a_signal_ends_a_run_and_leaves_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_is_gzipped_if_its_name_says_so),
+        cmocka_unit_test(a_waveform_that_cannot_be_written_is_one_message),
         cmocka_unit_test(a_signal_ends_a_run_and_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, leave_folder);

@@ -44,7 +44,7 @@ struct weft_sim_options {
     struct weft_observer observer; /* event may be NULL */
     bool (*cancel)(void *user, size_t instruction, size_t instructions); /* asked now and then, for progress; true stops; may be NULL */
     void *cancel_user;
-    const char *wave;              /* systemc: a waveform (VCD, gzip) to write here, of cycles wave_from to wave_to - 1; or NULL */
+    const char *wave;              /* systemc: a waveform (VCD; gzipped if the name ends in .gz) to write here, of cycles wave_from to wave_to - 1; or NULL */
     uint64_t wave_from, wave_to;
 };
 struct weft_sim;

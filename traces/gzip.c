@@ -20,7 +20,7 @@ enum weft_status gzip_open(struct gzip *gzip, const char *path, struct weft_diag
     int descriptor = gzip->is_open ? dup(gzip->aside.fd) : -1; /* gzclose closes its own */
     if (descriptor < 0)
         return status ? status : WEFT_NO_MEMORY;
-    gzip->file = gzdopen(descriptor, "wb6");
+    gzip->file = gzdopen(descriptor, weft_gzip_mode(path));
     if (!gzip->file) {
         close(descriptor);
         return WEFT_NO_MEMORY;

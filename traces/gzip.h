@@ -1,4 +1,4 @@
-/* gzip.h: a gzipped JSON array written event by event, aside, then renamed. Private to traces/. */
+/* gzip.h: a JSON array, gzipped if its name ends in .gz, written event by event, aside, then renamed. Private to traces/. */
 #ifndef WEFT_TRACES_GZIP_H
 #define WEFT_TRACES_GZIP_H
 

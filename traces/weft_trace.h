@@ -6,7 +6,7 @@
  *     weft_trace_finish(trace, &diag);
  *     weft_trace_free(trace);
  *
- * The file is Chrome's trace-event JSON, gzipped as it is written, in constant memory; ui.perfetto.dev and chrome://tracing open it. **One
+ * The file is Chrome's trace-event JSON, gzipped as it is written if its name ends in .gz, in constant memory; ui.perfetto.dev and chrome://tracing open it. **One
  * microsecond there is one core cycle here.** The machine is a process; each unit is a thread with a slice for every instruction, from its
  * start until its unit is free, with layer, operands, dispatch, and completion in its arguments; "array waits" has a slice for every stall,
  * named by its class; "weight FIFO" counts slots in use, "class" says at each cycle which class holds.

@@ -152,8 +152,7 @@ weft_status run_whole(void *state, weft_diag *diag)
     weft_status status = wave.start(sim->options.wave, diag);
     if (status == WEFT_OK)
         status = run_process(sim, wave.directory().c_str(), diag);
-    weft_status written = wave.finish(status == WEFT_OK, diag);
-    return status != WEFT_OK ? status : written;
+    return wave.finish(status, diag);
 }
 
 weft_status create(void **out, weft_sim *sim, weft_diag *)

@@ -1,4 +1,4 @@
-/* wave.h: a waveform of a run, by SystemC's own tracing, compressed as it is written. */
+/* wave.h: a waveform of a run, by SystemC's own tracing, compressed as it is written if its name ends in .gz. */
 #ifndef WEFT_TWIN_WAVE_H
 #define WEFT_TWIN_WAVE_H
 
@@ -45,18 +45,23 @@ class probes : public sc_core::sc_module
 /* Runs until the simulation stops, tracing cycles from .. to - 1 into DIRECTORY/wave.vcd. */
 void run_traced(const probes &p, const std::string &directory, uint64_t from, uint64_t to);
 
-/* The process that reads DIRECTORY/wave.vcd, a pipe, and writes PATH.part compressed. */
+/* The process that reads DIRECTORY/wave.vcd, a pipe, and writes the file, aside as every file. It reads to the end whatever becomes of the
+ * file: the other side shall neither wait for a reader nor write to none. */
 class compressor
 {
   public:
     ~compressor();
     weft_status start(const char *path, weft_diag *diag);
-    weft_status finish(bool keep, weft_diag *diag); /* PATH.part becomes PATH, or is removed */
+    weft_status finish(weft_status run, weft_diag *diag); /* the file is put in its place if the run was well */
     const std::string &directory() const { return directory_; }
 
   private:
     weft_status make_pipe(weft_diag *diag);
-    std::string path_, directory_, pipe_;
+    weft_status fork_reader(weft_diag *diag);
+    std::string directory_;
+    char *temporaries_[2] = {}; /* the directory, the pipe */
+    weft_aside file_ = {};
+    bool open_ = false;
     int write_end_ = -1;
     pid_t process_ = -1;
 };
