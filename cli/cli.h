@@ -56,6 +56,12 @@ enum weft_engine cli_engine(struct argp_state *state, const char *text);
 
 struct weft_diag cli_diag(void);                                 /* to standard error */
 int cli_status(enum weft_status status, struct weft_diag *diag); /* exit status; says "out of memory" where nobody else could */
+/* A `report` that says "FILE: MESSAGE" to another sink: for messages of those who know no file. */
+struct cli_named {
+    struct weft_diag *to;
+    const char *file;
+};
+void cli_report_named(void *named, const char *message);
 enum weft_status cli_machine(struct weft_machine *out, const struct cli_options *options, struct weft_diag *diag);
 /* A file, or the name of one of models/. Caller frees *out. */
 enum weft_status cli_network_path(char **out, const char *name, struct weft_diag *diag);

@@ -101,7 +101,7 @@ static enum weft_status debug_program(const struct options *options, struct weft
     struct debug debug = {0};
     enum weft_status status = weft_program_load(&program, options->program, diag);
     if (!status)
-        status = weft_sim_create(&sim, program, &(struct weft_sim_options){.engine = options->engine}, diag);
+        status = weft_sim_create(&sim, program, &(struct weft_sim_options){.engine = options->engine, .name = options->program}, diag);
     if (!status)
         status = feed(sim, program, options, diag);
     if (!status)

@@ -182,7 +182,7 @@ static void judge(struct test *t)
     if (!status) {
         status = weft_sim_run(t->sim, &t->diag);
         if (!status)
-            status = outputs_read(&t->got, t->sim, t->program, &t->diag);
+            status = outputs_read(&t->got, t->sim, t->program, t->set, &t->diag);
         t->result->outcome = status || !compare(t) ? CONFORMANCE_FAILED : CONFORMANCE_PASSED;
     }
     if (status && !t->result->reason[0])

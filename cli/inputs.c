@@ -1,5 +1,6 @@
 /* inputs.c: files to arrays to host memory, and back. The conversions are isa/'s. */
 #include "inputs.h"
+#include "cli.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,17 @@ static enum weft_status load_one(struct weft_arrays *out, const char *path, stru
     if (ends_with(path, ".npy") || ends_with(path, ".npz"))
         return weft_arrays_load(out, path, diag);
     return weft_error(diag, "%s: an input is a .npy, .npz or .pb file", path);
+}
+
+/* Messages about an array name it. */
+static enum weft_status keep_file(struct weft_arrays *arrays, const char *path)
+{
+    for (size_t i = 0; i < arrays->count; i++)
+        if (!(arrays->items[i].file = strdup(path))) {
+            weft_arrays_free(arrays);
+            return WEFT_NO_MEMORY;
+        }
+    return WEFT_OK;
 }
 
 /* Moves the items of `more` behind those of `to`. */
@@ -43,6 +55,8 @@ enum weft_status inputs_load(struct weft_arrays *out, const char *const *paths, 
     for (size_t i = 0; i < count && !status; i++) {
         struct weft_arrays more = {0};
         status = load_one(&more, paths[i], diag);
+        if (!status)
+            status = keep_file(&more, paths[i]);
         if (!status)
             status = append(out, &more);
     }
@@ -82,8 +96,8 @@ static enum weft_status left_over(const struct weft_array *array, const struct w
 {
     char names[256];
     list_inputs(names, sizeof names, program);
-    return weft_error(diag, "input '%s' is not one of the program's, which are %s", array->name ? array->name : "",
-                      program->input_count ? names : "none");
+    return weft_error(diag, "%s: input '%s' is not one of the program's, which are %s", array->file ? array->file : "-i",
+                      array->name ? array->name : "", program->input_count ? names : "none");
 }
 
 /* The first array without a name of its own (a .npy has none). */
@@ -93,6 +107,12 @@ static struct weft_array *next_unnamed(const struct weft_arrays *arrays)
         if (!arrays->items[i].name || !*arrays->items[i].name)
             return &arrays->items[i];
     return NULL;
+}
+
+/* Where somebody would have gone on. */
+static const char *last_file(const struct weft_arrays *arrays)
+{
+    return arrays->count && arrays->items[arrays->count - 1].file ? arrays->items[arrays->count - 1].file : "-i";
 }
 
 enum weft_status inputs_match(struct weft_arrays *arrays, const struct weft_program *program, bool strict, struct weft_diag *diag)
@@ -106,8 +126,8 @@ enum weft_status inputs_match(struct weft_arrays *arrays, const struct weft_prog
         list_inputs(names, sizeof names, program);
         if (!array)
             return weft_error(diag,
-                              "input '%s' is not given; the inputs are %s: name them in an .npz, or give one -i for each, in this order",
-                              name, names);
+                              "%s: input '%s' is not given; the inputs are %s: name them in an .npz, or give one -i for each, in this order",
+                              last_file(arrays), name, names);
         char *copy = strdup(name);
         if (!copy)
             return WEFT_NO_MEMORY;
@@ -165,7 +185,7 @@ enum weft_status inputs_check(const struct weft_arrays *arrays, const char *file
         if (status == WEFT_ERROR) /* it cannot be read without some of them */
             return WEFT_OK;
         if (!status && !(named && is_port(bare, name)))
-            status = refuse_array(file, name, bare ? bare : network, diag);
+            status = refuse_array(file ? file : arrays->items[i].file, name, bare ? bare : network, diag);
     }
     weft_network_free(bare);
     return status;
@@ -283,15 +303,17 @@ enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *p
     return status;
 }
 
-enum weft_status outputs_read(struct weft_arrays *out, const struct weft_sim *sim, const struct weft_program *program,
+enum weft_status outputs_read(struct weft_arrays *out, const struct weft_sim *sim, const struct weft_program *program, const char *file,
                               struct weft_diag *diag)
 {
+    struct cli_named named = {diag, file};
+    struct weft_diag of_program = {.report = cli_report_named, .user = &named};
     uint64_t bytes;
     const uint8_t *host = weft_sim_memory(sim, WEFT_SPACE_HOST, &bytes);
     *out = (struct weft_arrays){.items = calloc(program->output_count + 1, sizeof *out->items)};
     enum weft_status status = out->items ? WEFT_OK : WEFT_NO_MEMORY;
     for (size_t i = 0; i < program->output_count && !status; i++) {
-        status = weft_tensor_unpack(&out->items[i], &program->outputs[i], host, bytes, diag);
+        status = weft_tensor_unpack(&out->items[i], &program->outputs[i], host, bytes, &of_program);
         out->count += status == WEFT_OK;
     }
     return status;

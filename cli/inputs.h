@@ -24,8 +24,8 @@ enum weft_status inputs_make(struct weft_arrays *out, const struct weft_program 
 /* Packs the arrays, matched, into host memory. `made` by inputs_make: what the program's .data fills in is left as it is. */
 enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *program, const struct weft_arrays *arrays, bool made,
                               struct weft_diag *diag);
-/* The program's outputs as the network would give them. Free with weft_arrays_free. */
-enum weft_status outputs_read(struct weft_arrays *out, const struct weft_sim *sim, const struct weft_program *program,
+/* The program's outputs as the network would give them. Free with weft_arrays_free. `file` is the program's, for messages. */
+enum weft_status outputs_read(struct weft_arrays *out, const struct weft_sim *sim, const struct weft_program *program, const char *file,
                               struct weft_diag *diag);
 
 #endif

@@ -175,7 +175,7 @@ static enum weft_status store_outputs(struct run *run)
 {
     if (!run->options->out)
         return WEFT_OK;
-    enum weft_status status = outputs_read(&run->outputs, run->sim, run->program, run->diag);
+    enum weft_status status = outputs_read(&run->outputs, run->sim, run->program, run->options->subject, run->diag);
     if (!status)
         status = weft_arrays_store(&run->outputs, run->options->out, run->diag);
     if (!status)
@@ -195,7 +195,7 @@ static enum weft_status create_sim(struct run *run)
 {
     struct run_options *o = run->options;
     struct weft_sim_options options = {
-        .engine = o->engine, .timing_only = o->timing, .cancel = progress_run, .cancel_user = &run->progress,
+        .engine = o->engine, .name = o->subject, .timing_only = o->timing, .cancel = progress_run, .cancel_user = &run->progress,
         .wave = o->wave, .wave_from = o->from_cycle, .wave_to = o->to_cycle};
     enum weft_status status = WEFT_OK;
     if (o->trace) {

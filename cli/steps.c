@@ -18,6 +18,12 @@ int cli_status(enum weft_status status, struct weft_diag *diag)
     return status ? CLI_FAILED : CLI_OK;
 }
 
+void cli_report_named(void *user, const char *message)
+{
+    const struct cli_named *named = user;
+    weft_error(named->to, "%s: %s", named->file, message);
+}
+
 enum weft_status cli_machine(struct weft_machine *out, const struct cli_options *options, struct weft_diag *diag)
 {
     enum weft_status status = weft_machine_load(out, options->machine ? options->machine : CLI_MACHINE, diag);

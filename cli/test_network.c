@@ -68,9 +68,9 @@ static void an_array_that_is_left_over_is_refused(void **state)
     assert_int_equal(weft_arrays_store(&(struct weft_arrays){two, 2}, "both.npz", NULL), WEFT_OK);
     refuses("run small.onnxtxt -m tiny --calibration foo.npz", 1, "foo.npz: array 'foo' is not an input of the network; its inputs are 'x'");
     refuses("compile small.onnxtxt -m tiny --calibration both.npz -o left.tpu", 1, "both.npz: array 'foo' is not an input of the network");
-    refuses("run small.onnxtxt -m tiny -i both.npz", 1, "-i: array 'foo' is not an input of the network; its inputs are 'x'");
-    refuses("run small.onnxtxt -m tiny -i three.npy -i three.npy", 1, "-i: an array without a name is left over");
-    refuses("run small.tpu -i both.npz", 1, "input 'foo' is not one of the program's");
+    refuses("run small.onnxtxt -m tiny -i both.npz", 1, "both.npz: array 'foo' is not an input of the network; its inputs are 'x'");
+    refuses("run small.onnxtxt -m tiny -i three.npy -i three.npy", 1, "three.npy: an array without a name is left over");
+    refuses("run small.tpu -i both.npz", 1, "both.npz: input 'foo' is not one of the program's");
     /* what the network makes a constant of is no input and yet asked for */
     write_text("shape.onnxtxt", "<ir_version: 8, opset_import: [\"\" : 17]>\n"
                                 "shaped (float[2,3] x, int64[2] s) => (float[3,2] y)\n{\n    y = Reshape(x, s)\n}\n");

@@ -147,9 +147,9 @@ static void floats_go_in_quantised_and_come_back(void **state)
         weft_arrays_free(&arrays);
         unlink("y.npz");
     }
-    refuses("run input.tpu -i wrong.npy", 1, "input 'x': float64 (4, 4) given, float32 (4, 4) expected");
-    refuses("run input.tpu -i z.npz", 1, "input 'x' is not given");
-    refuses("run input.tpu -i x.npz -i z.npz", 1, "input 'z' is not one of the program's, which are 'x'");
+    refuses("run input.tpu -i wrong.npy", 1, "wrong.npy: input 'x': float64 (4, 4) given, float32 (4, 4) expected");
+    refuses("run input.tpu -i z.npz", 1, "z.npz: input 'x' is not given");
+    refuses("run input.tpu -i x.npz -i z.npz", 1, "z.npz: input 'z' is not one of the program's, which are 'x'");
 }
 
 static void without_input_it_is_random_and_said_so(void **state)
@@ -310,6 +310,19 @@ static void bad_files_are_status_1_and_leave_nothing(void **state)
     refuses("run tile.tpu -o never.txt", 1, "outputs are written as .npz");
     refuses("run tile.tpu -q --baseline old.json", 1, "old.json");
     refuses("run tile.tpu --trace /nowhere/t.gz", 1, "/nowhere/t.gz");
+    write_text("fault.s", ".machine tiny\n.host 32\n.text\nread_host ub=0, host=30, bytes=3\nhalt\n");
+    succeeds("asm -q fault.s");
+    refuses("run fault.tpu", 1, "fault.tpu: instruction 0 (read_host");
+    refuses("run fault.tpu --engine reference", 1, "fault.tpu: instruction 0 (read_host");
+#ifdef WEFT_WITH_SYSTEMC
+    refuses("run fault.tpu --engine systemc", 1, "fault.tpu: instruction 0 (read_host");
+#endif
+    write_text("fault.s", ".machine tiny\n.host 100000000000\nhalt\n");
+    succeeds("asm -q fault.s");
+    refuses("run fault.tpu", 1, "fault.tpu: the program asks for 100000000000 bytes of host memory");
+    write_text("fault.s", ".machine tiny\n.host 8\n.output \"y\", 0, u8, 4, strides=[4], bytes=8\nhalt\n");
+    succeeds("asm -q fault.s");
+    refuses("run fault.tpu -o y.npy", 1, "fault.tpu: tensor 'y': its elements leave the 8 bytes of memory");
     refuses("run input.tpu -i text.tpu", 1, "an input is a .npy, .npz or .pb file");
     refuses("machines nothing-such", 1, "nothing-such");
     assert_int_equal(access("never.tpu", F_OK), -1);

@@ -272,6 +272,7 @@ void weft_arrays_free(struct weft_arrays *arrays)
     for (size_t i = 0; arrays->items && i < arrays->count; i++) {
         free(arrays->items[i].name);
         free(arrays->items[i].bytes);
+        free(arrays->items[i].file);
     }
     free(arrays->items);
     *arrays = (struct weft_arrays){0};

@@ -71,6 +71,17 @@ static enum weft_status check(const struct weft_tensor *tensor, uint64_t bytes, 
     return WEFT_OK;
 }
 
+/* "FILE: " of an array that came from one. */
+static const char *file_of(const struct weft_array *array)
+{
+    return array->file ? array->file : "";
+}
+
+static const char *behind_file(const struct weft_array *array)
+{
+    return array->file ? ": " : "";
+}
+
 static void print_shape(char *out, size_t size, unsigned rank, const uint64_t *dims)
 {
     size_t used = (size_t)snprintf(out, size, "(");
@@ -88,9 +99,9 @@ static enum weft_status check_array(const struct weft_tensor *tensor, const stru
     print_shape(want, sizeof want, tensor->rank, tensor->dims);
     bool same = array->rank == tensor->rank && !memcmp(array->dims, tensor->dims, tensor->rank * sizeof *tensor->dims);
     if (!same || strcmp(array->element, type->array ? type->array : type->name))
-        return weft_error(diag, "input '%s': %s %s given, %s %s expected", tensor->name, array->element, have, tensor->element, want);
+        return weft_error(diag, "%s%sinput '%s': %s %s given, %s %s expected", file_of(array), behind_file(array), tensor->name, array->element, have, tensor->element, want);
     if (array->size != weft_tensor_count(tensor) * type->bytes)
-        return weft_error(diag, "input '%s': %llu bytes given, %llu expected", tensor->name, (unsigned long long)array->size,
+        return weft_error(diag, "%s%sinput '%s': %llu bytes given, %llu expected", file_of(array), behind_file(array), tensor->name, (unsigned long long)array->size,
                           (unsigned long long)(weft_tensor_count(tensor) * type->bytes));
     return WEFT_OK;
 }
@@ -200,7 +211,7 @@ static enum weft_status gather(uint8_t *memory, uint64_t bytes, const struct wef
     for (uint64_t i = 0, count = weft_tensor_count(tensor); i < count; i++, from += type->bytes, walk_next(&walk, tensor, tensor->rank)) {
         int64_t index = load_whole(from, type), rows = (int64_t)tensor->table_rows;
         if (index < -rows || index >= rows)
-            return weft_error(diag, "input '%s': element %llu is %lld, but its table has %lld rows", tensor->name, (unsigned long long)i,
+            return weft_error(diag, "%s%sinput '%s': element %llu is %lld, but its table has %lld rows", file_of(array), behind_file(array), tensor->name, (unsigned long long)i,
                               (long long)index, (long long)rows);
         if (walk.at > bytes || tensor->row_bytes > bytes - walk.at)
             return weft_error(diag, "input '%s': its rows leave the %llu bytes of memory", tensor->name, (unsigned long long)bytes);
@@ -223,7 +234,7 @@ enum weft_status weft_tensor_pack(uint8_t *memory, uint64_t bytes, const struct 
     const uint8_t *from = array->bytes;
     for (uint64_t i = 0, count = weft_tensor_count(tensor); i < count; i++, from += type->bytes, walk_next(&walk, tensor, tensor->rank))
         if (!pack_one(memory + walk.at, tensor, from, type))
-            return weft_error(diag, "input '%s': element %llu is %lld, but the machine takes it as %s (%d to %d)", tensor->name,
+            return weft_error(diag, "%s%sinput '%s': element %llu is %lld, but the machine takes it as %s (%d to %d)", file_of(array), behind_file(array), tensor->name,
                               (unsigned long long)i, (long long)load_whole(from, type), weft_format_name(tensor->format),
                               weft_format_low(tensor->format), weft_format_high(tensor->format));
     return WEFT_OK;

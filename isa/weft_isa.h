@@ -244,7 +244,8 @@ bool weft_program_is(const char *path); /* does the file begin like a program? *
 
 /* --- tensor files (npy.c): NumPy's .npy and .npz ----------------------------------------------------------------------- */
 
-struct weft_array { char *name; /* member of an .npz, or "" */ char element[12]; /* float32 int64 uint8 bool ... */ unsigned rank; uint64_t dims[8]; void *bytes; uint64_t size; };
+struct weft_array { char *name; /* member of an .npz, or "" */ char element[12]; /* float32 int64 uint8 bool ... */ unsigned rank; uint64_t dims[8]; void *bytes; uint64_t size;
+                    char *file; /* that it came from, for messages; NULL: none */ };
 struct weft_arrays { struct weft_array *items; size_t count; };
 /* C order only (Fortran order is converted); little-endian; sizes are checked against the file. */
 enum weft_status weft_arrays_load(struct weft_arrays *out, const char *path, struct weft_diag *diag);

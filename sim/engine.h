@@ -83,6 +83,7 @@ struct weft_sim {
     struct weft_counters total;   /* made from the layers after finish: leave it alone */
 };
 
+const char *sim_name(const struct weft_sim *sim); /* what messages call the program */
 /* "PROGRAM: instruction 17 (matmul ub=0, rows=4) at FILE:LINE [layer NAME]: MESSAGE"; returns WEFT_ERROR. */
 enum weft_status sim_fault(const struct weft_sim *sim, const struct issue *issue, struct weft_diag *diag, const char *message);
 

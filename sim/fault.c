@@ -53,12 +53,17 @@ static void put_place(FILE *out, const struct weft_sim *sim, size_t index)
     if (sim->layer < program->layer_count && program->layers[sim->layer].name) fprintf(out, " [layer %s]", program->layers[sim->layer].name);
 }
 
+const char *sim_name(const struct weft_sim *sim)
+{
+    return sim->options.name ? sim->options.name : sim->program->network ? sim->program->network : "program";
+}
+
 enum weft_status sim_fault(const struct weft_sim *sim, const struct issue *issue, struct weft_diag *diag, const char *message)
 {
     char text[1024] = "";
-    FILE *out = fmemopen(text, sizeof text, "w");
+    FILE *out = fmemopen(text, sizeof text - 1, "w");
     if (!out) return WEFT_NO_MEMORY;
-    fprintf(out, "%s: instruction %zu", sim->program->network ? sim->program->network : "program", issue->index);
+    fprintf(out, "%s: instruction %zu", sim_name(sim), issue->index);
     if (issue->info) {
         fputs(" (", out);
         put_instruction(out, issue);

@@ -52,27 +52,27 @@ static bool has_opcode(const struct weft_program *program, enum weft_opcode op)
     return false;
 }
 
-static enum weft_status check_size(const char *what, uint64_t size, uint64_t limit, const char *whose, struct weft_diag *diag)
+static enum weft_status check_size(const struct weft_sim *sim, const char *what, uint64_t size, uint64_t limit, const char *whose, struct weft_diag *diag)
 {
     if (size <= limit) return WEFT_OK;
-    return weft_error(diag, "the program asks for %llu bytes of %s; %s %llu", (unsigned long long)size, what, whose, (unsigned long long)limit);
+    return weft_error(diag, "%s: the program asks for %llu bytes of %s; %s %llu", sim_name(sim), (unsigned long long)size, what, whose, (unsigned long long)limit);
 }
 
 static enum weft_status check_sizes(const struct weft_sim *sim, struct weft_diag *diag)
 {
     const struct weft_program *program = sim->program;
-    enum weft_status status = check_size("DRAM", program->dram_bytes, program->machine.dram_bytes, "the machine has", diag);
+    enum weft_status status = check_size(sim, "DRAM", program->dram_bytes, program->machine.dram_bytes, "the machine has", diag);
     if (status != WEFT_OK || sim->options.timing_only) return status;
-    status = check_size("host memory", program->host_bytes, size_limit, "the limit is", diag);
-    if (status == WEFT_OK) status = check_size("DRAM", program->dram_bytes, size_limit, "the limit is", diag);
-    if (status == WEFT_OK) status = check_size("DRAM for its weights", program->weights_bytes, program->dram_bytes, "its footprint is", diag);
+    status = check_size(sim, "host memory", program->host_bytes, size_limit, "the limit is", diag);
+    if (status == WEFT_OK) status = check_size(sim, "DRAM", program->dram_bytes, size_limit, "the limit is", diag);
+    if (status == WEFT_OK) status = check_size(sim, "DRAM for its weights", program->weights_bytes, program->dram_bytes, "its footprint is", diag);
     if (status != WEFT_OK) return status;
     if (program->data_host > program->host_bytes || program->data_bytes > program->host_bytes - program->data_host)
-        return weft_error(diag, "the program's %llu bytes of data at host address %llu leave its %llu bytes of host memory",
+        return weft_error(diag, "%s: the program's %llu bytes of data at host address %llu leave its %llu bytes of host memory", sim_name(sim),
                           (unsigned long long)program->data_bytes, (unsigned long long)program->data_host,
                           (unsigned long long)program->host_bytes);
     if (!program->weights && (program->weights_bytes || has_opcode(program, WEFT_OP_READ_WEIGHTS)))
-        return weft_error(diag, "the program carries no weights: it was compiled for timing only (run it with --timing)");
+        return weft_error(diag, "%s: the program carries no weights: it was compiled for timing only (run it with --timing)", sim_name(sim));
     return WEFT_OK;
 }
 
@@ -107,7 +107,7 @@ enum weft_status memories_create(struct weft_sim *sim, struct weft_diag *diag)
     if (status != WEFT_OK || sim->options.timing_only) return status;
     status = create_all(sim);
     if (status == WEFT_NO_MEMORY)
-        weft_error(diag, "no memory for the machine's buffers, %llu bytes of host memory and %llu bytes of DRAM",
+        weft_error(diag, "%s: no memory for the machine's buffers, %llu bytes of host memory and %llu bytes of DRAM", sim_name(sim),
                    (unsigned long long)sim->program->host_bytes, (unsigned long long)sim->program->dram_bytes);
     return status;
 }

@@ -40,6 +40,7 @@ struct weft_observer { void (*event)(void *user, const struct weft_event *event)
 
 struct weft_sim_options {
     enum weft_engine engine;
+    const char *name;              /* what messages call the program: its file. NULL: the name of its network, or "program" */
     bool timing_only;              /* no memories, no values */
     struct weft_observer observer; /* event may be NULL */
     bool (*cancel)(void *user, size_t instruction, size_t instructions); /* asked now and then, for progress; true stops; may be NULL */
