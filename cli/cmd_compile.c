@@ -62,7 +62,7 @@ static enum weft_status choose_name(char **out, const struct options *options)
 
 static void tell(const struct options *options, const struct weft_program *program, const char *name, double seconds)
 {
-    if (options->common.quiet)
+    if (options->common.quiet || options->common.compile.dump_after) /* nothing but the dump, which may go to a file */
         return;
     fprintf(stderr, "weft: wrote %s: %zu instructions, %llu bytes of weights, for %s\n", name, program->instructions,
             (unsigned long long)program->weights_bytes, program->machine.name);

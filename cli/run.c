@@ -32,7 +32,7 @@ struct run {
 
 static void say(const struct run *run, const char *verb, const char *path)
 {
-    if (!path || run->options->common.quiet)
+    if (!path || run->options->common.quiet || run->options->common.compile.dump_after)
         return;
     fflush(stdout); /* where both go to one file, a report is not cut in two */
     fprintf(stderr, "weft: %s %s\n", verb, path);

@@ -124,6 +124,22 @@ static void what_if_tells_what_would_help(void **state)
     json_decref(r);
 }
 
+static void a_dump_is_all_that_is_said(void **state)
+{
+    (void)state;
+    succeeds("compile small.onnxtxt -m tiny -o first.tpu --dump-after pad");
+    write_text("dump.onnxtxt", err);
+    succeeds("compile dump.onnxtxt -m tiny -q -o second.tpu");
+}
+
+static void a_machine_without_integers_names_the_format_it_has(void **state)
+{
+    (void)state;
+    refuses("compile small.onnxtxt -m tpu-v2 -o never.tpu", 1, "(it does bf16: --format bf16)");
+    succeeds("compile small.onnxtxt -m tpu-v2 -q -o v2.tpu --format bf16");
+    refuses("compile small.onnxtxt -m edge --format bf16 -o never.tpu", 1, "--set formats=");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +147,8 @@ int main(void)
         cmocka_unit_test(a_program_is_checked_by_its_network),
         cmocka_unit_test(an_array_that_is_left_over_is_refused),
         cmocka_unit_test(what_if_tells_what_would_help),
+        cmocka_unit_test(a_dump_is_all_that_is_said),
+        cmocka_unit_test(a_machine_without_integers_names_the_format_it_has),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -114,8 +114,10 @@ static enum weft_status check_formats(const struct backend *b)
         enum weft_format f = real ? WEFT_FORMAT_bf16 : backend_format(b, l->x);
         enum weft_format w = real ? WEFT_FORMAT_bf16 : l->kind == LAYER_PRODUCT ? backend_format(b, l->other) : WEFT_FORMAT_s8;
         if (!weft_machine_has(b->machine, f) || !weft_machine_has(b->machine, w))
-            return weft_error(b->diag, "%s: layer %s: machine %s does not multiply %s by %s (see `weft machines`, or --set formats=u8,s8,s16,bf16)",
-                              b->graph->name, l->name, b->machine->name, weft_format_name(f), weft_format_name(w));
+            return weft_error(b->diag, "%s: layer %s: machine %s does not multiply %s by %s (%s)", b->graph->name, l->name, b->machine->name,
+                              weft_format_name(f), weft_format_name(w),
+                              !b->planes && weft_machine_has(b->machine, WEFT_FORMAT_bf16) ? "it does bf16: --format bf16"
+                                                                                          : "see `weft machines`, or --set formats=u8,s8,s16,bf16");
     }
     return WEFT_OK;
 }
