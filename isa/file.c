@@ -66,8 +66,11 @@ static int open_beside(struct weft_aside *out)
 {
     out->target = follow_links(out->name);
     size_t length = out->target ? strlen(out->target) + 64 : 0;
-    out->path = out->target ? malloc(length) : NULL;
-    return out->path ? create_beside(out->path, length, out->target) : -1;
+    out->path = out->target ? calloc(length, 1) : NULL;
+    if (!out->path)
+        return -1;
+    weft_temporary_add(out->path); /* before the file is there, or a signal in between would leave it */
+    return create_beside(out->path, length, out->target);
 }
 
 enum weft_status weft_aside_open(struct weft_aside *out, const char *path, struct weft_diag *diag)
@@ -78,12 +81,11 @@ enum weft_status weft_aside_open(struct weft_aside *out, const char *path, struc
     out->fd = open_in_place(path, &in_place);
     if (!in_place)
         out->fd = open_beside(out);
-    if (out->fd >= 0 && out->path)
-        weft_temporary_add(out->path);
     if (out->fd >= 0)
         return WEFT_OK;
     int reason = errno;
-    free(out->path);
+    if (out->path && weft_temporary_forget(out->path))
+        free(out->path);
     free(out->target);
     *out = (struct weft_aside){.fd = -1, .name = path};
     return reason == ENOMEM ? WEFT_NO_MEMORY : weft_error(diag, "%s: cannot be written: %s", path, strerror(reason));
