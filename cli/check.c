@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A value that comes in parts of the batch. */
+struct pending { const char *name; float *values; uint64_t filled; };
+
 struct state {
     struct check *check;
     struct weft_sim *sim;
@@ -11,14 +14,58 @@ struct state {
     struct weft_network *network;
     struct weft_diag *diag;
     size_t missing;
+    struct pending *pending; size_t pending_count; /* one a probe at most */
 };
 
+static void measure(struct state *s, const char *name, uint32_t layer, const float *exact, const float *got, uint64_t count)
+{
+    struct weft_accuracy *item = &s->check->items[s->check->count++];
+    *item = (struct weft_accuracy){.name = name, .layer = layer};
+    weft_accuracy_measure(item, exact, got, count);
+}
+
+static struct pending *pending_of(struct state *s, const char *name, uint64_t count)
+{
+    for (size_t i = 0; i < s->pending_count; i++)
+        if (!strcmp(s->pending[i].name, name))
+            return &s->pending[i];
+    struct pending *p = &s->pending[s->pending_count++];
+    *p = (struct pending){.name = name, .values = calloc(count + 1, sizeof *p->values)};
+    return p;
+}
+
+/* One part of a value; with the last of them it is measured. */
+static enum weft_status gather(struct state *s, const struct weft_probe *probe, const float *exact, uint64_t count, const float *part)
+{
+    uint64_t own = weft_tensor_count(&probe->tensor), at = probe->first * (own / probe->tensor.dims[0]);
+    struct pending *p = pending_of(s, probe->tensor.name, count);
+    if (!p->values)
+        return WEFT_NO_MEMORY;
+    memcpy(p->values + at, part, own * sizeof *part);
+    p->filled += own;
+    if (p->filled != count)
+        return WEFT_OK;
+    measure(s, p->name, probe->layer, exact, p->values, count);
+    free(p->values);
+    p->values = NULL;
+    return WEFT_OK;
+}
+
+/* Does it lie in the value, all of it or a part? */
+static bool fits(const struct weft_probe *probe, uint64_t count)
+{
+    const struct weft_tensor *t = &probe->tensor;
+    uint64_t own = weft_tensor_count(t);
+    return own == count ? !probe->first : t->rank && own && own < count && count % (own / t->dims[0]) == 0 && probe->first <= (count - own) / (own / t->dims[0]);
+}
+
 /* Compares a tensor, in the memory where it lies, with the network's value of the same name. */
-static enum weft_status compare(struct state *s, const struct weft_tensor *tensor, enum weft_space space, uint32_t layer)
+static enum weft_status compare(struct state *s, const struct weft_probe *probe, enum weft_space space)
 {
     uint64_t count, bytes;
+    const struct weft_tensor *tensor = &probe->tensor;
     const float *exact = weft_network_value(s->network, tensor->name, &count);
-    if (!exact || count != weft_tensor_count(tensor)) {
+    if (!exact || !fits(probe, count)) {
         s->missing++;
         return WEFT_OK;
     }
@@ -29,12 +76,13 @@ static enum weft_status compare(struct state *s, const struct weft_tensor *tenso
     enum weft_status status = weft_tensor_unpack(&array, &real, memory, bytes, s->diag);
     if (status)
         return status;
-    struct weft_accuracy *item = &s->check->items[s->check->count++];
-    *item = (struct weft_accuracy){.name = tensor->name, .layer = layer};
-    weft_accuracy_measure(item, exact, array.bytes, count);
+    if (weft_tensor_count(tensor) == count)
+        measure(s, tensor->name, probe->layer, exact, array.bytes, count);
+    else
+        status = gather(s, probe, exact, count, array.bytes);
     free(array.name);
     free(array.bytes);
-    return WEFT_OK;
+    return status;
 }
 
 static bool probed(const struct weft_program *program, const char *name)
@@ -53,7 +101,7 @@ static enum weft_status step_through(struct state *s)
     bool done = false;
     for (size_t next = 0; !status && (!done || next < p->probe_count);) {
         if (next < p->probe_count && (done || p->probes[next].after <= weft_sim_position(s->sim))) {
-            status = compare(s, &p->probes[next].tensor, WEFT_SPACE_UB, p->probes[next].layer);
+            status = compare(s, &p->probes[next], WEFT_SPACE_UB);
             next++;
         } else {
             status = weft_sim_step(s->sim, &done, s->diag);
@@ -61,18 +109,22 @@ static enum weft_status step_through(struct state *s)
     }
     for (size_t i = 0; i < p->output_count && !status; i++)
         if (!probed(p, p->outputs[i].name))
-            status = compare(s, &p->outputs[i], WEFT_SPACE_HOST, p->layer_count ? (uint32_t)p->layer_count - 1 : 0);
+            status = compare(s, &(struct weft_probe){.tensor = p->outputs[i], .layer = p->layer_count ? (uint32_t)p->layer_count - 1 : 0}, WEFT_SPACE_HOST);
     return status;
 }
 
 enum weft_status check_run(struct check *out, size_t *missing, struct weft_sim *sim, const struct weft_program *program,
                            struct weft_network *network, const struct weft_arrays *inputs, struct weft_diag *diag)
 {
-    struct state state = {out, sim, program, network, diag, 0};
+    struct state state = {.check = out, .sim = sim, .program = program, .network = network, .diag = diag,
+                          .pending = calloc(program->probe_count + 1, sizeof *state.pending)};
     *out = (struct check){.items = calloc(program->probe_count + program->output_count + 1, sizeof *out->items)};
-    enum weft_status status = out->items ? weft_network_interpret(network, inputs, diag) : WEFT_NO_MEMORY;
+    enum weft_status status = out->items && state.pending ? weft_network_interpret(network, inputs, diag) : WEFT_NO_MEMORY;
     if (!status)
         status = step_through(&state);
+    for (size_t i = 0; i < state.pending_count; i++)
+        free(state.pending[i].values);
+    free(state.pending);
     *missing = state.missing;
     return status;
 }

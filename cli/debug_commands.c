@@ -149,6 +149,15 @@ static void do_list(struct debug *debug, char **words, int count)
         debug_list(debug, at, 11);
 }
 
+/* Which inferences of the batch a value holds; nothing where it is all of them. */
+static void print_part(char *out, size_t size, const struct weft_program *program, const struct weft_probe *probe)
+{
+    uint64_t count = probe->tensor.dims[0];
+    out[0] = 0;
+    if (probe->tensor.rank && count && (probe->first || (count < program->batch && program->batch % count == 0)))
+        snprintf(out, size, "%llu to %llu", (unsigned long long)probe->first, (unsigned long long)(probe->first + count - 1));
+}
+
 static void do_info(struct debug *debug, char **words, int count)
 {
     for (size_t i = 0; i < debug->program->layer_count; i++) {
@@ -158,9 +167,11 @@ static void do_info(struct debug *debug, char **words, int count)
     }
     for (size_t i = 0; i < debug->program->probe_count; i++) {
         const struct weft_probe *probe = &debug->program->probes[i];
+        char part[64];
+        print_part(part, sizeof part, debug->program, probe);
         if (count > 1 && probe->layer < debug->program->layer_count && is_called(&debug->program->layers[probe->layer], words[1]))
-            fprintf(debug->out, "       %s lies at ub %llu, %s, after instruction %zu\n", probe->tensor.name,
-                    (unsigned long long)probe->tensor.host, weft_format_name(probe->tensor.format), probe->after);
+            fprintf(debug->out, "       %s lies at ub %llu, %s, after instruction %zu%s%s\n", probe->tensor.name,
+                    (unsigned long long)probe->tensor.host, weft_format_name(probe->tensor.format), probe->after, part[0] ? ": inferences " : "", part);
     }
 }
 

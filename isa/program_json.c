@@ -45,7 +45,8 @@ static const struct member layer_members[] = {
     {"mapping_cycles", WIDE, offsetof(struct weft_layer, mapping_cycles)},
     {0}};
 static const struct member probe_members[] = {
-    {"layer", WORD, offsetof(struct weft_probe, layer)}, {"after", SIZE, offsetof(struct weft_probe, after)}, {0}};
+    {"layer", WORD, offsetof(struct weft_probe, layer)}, {"after", SIZE, offsetof(struct weft_probe, after)},
+    {"first", WIDE, offsetof(struct weft_probe, first)}, {0}};
 
 /* --- to JSON ------------------------------------------------------------------------------------------------------------ */
 

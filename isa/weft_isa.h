@@ -212,6 +212,7 @@ struct weft_layer {
 };
 struct weft_probe { /* where a layer's result lies whole, for --check and the debugger: tensor.host is a UB address here */
     struct weft_tensor tensor; uint32_t layer; size_t after; /* valid once that many instructions have been executed */
+    uint64_t first; /* along its first dimension: where it begins in the whole value, which may come in parts of the batch */
 };
 struct weft_source_line { uint32_t file; uint32_t line; }; /* index into files; line 0: none */
 struct weft_symbol { char *name; char space; /* 't' text word, 'w' DRAM, 'h' host, 'u' UB */ uint64_t value, size; };

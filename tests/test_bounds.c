@@ -26,6 +26,7 @@ static const struct promise { const char *model, *machine, *format; int64_t batc
     {"unet", "tpu-v1", "int8", 1, 0, 1.1, 0},
     {"unet", "tpu-v1", "int8", 8, 0, 1.1, 0},
     {"vgg16", "tpu-v1", "int8", 1, 0, 1.1, 0},
+    {"vgg16", "tpu-v1", "int8", 8, 0, 1.1, 0},
 };
 
 static void kept(void **state)

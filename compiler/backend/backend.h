@@ -8,6 +8,7 @@
  *   layout.c buffers.c            an order of bytes for every value; halos, buffers and their lifetimes
  *   mapping.c lines.c depthwise.c tiles.c share.c prune.c      products on the array (mapping.h)
  *   waves.c lag.c                 two halves of a batch (waves.h)
+ *   front.c                       the first layers, a few images at a time (front.h)
  *   params.c constants.c resident.c   what lies ready: biases, scales, tables; state in device memory
  *   allocate.c                    unified-buffer addresses by lifetime
  *   spill.c bands.c classes.c sequence.c transfer.c      values that leave the buffer (spill.h); parts.c: a batch in parts
@@ -129,7 +130,6 @@ struct layer {
     struct { bool used, flat; int cut; int64_t first, top, bottom; } band; /* rows of the result from `first` on; padding of a pool */
     struct transfer transfer;
     int64_t emitted_lines;             /* pool: lines already emitted ahead, over all images */
-    size_t done_at;                    /* instructions emitted when the layer was whole */
 };
 
 struct tile { uint64_t dram; uint16_t k, n; uint8_t fmt; };
@@ -142,6 +142,8 @@ enum { ARRAYS_MAX = 64 };
 struct leaving_column { int64_t nt, next, end; }; /* rows from `next` on are still to leave */
 enum leaving_how { LEAVING_NOT, LEAVING_ROWS, LEAVING_COLUMNS, LEAVING_LATER /* beside the layers that follow */ };
 struct leaving { enum leaving_how how; const struct mapping *map; const struct geometry *here, *there /* on the host */; uint64_t ub, host, column_bytes; struct leaving_column waiting[ARRAYS_MAX]; int count; };
+/* Where the result of a layer stands in the buffer, all of it or some inferences of the batch (count 0: all): at that many instructions. */
+struct made { int layer; size_t at; int64_t first, count; };
 struct owed_write { uint64_t ub, host, bytes; };
 struct owed { struct owed_write *writes; size_t count, room, next; uint64_t link, now; /* cycles, of writes and of layers so far */ };
 
@@ -174,6 +176,7 @@ struct backend {
     uint8_t *weights; uint64_t weights_bytes, weights_room;
     uint8_t *constants; uint64_t constants_bytes, constants_room; int constants_buffer; bool constants_in_dram; uint64_t constants_dram; /* behind the tiles */
     struct host_read { uint64_t host, ub, bytes; int layer, value; bool dram; /* `host` is a DRAM address */ } *reads; size_t read_count, read_room, reads_done; /* in order */
+    struct made *made; size_t made_count, made_room; /* in order of `at` */
     uint64_t *output_host; bool *left; /* by output: its first byte of the host; already on its way there */
     struct leaving leaving;            /* writes.c: of the product being emitted */
     struct owed owed;                  /* of those before it */
@@ -183,6 +186,7 @@ struct backend {
     int current;                       /* layer being emitted */
     int64_t batch; int waves, lag;     /* inferences; halves that follow each other (waves.c), or 1; segments between them */
     struct wave { int64_t index, count; } wave; /* the part of the batch being emitted; count 0 or 1: all of it */
+    struct front { int end; int64_t pieces; uint8_t *roles; /* by value id */ } front; /* layers before `end` run piece by piece of the batch (front.c) */
     struct waves *in_waves;            /* while a product is emitted whose other half owes vector work */
     uint64_t acc_next;                 /* ring of accumulator rows */
     uint64_t blocks, pruned_blocks;    /* prune.c: of all weight matrices */

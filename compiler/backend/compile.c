@@ -1,6 +1,7 @@
 /* compile.c: weft_compile: the backend's stages in order, and the bounds that the program is measured against. */
 #include "emit.h"
 #include "finish.h"
+#include "front.h"
 #include "mapping.h"
 #include "spill.h"
 #include "waves.h"
@@ -26,6 +27,7 @@ static void free_layer(struct layer *l)
 void backend_free(struct backend *b)
 {
     spill_free(b);
+    front_free(b);
     for (int i = 0; i < b->layer_count; i++)
         free_layer(&b->layers[i]);
     free(b->layers);
@@ -42,6 +44,7 @@ void backend_free(struct backend *b)
     free(b->weights);
     free(b->constants);
     free(b->reads);
+    free(b->made);
     free(b->output_host);
     free(b->left);
     free(b->owed.writes);

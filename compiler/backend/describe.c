@@ -1,5 +1,6 @@
 /* describe.c: what a program file says about itself: tensors, layers with their bounds, probes. */
 #include "finish.h"
+#include "front.h"
 #include "mapping.h"
 #include "spill.h"
 
@@ -119,6 +120,9 @@ static enum weft_status describe_layer(struct weft_layer *out, const struct back
     }
     if (layer_multiplies(l)) {
         (l->kind == LAYER_PRODUCT ? product_describe_mapping : describe_mapping)(text, sizeof text, l);
+        size_t used = strlen(text);
+        if (front_pieces(b, l) > 1)
+            snprintf(text + used, sizeof text - used, ", inferences %lld at a time", (long long)(b->batch / front_pieces(b, l)));
         out->wait = copy_text(text);
     }
     return out->name && out->op && out->shape ? WEFT_OK : WEFT_NO_MEMORY;
@@ -151,29 +155,31 @@ static enum weft_status describe_layers(struct weft_program *p, const struct bac
     return status;
 }
 
-static int earlier(const void *a, const void *b)
+static void describe_probe(struct weft_probe *probe, const struct backend *b, const struct made *made)
 {
-    const struct weft_probe *x = a, *y = b;
-    return x->after != y->after ? (x->after < y->after ? -1 : 1) : x->layer < y->layer ? -1 : x->layer > y->layer;
+    int y = b->layers[made->layer].y;
+    describe_tensor(&probe->tensor, b, y, place_origin(b, y));
+    if (made->count) {
+        const struct geometry *g = &b->places[y].g;
+        probe->tensor.dims[0] = (uint64_t)made->count;
+        probe->tensor.bytes = g->bytes - (uint64_t)((b->graph->values[y].shape.dims[0] - made->count) * g->image + g->origin);
+        probe->first = (uint64_t)made->first;
+    }
+    probe->layer = (uint32_t)spill_row(b, made->layer);
+    probe->after = made->at;
 }
 
-/* A batch in parts never has a whole value in the buffer: no probes then. */
-static enum weft_status describe_probes(struct weft_program *p, const struct backend *b, const size_t *done_at)
+static enum weft_status describe_probes(struct weft_program *p, const struct backend *b)
 {
-    if (b->repeats > 1)
-        return WEFT_OK;
-    p->probes = calloc((size_t)b->layer_count + 1, sizeof *p->probes);
+    p->probes = calloc(b->made_count + 1, sizeof *p->probes);
     if (!p->probes)
         return WEFT_NO_MEMORY;
-    for (int i = 0; i < b->layer_count; i++) {
-        if (b->layers[i].kind >= LAYER_CONSTANTS || b->graph->values[b->layers[i].y].producer == GRAPH_NONE || b->places[b->layers[i].y].permuted[0] || b->places[b->layers[i].y].outside)
+    for (size_t i = 0; i < b->made_count; i++) {
+        const struct layer *l = &b->layers[b->made[i].layer];
+        if (l->kind >= LAYER_CONSTANTS || b->graph->values[l->y].producer == GRAPH_NONE || b->places[l->y].permuted[0] || b->places[l->y].outside)
             continue; /* made by the compiler, not in the network's own order, or nowhere as a whole */
-        struct weft_probe *probe = &p->probes[p->probe_count++];
-        describe_tensor(&probe->tensor, b, b->layers[i].y, place_origin(b, b->layers[i].y));
-        probe->layer = (uint32_t)spill_row(b, i);
-        probe->after = done_at[i];
+        describe_probe(&p->probes[p->probe_count++], b, &b->made[i]);
     }
-    qsort(p->probes, p->probe_count, sizeof *p->probes, earlier); /* halves of a batch finish their layers in an order of their own */
     return WEFT_OK;
 }
 
@@ -219,11 +225,11 @@ static enum weft_status describe_savings(struct weft_program *p, const struct ba
         if (l->kind != LAYER_MATRIX)
             continue;
         const struct mapping *m = &l->m->map;
-        uint64_t times = (uint64_t)(b->repeats * m->chunks);
+        uint64_t runs = (uint64_t)(b->repeats * front_pieces(b, l)), times = runs * (uint64_t)m->chunks;
         all += times * (uint64_t)(m->tiles + m->zero_tiles);
         tiles += times * (uint64_t)m->zero_tiles;
         bytes += times * m->zero_bytes;
-        products += (uint64_t)(b->repeats * m->rows) * m->zero_cells * (uint64_t)weft_passes(b->places[l->x].g.format, l->m->w_format);
+        products += runs * (uint64_t)m->rows * m->zero_cells * (uint64_t)weft_passes(b->places[l->x].g.format, l->m->w_format);
     }
     if (!tiles)
         return WEFT_OK;
@@ -245,7 +251,7 @@ static uint64_t batch_of(const struct backend *b)
     return (uint64_t)b->repeats * (s && s->rank > 1 && s->dims[0] > 0 ? (uint64_t)s->dims[0] : 1);
 }
 
-enum weft_status backend_describe(struct weft_program *p, struct backend *b, const uint64_t *input_host, const uint64_t *output_host, const size_t *done_at)
+enum weft_status backend_describe(struct weft_program *p, struct backend *b, const uint64_t *input_host, const uint64_t *output_host)
 {
     enum weft_status status = describe_tensors(&p->inputs, &p->input_count, b, b->graph->inputs, b->graph->input_count, input_host);
     if (!status)
@@ -253,7 +259,7 @@ enum weft_status backend_describe(struct weft_program *p, struct backend *b, con
     if (!status)
         status = describe_layers(p, b);
     if (!status)
-        status = describe_probes(p, b, done_at);
+        status = describe_probes(p, b);
     for (size_t i = 0; i < p->input_count; i++)
         p->inputs[i].table = p->inputs[i].table_rows && p->data && !b->options->timing_only ? p->data + p->inputs[i].table_data : NULL;
     if (status)

@@ -2,8 +2,8 @@
  * allows, across layer borders. */
 #include "emit.h"
 #include "finish.h"
+#include "front.h"
 #include "spill.h"
-#include "waves.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +71,27 @@ static void before_layer(struct backend *b, int i)
         reads_ahead(b, i);
 }
 
+/* A batch in parts never has a whole value in the buffer. */
+void finish_note(struct backend *b, int layer, int64_t first, int64_t count)
+{
+    const struct shape *y = &b->graph->values[b->layers[layer].y].shape;
+    if (!count && b->repeats > 1)
+        count = b->batch;
+    if (count && (!y->rank || y->dims[0] != count))
+        return; /* not the batch's */
+    if (b->made_count == b->made_room) {
+        size_t room = b->made_room ? 2 * b->made_room : 256;
+        struct made *grown = realloc(b->made, room * sizeof *grown);
+        if (!grown) {
+            b->out_of_memory = true;
+            return;
+        }
+        b->made = grown;
+        b->made_room = room;
+    }
+    b->made[b->made_count++] = (struct made){layer, b->instr_count, b->part * b->batch + first, count};
+}
+
 static void layer_is_whole(struct backend *b, int i)
 {
     struct layer *l = &b->layers[i];
@@ -78,17 +99,20 @@ static void layer_is_whole(struct backend *b, int i)
         writes_state(b, l);
         writes_beside(b, l);
     }
-    l->done_at = b->instr_count;
     l->emitted_lines = 0;
+    if (!front_inside(b, l))
+        finish_note(b, i, 0, 0);
 }
 
 static void emit_layers(struct backend *b)
 {
+    const struct waves_hooks hooks = {before_layer, layer_is_whole};
     if (b->waves > 1) {
-        waves_emit(b, &(struct waves_hooks){before_layer, layer_is_whole});
+        waves_emit(b, &hooks);
         return;
     }
-    for (int i = 0; i < b->layer_count; i++) {
+    front_emit(b, &hooks);
+    for (int i = b->front.end; i < b->layer_count; i++) {
         before_layer(b, i);
         emit_layer(b, &b->layers[i]);
         layer_is_whole(b, i);
@@ -190,7 +214,7 @@ static void fetch_ahead(struct words *w, const struct backend *b, size_t *fetche
         fetch(w, b, *fetched);
 }
 
-static enum weft_status write_words(struct weft_program *program, struct backend *b, size_t *done_at)
+static enum weft_status write_words(struct weft_program *program, struct backend *b)
 {
     struct words w = {.program = program, .tagged = -1};
     int row_count;
@@ -209,8 +233,8 @@ static enum weft_status write_words(struct weft_program *program, struct backend
         fetch_ahead(&w, b, &fetched, taken);
     }
     words_before[b->instr_count] = program->instructions;
-    for (int layer = 0; layer < b->layer_count; layer++)
-        done_at[layer] = words_before[b->layers[layer].done_at];
+    for (size_t i = 0; i < b->made_count; i++)
+        b->made[i].at = words_before[b->made[i].at];
     free(words_before);
     if (w.failed)
         return weft_error(b->diag, "%s: layer %s: its rows, lanes or strides do not fit the fields of a %s; make it smaller, or use a smaller --batch",
@@ -268,33 +292,31 @@ static enum weft_status check_outputs(const struct backend *b)
     return backend_residents(b);
 }
 
-static enum weft_status make_program(struct weft_program *program, struct backend *b, uint64_t *input_host, size_t *done_at)
+static enum weft_status make_program(struct weft_program *program, struct backend *b, uint64_t *input_host)
 {
     program->host_bytes = lay_out_host(b, input_host, b->output_host);
     if (b->spill)
         program->host_bytes = transfer_scratch(b, program->host_bytes);
     emit_all(b, input_host);
-    enum weft_status status = b->out_of_memory ? WEFT_NO_MEMORY : write_words(program, b, done_at);
+    enum weft_status status = b->out_of_memory ? WEFT_NO_MEMORY : write_words(program, b);
     if (status)
         return status;
     hand_over(program, b);
-    return backend_describe(program, b, input_host, b->output_host, done_at);
+    return backend_describe(program, b, input_host, b->output_host);
 }
 
 enum weft_status backend_finish(struct weft_program **out, struct backend *b)
 {
     uint64_t *input_host = calloc(b->graph->input_count + 1, sizeof *input_host);
-    size_t *done_at = calloc((size_t)b->layer_count + 1, sizeof *done_at);
     b->output_host = calloc(b->graph->output_count + 1, sizeof *b->output_host);
     b->left = calloc(b->graph->output_count + 1, sizeof *b->left);
     struct weft_program *program = NULL;
-    enum weft_status status = input_host && b->output_host && b->left && done_at ? check_outputs(b) : WEFT_NO_MEMORY;
+    enum weft_status status = input_host && b->output_host && b->left ? check_outputs(b) : WEFT_NO_MEMORY;
     if (!status)
         status = weft_program_create(&program, b->machine);
     if (!status)
-        status = make_program(program, b, input_host, done_at);
+        status = make_program(program, b, input_host);
     free(input_host);
-    free(done_at);
     if (status)
         weft_program_free(program);
     else

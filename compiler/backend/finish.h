@@ -7,6 +7,8 @@
 /* Emits all layers, places the weight fetches, and describes inputs, outputs, layers and probes. */
 enum weft_status backend_finish(struct weft_program **out, struct backend *b);
 
+void finish_note(struct backend *b, int layer, int64_t first, int64_t count); /* a layer's result is there: `count` inferences of it, or (0) all */
+
 /* reads.c */
 void reads_plan(struct backend *b, const uint64_t *input_host, int64_t part); /* of a part of the batch; nothing is emitted yet */
 void reads_ahead(struct backend *b, int layer);                                /* constants, in front of a layer */
@@ -24,7 +26,6 @@ void writes_beside(struct backend *b, const struct layer *layer); /* rows that l
 void writes_rest(struct backend *b);                              /* and all others that are owed */
 
 /* describe.c */
-enum weft_status backend_describe(struct weft_program *program, struct backend *b, const uint64_t *input_host, const uint64_t *output_host,
-                                  const size_t *done_at);
+enum weft_status backend_describe(struct weft_program *program, struct backend *b, const uint64_t *input_host, const uint64_t *output_host);
 
 #endif

@@ -2,7 +2,7 @@
  * taken. Packing p neighbouring pixels side by side divides the rows by p and fills columns that a shallow layer leaves empty, at
  * the price of a wider window; packing groups side by side (block-diagonal) does the same for grouped convolutions. */
 #include "mapping.h"
-#include "waves.h"
+#include "front.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -270,10 +270,10 @@ static struct mapping split_rows(const struct backend *b, const struct layer *l,
     return map;
 }
 
-static void note_bound(const struct backend *b, struct layer *l)
+void mapping_note(const struct backend *b, struct layer *l)
 {
     const struct mapping *map = &l->m->map;
-    l->mapping = (uint64_t)b->repeats * (map->product_cycles > map->fetch_cycles ? map->product_cycles : map->fetch_cycles);
+    l->mapping = (uint64_t)(b->repeats * front_pieces(b, l)) * largest(map->product_cycles, map->fetch_cycles);
 }
 
 /* Share of the weights that lie in tiles that are not all zero: what the network still asks of the machine. */
@@ -306,7 +306,7 @@ void mapping_drop_tiles(const struct backend *b, struct layer *l, int64_t zero_t
     l->m->map.zero_tiles = zero_tiles;
     l->m->map.tiles -= zero_tiles;
     price_tiles(b, l, &l->m->map);
-    note_bound(b, l);
+    mapping_note(b, l);
     bound_matrix(b, l);
 }
 
@@ -329,7 +329,7 @@ static void map_layer(struct backend *b, struct layer *l)
         cut_for_pool(b, l, &best);
     m->map = best;
     set_blocks(b, &m->map);
-    note_bound(b, l);
+    mapping_note(b, l);
 }
 
 uint64_t mapping_split_price(const struct backend *b, const struct layer *l, int64_t parts)
@@ -342,14 +342,18 @@ void mapping_split(struct backend *b, struct layer *l, int64_t parts)
 {
     l->m->map = split_rows(b, l, parts);
     set_blocks(b, &l->m->map);
-    note_bound(b, l);
+    mapping_note(b, l);
+}
+
+uint64_t mapping_cost(const struct mapping *map)
+{
+    return largest(largest(map->array_cycles, map->fetch_cycles), map->vector_cycles);
 }
 
 uint64_t mapping_price(struct backend *b, struct layer *l)
 {
     map_layer(b, l);
-    const struct mapping *map = &l->m->map;
-    return largest(largest(map->array_cycles, map->fetch_cycles), map->vector_cycles);
+    return mapping_cost(&l->m->map);
 }
 
 /* Bands of one layer are alike. */
@@ -371,7 +375,9 @@ enum weft_status backend_map(struct backend *b)
                 map_layer(b, &b->layers[i]);
             bound_matrix(b, &b->layers[i]);
         }
-    if (!b->spill)
+    if (!b->spill) {
         backend_waves(b);
-    return WEFT_OK;
+        backend_front(b);
+    }
+    return b->out_of_memory ? WEFT_NO_MEMORY : WEFT_OK;
 }

@@ -10,6 +10,8 @@ uint64_t backend_vector_width(const struct backend *b); /* numbers that the vect
 uint64_t backend_cells(const struct backend *b); /* of all arrays */
 uint64_t mapping_split_price(const struct backend *b, const struct layer *layer, int64_t parts); /* as l->mapping, with the rows in equal parts */
 void mapping_split(struct backend *b, struct layer *layer, int64_t parts);
+uint64_t mapping_cost(const struct mapping *map); /* cycles that it takes of whatever bounds it */
+void mapping_note(const struct backend *b, struct layer *layer); /* the bound that follows from its mapping */
 uint64_t mapping_price(struct backend *b, struct layer *layer); /* cycles of the best mapping, before buffers have halos */
 bool mapping_tile_is_empty(const struct matrix *m, int64_t kt, int64_t nt, const struct weft_machine *machine); /* whatever the weights are */
 uint64_t mapping_weight_bytes(const struct matrix *m); /* of the network's own, without those in tiles of zeros */

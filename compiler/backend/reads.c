@@ -1,6 +1,7 @@
 /* reads.c: inputs and constants on their way into the unified buffer, in the order in which they are needed, just ahead of their first reader. */
 #include "emit.h"
 #include "finish.h"
+#include "front.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,15 +41,15 @@ static void emit_reads(struct backend *b, size_t end)
     }
 }
 
-/* And a few beyond. */
+/* And a few beyond, as far as their queue has room: one that must wait for that holds up all that is behind it. */
 void reads_for(struct backend *b, int value, uint64_t end)
 {
-    size_t needed = 0;
-    for (size_t i = b->reads_done; i < b->read_count; i++)
+    size_t needed = 0, ahead = (size_t)least(READ_AHEAD, (int64_t)b->machine->queue_depth);
+    for (size_t i = b->reads_done > ahead ? b->reads_done - ahead : 0; i < b->read_count; i++)
         if (b->reads[i].value == value && b->reads[i].ub < end)
             needed = i + 1;
     if (needed)
-        emit_reads(b, needed + READ_AHEAD);
+        emit_reads(b, needed + ahead);
 }
 
 static void read_constants(struct backend *b, int layer)
@@ -110,9 +111,10 @@ static int product_number(const struct backend *b, int n)
     return b->layer_count;
 }
 
-static bool is_second_half(const struct backend *b, const struct host_read *r)
+/* Of an input, and not needed for the first of so many parts of the batch. */
+static bool is_of_later_part(const struct backend *b, const struct host_read *r, int64_t parts)
 {
-    return r->layer < 0 && !r->dram && r->ub >= place_origin(b, r->value) + geometry_span(&b->places[r->value].g) / 2;
+    return r->layer < 0 && !r->dram && r->ub >= place_origin(b, r->value) + geometry_span(&b->places[r->value].g) / (uint64_t)parts;
 }
 
 static bool joins(const struct host_read *r, const struct host_read *next)
@@ -120,18 +122,17 @@ static bool joins(const struct host_read *r, const struct host_read *next)
     return r->layer >= 0 && next->layer >= r->layer && r->host + r->bytes == next->host && r->ub + r->bytes == next->ub;
 }
 
-/* Of a batch in two halves the first needs its part of every input, and the constants of what it does before the second begins; only then comes
- * the second's part, while the first is at work. Constants that lie side by side come together. */
-static void halves_in_turn(struct backend *b)
+/* Of a batch in parts the first needs its part of every input, and the constants of what it does before the second begins (the layers up to `end`);
+ * only then come the others' parts, while the first is at work. Constants that lie side by side come together. */
+static void parts_in_turn(struct backend *b, int64_t parts, int end)
 {
     struct host_read *in_turn = malloc((b->read_count + 1) * sizeof *in_turn);
     size_t count = 0, early = 0;
-    int end = product_number(b, b->lag + 1);
     while (early < b->read_count && b->reads[early].layer <= end)
         early++;
-    for (int half = 0; in_turn && half < 2; half++)
+    for (int later = 0; in_turn && later < 2; later++)
         for (size_t i = 0; i < early; i++) {
-            if (is_second_half(b, &b->reads[i]) != half)
+            if (is_of_later_part(b, &b->reads[i], parts) != later)
                 continue;
             if (count && joins(&in_turn[count - 1], &b->reads[i])) {
                 in_turn[count - 1].bytes += b->reads[i].bytes; /* as early as the first of them is needed */
@@ -164,7 +165,9 @@ void reads_plan(struct backend *b, const uint64_t *input_host, int64_t part)
         if (first_reader(b, b->graph->inputs[k]) == b->layer_count)
             plan_input(b, b->graph->inputs[k], host_address(b, b->graph->inputs[k], input_host[k], part));
     if (b->waves > 1)
-        halves_in_turn(b);
+        parts_in_turn(b, b->waves, product_number(b, b->lag + 1));
+    else if (b->front.end)
+        parts_in_turn(b, b->front.pieces, b->front.end - 1 + LAYERS_AHEAD); /* reads_ahead asks for so many */
 }
 
 /* What the part of the batch being emitted needs of an operand. */
@@ -175,7 +178,7 @@ static void read_operand(struct backend *b, int value)
     const struct shape *s = &b->graph->values[value].shape;
     bool part = b->wave.count > 1 && s->rank && s->dims[0] % b->wave.count == 0;
     uint64_t bytes = geometry_span(&b->places[value].g);
-    reads_for(b, value, part ? place_origin(b, value) + bytes / (uint64_t)b->wave.count * (uint64_t)(b->wave.index + 1) : UINT64_MAX);
+    reads_for(b, value, part ? place_origin(b, value) + bytes / (uint64_t)b->wave.count * (uint64_t)(b->wave.index + 1) : place_origin(b, value) + bytes);
 }
 
 void reads_operands(struct backend *b, const struct layer *l)

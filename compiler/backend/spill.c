@@ -6,6 +6,7 @@
  *   - what comes back ahead of its use comes later;
  *   - a value that is there and not used leaves until its next use: the one that frees what is missing for the longest time;
  *   - the layer itself runs in bands: its largest value is no longer there as a whole, then the next largest, in the fewest bands that fit. */
+#include "front.h"
 #include "mapping.h"
 #include "spill.h"
 
@@ -364,6 +365,8 @@ enum weft_status backend_spill(struct backend *b)
     uint64_t *sums = calloc((size_t)b->layer_count + 1, sizeof *sums);
     enum weft_status status = sums ? spill_create(&b->spill, b) : WEFT_NO_MEMORY;
     b->waves = 1;
+    front_free(b);
+    front_free(b);
     if (!status)
         status = settle(b->spill, sums);
     free(sums);

@@ -114,15 +114,14 @@ static double beats(const struct backend *b, const struct layer *l)
     return lines > 1 ? lines : 1;
 }
 
-static double vector_cycles(const struct backend *b, const struct layer *l)
+double waves_vector_cycles(const struct backend *b, const struct layer *l)
 {
     int value = l->kind == LAYER_REDUCE ? l->x : l->y, passes = l->kind == LAYER_SOFTMAX ? 5 : 1;
     double count = (double)shape_count(&b->graph->values[value].shape);
     return l->kind == LAYER_ALIAS ? 0 : count / (double)backend_vector_width(b) * beats(b, l) * passes;
 }
 
-/* Cycles of all inputs over the link. */
-static double input_cycles(const struct backend *b)
+double waves_input_cycles(const struct backend *b)
 {
     uint64_t bytes = 0;
     for (unsigned i = 0; i < b->graph->input_count; i++)
@@ -143,7 +142,7 @@ static int measure(const struct backend *b, struct lag_segment *segments)
         struct lag_segment *s = &segments[count - 1];
         s->product += is_vector(l) ? 0 : (double)l->mapping;
         s->halves += is_vector(l) ? 0 : l->kind == LAYER_MATRIX && splits ? (double)mapping_split_price(b, l, WAVES) : (double)l->mapping;
-        s->vector += is_vector(l) ? vector_cycles(b, l) : 0;
+        s->vector += is_vector(l) ? waves_vector_cycles(b, l) : 0;
     }
     return count;
 }
@@ -151,7 +150,7 @@ static int measure(const struct backend *b, struct lag_segment *segments)
 void backend_waves(struct backend *b)
 {
     struct lag_segment *segments = b->batch > 1 ? malloc(((size_t)b->layer_count + 1) * sizeof *segments) : NULL;
-    int lag = segments ? lag_choose(segments, measure(b, segments), input_cycles(b)) : 0;
+    int lag = segments ? lag_choose(segments, measure(b, segments), waves_input_cycles(b)) : 0;
     b->out_of_memory |= b->batch > 1 && !segments;
     free(segments);
     if (!lag)

@@ -11,6 +11,8 @@ struct waves_hooks { void (*before)(struct backend *b, int layer); void (*whole)
 struct lag_segment { bool splits; double product, halves, vector; };
 int lag_choose(const struct lag_segment *segments, int count, double input /* cycles over the link */); /* segments between the halves; 0: in one */
 
+double waves_vector_cycles(const struct backend *b, const struct layer *layer); /* of a layer of the vector unit */
+double waves_input_cycles(const struct backend *b); /* of all inputs over the link */
 bool waves_split(const struct backend *b, const struct layer *layer);
 void backend_waves(struct backend *b);  /* decides; after the mappings are known */
 void waves_stretch(struct backend *b, const int *lasts); /* lifetimes of the buffers, before they get addresses */

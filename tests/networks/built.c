@@ -1,0 +1,102 @@
+/* built.c: networks given as text, compiled for a small machine, and their runs compared. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "built.h"
+
+static struct weft_diag loud(void)
+{
+    return (struct weft_diag){.report = weft_diag_stderr};
+}
+
+struct built build(const char *text, const char *format, const char *const *settings)
+{
+    struct built built = {0};
+    struct weft_diag diag = loud();
+    struct weft_machine machine;
+    struct weft_compile_options options = {.seed = 7, .format = format};
+    char path[] = "/tmp/weft-built-XXXXXX.onnxtxt";
+    int file = mkstemps(path, 8);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, text, strlen(text)), (ssize_t)strlen(text));
+    close(file);
+    assert_int_equal(weft_machine_load(&machine, "tiny", &diag), WEFT_OK);
+    for (; *settings; settings++)
+        assert_int_equal(weft_machine_set(&machine, *settings, &diag), WEFT_OK);
+    assert_int_equal(weft_network_load(&built.network, path, &options, &diag), WEFT_OK);
+    assert_int_equal(weft_compile(&built.program, built.network, &machine, &options, &diag), WEFT_OK);
+    unlink(path);
+    return built;
+}
+
+void drop(struct built *built)
+{
+    weft_program_free(built->program);
+    weft_network_free(built->network);
+}
+
+struct weft_sim *run(const struct weft_program *program, enum weft_engine engine)
+{
+    struct weft_diag diag = loud();
+    struct weft_sim *sim = NULL;
+    struct weft_arrays inputs = {0};
+    uint64_t bytes;
+    assert_int_equal(weft_random_inputs(&inputs, program, 7, &diag), WEFT_OK);
+    assert_int_equal(weft_sim_create(&sim, program, &(struct weft_sim_options){.engine = engine}, &diag), WEFT_OK);
+    uint8_t *host = (uint8_t *)weft_sim_memory(sim, WEFT_SPACE_HOST, &bytes);
+    for (size_t i = 0; i < program->input_count; i++)
+        assert_int_equal(weft_tensor_pack(host, bytes, &program->inputs[i], &inputs.items[i], &diag), WEFT_OK);
+    assert_int_equal(weft_sim_run(sim, &diag), WEFT_OK);
+    weft_arrays_free(&inputs);
+    return sim;
+}
+
+void same_outputs(const struct weft_program *a, const struct weft_sim *sim_a, const struct weft_program *b, const struct weft_sim *sim_b)
+{
+    struct weft_diag diag = loud();
+    uint64_t na, nb;
+    const uint8_t *host_a = weft_sim_memory(sim_a, WEFT_SPACE_HOST, &na), *host_b = weft_sim_memory(sim_b, WEFT_SPACE_HOST, &nb);
+    assert_int_equal(a->output_count, b->output_count);
+    for (size_t i = 0; i < a->output_count; i++) {
+        struct weft_array x = {0}, y = {0};
+        assert_int_equal(weft_tensor_unpack(&x, &a->outputs[i], host_a, na, &diag), WEFT_OK);
+        assert_int_equal(weft_tensor_unpack(&y, &b->outputs[i], host_b, nb, &diag), WEFT_OK);
+        assert_int_equal(x.size, y.size);
+        assert_memory_equal(x.bytes, y.bytes, x.size);
+        free(x.name);
+        free(x.bytes);
+        free(y.name);
+        free(y.bytes);
+    }
+}
+
+void same_memories(const struct weft_sim *a, const struct weft_sim *b)
+{
+    for (int space = WEFT_SPACE_UB; space <= WEFT_SPACE_HOST; space++) {
+        uint64_t na, nb;
+        const uint8_t *x = weft_sim_memory(a, space, &na), *y = weft_sim_memory(b, space, &nb);
+        assert_int_equal(na, nb);
+        assert_memory_equal(x, y, na);
+    }
+}
+
+void same_in_every_engine(const struct weft_program *program, const struct weft_sim *fast)
+{
+    struct weft_sim *reference = run(program, WEFT_ENGINE_REFERENCE);
+    same_memories(fast, reference);
+    weft_sim_free(reference);
+#ifdef WEFT_WITH_SYSTEMC
+    struct weft_sim *twin = run(program, WEFT_ENGINE_SYSTEMC);
+    same_memories(fast, twin);
+    assert_memory_equal(weft_sim_counters(fast), weft_sim_counters(twin), sizeof(struct weft_counters));
+    weft_sim_free(twin);
+#endif
+}

@@ -1,0 +1,20 @@
+/* built.h: networks given as text, compiled for a small machine, and their runs compared; all of it asserts (cmocka). For the tests of this folder. */
+#ifndef WEFT_TESTS_BUILT_H
+#define WEFT_TESTS_BUILT_H
+
+#include "weft_compiler.h"
+#include "weft_sim.h"
+
+#define HEAD "<ir_version: 8, opset_import: [\"\" : 13]>\n"
+#define WEIGHTS(name, shape, seed) name " = RandomNormal <shape = [" shape "], scale = 0.3, seed = " seed "> ()\n"
+
+struct built { struct weft_network *network; struct weft_program *program; };
+
+struct built build(const char *text, const char *format, const char *const *settings /* of the machine `tiny`, as for --set; NULL ends them */);
+void drop(struct built *built);
+struct weft_sim *run(const struct weft_program *program, enum weft_engine engine); /* with random inputs, the same for all engines */
+void same_outputs(const struct weft_program *a, const struct weft_sim *sim_a, const struct weft_program *b, const struct weft_sim *sim_b);
+void same_memories(const struct weft_sim *a, const struct weft_sim *b);
+void same_in_every_engine(const struct weft_program *program, const struct weft_sim *fast); /* all memories; of the clocked twin all counters too */
+
+#endif

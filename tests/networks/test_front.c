@@ -1,0 +1,122 @@
+/* test_front.c: batches whose first layers run a few images at a time: what is fetched again, what they save, and that nothing else changes. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "built.h"
+
+/* An image is 2048 bytes, in a 8192, in b 2048, in y 512. On 8 x 8 cells a and b have four tiles of 64 bytes each, y one. */
+static const char stack[] = HEAD "stack (float[8, 8, 16, 16] x) => (float[8, 8, 8, 8] y) {\n"
+    WEIGHTS("w1", "32, 8, 1, 1", "1.0") "a = Conv <kernel_shape = [1, 1]> (x, w1)\n" WEIGHTS("w2", "8, 32, 1, 1", "2.0") "b = Conv <kernel_shape = [1, 1]> (a, w2)\n"
+    WEIGHTS("w3", "8, 8, 1, 1", "3.0") "y = Conv <kernel_shape = [1, 1], strides = [2, 2]> (b, w3) }";
+
+/* Windows and padding, both pools, a residual, a concatenation of which the front makes one part, a gate, a depthwise convolution, normalisation. */
+static const char mixed[] = HEAD "mixed (float[6, 4, 18, 14] x) => (float[6, 10] y) {\n"
+    WEIGHTS("w1", "8, 4, 3, 3", "1.0") "a = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (x, w1)\n r = Relu (a)\n"
+    "p = MaxPool <kernel_shape = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]> (r)\n" WEIGHTS("w2", "8, 8, 3, 3", "2.0")
+    "c = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (p, w2)\n s = Add (c, p)\n n = LRN <size = 3> (s)\n" WEIGHTS("w3", "8, 1, 3, 3", "3.0")
+    "d = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1], group = 8> (n, w3)\n g = GlobalAveragePool (d)\n" WEIGHTS("w4", "8, 8, 1, 1", "4.0")
+    "h = Conv <kernel_shape = [1, 1]> (g, w4)\n i = Sigmoid (h)\n e = Mul (d, i)\n k = Concat <axis = 1> (e, s)\n" WEIGHTS("w5", "8, 16, 3, 3", "5.0")
+    "m = Conv <kernel_shape = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]> (k, w5)\n q = AveragePool <kernel_shape = [2, 2], strides = [2, 2], pads = [1, 1, 0, 0]> (m)\n"
+    "f = Flatten (q)\n" WEIGHTS("w6", "48, 10", "6.0") "y = MatMul (f, w6) }";
+
+static int layers_in_front(const struct weft_program *p)
+{
+    int count = 0;
+    for (size_t i = 0; i < p->layer_count; i++)
+        count += p->layers[i].wait && strstr(p->layers[i].wait, "at a time");
+    return count;
+}
+
+/* Whole: 2048 rows in two chunks of the 1024 accumulators, so eight fetches for a and for b; y takes one. In front: four for a and for b and each image. Room
+ * for x, b and one image of a is 16384 + 16384 + 8192 bytes; a as a whole is 65536. */
+static void what_does_not_fit_comes_image_by_image(void **state)
+{
+    struct built whole = build(stack, "int8", (const char *[]){NULL}), front = build(stack, "int8", (const char *[]){"unified_buffer.bytes=49152", NULL});
+    struct weft_sim *a = run(whole.program, WEFT_ENGINE_FAST), *b = run(front.program, WEFT_ENGINE_FAST);
+    assert_int_equal(layers_in_front(whole.program), 0);
+    assert_int_equal(layers_in_front(front.program), 2);
+    assert_int_equal(weft_sim_counters(a)->bytes_weights, (8 + 8 + 1) * 64);
+    assert_int_equal(weft_sim_counters(b)->bytes_weights, (8 * (4 + 4) + 1) * 64);
+    assert_int_equal(weft_sim_counters(b)->bytes_dram_write, 0);
+    assert_int_equal(weft_sim_counters(b)->bytes_link_in, 8 * 2048);
+    same_outputs(whole.program, a, front.program, b);
+    same_in_every_engine(front.program, b);
+    weft_sim_free(a);
+    weft_sim_free(b);
+    drop(&whole);
+    drop(&front);
+}
+
+/* At a byte a cycle the input takes 16384 cycles. Behind the last image come its own rows (4 x 256 for each of a and b), those of y (512), and the result on
+ * its way (4096 numbers of 4 bytes, 4 a cycle); whole, b alone would take 8192 behind the input. */
+static void work_goes_beside_the_input(void **state)
+{
+    struct built front = build(stack, "int8", (const char *[]){"link.in_bytes_per_second=1000000000", NULL});
+    struct weft_sim *sim = run(front.program, WEFT_ENGINE_FAST);
+    assert_int_equal(layers_in_front(front.program), 2);
+    assert_true(weft_sim_counters(sim)->cycles < 16384 + 2 * 1024 + 512 + 4096 + 500);
+    same_in_every_engine(front.program, sim);
+    weft_sim_free(sim);
+    drop(&front);
+}
+
+/* An image's part of a stands where all others do; b has its own place for each, and is there once, as a whole. */
+static void probes_name_the_images(void **state)
+{
+    struct built front = build(stack, "int8", (const char *[]){"unified_buffer.bytes=49152", NULL});
+    uint64_t a = 0, b = 0, at = 0;
+    for (size_t i = 0; i < front.program->probe_count; i++) {
+        const struct weft_probe *p = &front.program->probes[i];
+        if (!strcmp(p->tensor.name, "a")) {
+            assert_int_equal(p->first, a++);
+            assert_int_equal(p->tensor.dims[0], 1);
+            assert_true(a == 1 || p->tensor.host == at);
+            at = p->tensor.host;
+        } else if (!strcmp(p->tensor.name, "b")) {
+            assert_int_equal(p->first, 0);
+            assert_int_equal(p->tensor.dims[0], 8);
+            b++;
+        }
+    }
+    assert_int_equal(a, 8);
+    assert_int_equal(b, 1);
+    drop(&front);
+}
+
+/* A byte in five cycles: the input takes longer than the layers behind the first. */
+static void in_format(const char *format, bool exact)
+{
+    struct built whole = build(mixed, format, (const char *[]){"link.in_bytes_per_second=1000000000000", "dram.bytes_per_second=1000000000000", NULL});
+    struct built front = build(mixed, format, (const char *[]){"link.in_bytes_per_second=200000000", "dram.bytes_per_second=1000000000000", NULL});
+    struct weft_sim *a = run(whole.program, WEFT_ENGINE_FAST), *b = run(front.program, WEFT_ENGINE_FAST);
+    assert_int_equal(layers_in_front(whole.program), 0);
+    assert_true(layers_in_front(front.program) >= 3);
+    if (exact) /* sums of floats depend on where tiles end */
+        same_outputs(whole.program, a, front.program, b);
+    same_in_every_engine(front.program, b);
+    weft_sim_free(a);
+    weft_sim_free(b);
+    drop(&whole);
+    drop(&front);
+}
+
+static void layers_of_every_kind(void **state)
+{
+    in_format("int8", true);
+    in_format("int16", true);
+    in_format("bf16", false);
+    in_format("fp32", false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_does_not_fit_comes_image_by_image), cmocka_unit_test(work_goes_beside_the_input),
+                                       cmocka_unit_test(probes_name_the_images), cmocka_unit_test(layers_of_every_kind)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
