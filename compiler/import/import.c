@@ -132,7 +132,7 @@ static bool find_dim(const struct weft_compile_options *options, const char *nam
     return false;
 }
 
-/* The first dimension is the batch: --batch decides, then what the file says, then --dim, then 1. */
+/* The first dimension is the batch: --batch decides, then what the file says, then --dim (check_dims: which says the same), then 1. */
 static bool resolve_batch(struct lower *l, int64_t *dim, bool open, const char *name)
 {
     int64_t given = 0;
@@ -239,13 +239,14 @@ static enum weft_status add_input(struct lower *l, struct scope *scope, const On
     return names_set(&scope->values, name, id) ? WEFT_OK : WEFT_NO_MEMORY;
 }
 
-static bool names_dimension(const Onnx__GraphProto *graph, const char *name)
+/* Of one of the first `axes` dimensions of an input. */
+static bool names_dimension(const Onnx__GraphProto *graph, const char *name, size_t axes)
 {
     for (size_t i = 0; i < graph->n_input; i++) {
         const Onnx__TypeProto *type = graph->input[i]->type;
         const Onnx__TensorShapeProto *shape =
             type && type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE ? type->tensor_type->shape : NULL;
-        for (size_t k = 0; shape && k < shape->n_dim; k++)
+        for (size_t k = 0; shape && k < shape->n_dim && k < axes; k++)
             if (shape->dim[k]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM &&
                 !strcmp(text(shape->dim[k]->dim_param), name))
                 return true;
@@ -255,9 +256,16 @@ static bool names_dimension(const Onnx__GraphProto *graph, const char *name)
 
 static void check_dims(struct lower *l)
 {
-    for (size_t i = 0; i < l->options->dim_count; i++)
-        if (!l->options->dims[i].optional && !names_dimension(l->model->proto->graph, l->options->dims[i].name))
-            FAIL("%s: no input has an open dimension named %s", l->path, l->options->dims[i].name);
+    const Onnx__GraphProto *graph = l->model->proto->graph;
+    int64_t batch = l->options->batch;
+    for (size_t i = 0; i < l->options->dim_count; i++) {
+        const struct weft_dim *dim = &l->options->dims[i];
+        if (!dim->optional && !names_dimension(graph, dim->name, SIZE_MAX))
+            FAIL("%s: no input has an open dimension named %s", l->path, dim->name);
+        else if (batch && batch != dim->value && names_dimension(graph, dim->name, 1))
+            FAIL("%s: --dim %s=%lld contradicts --batch %lld: %s is the batch, the first dimension of an input; give one of the two", l->path,
+                 dim->name, (long long)dim->value, (long long)batch, dim->name);
+    }
 }
 
 static enum weft_status add_inputs(struct lower *l, struct scope *scope)

@@ -210,6 +210,22 @@ static void unknown_dimension(void **state)
     assert_non_null(strstr(caught.text, "no input has an open dimension named sequence"));
 }
 
+/* --batch and --dim name one dimension: one line where they differ, however many inputs have it; none where they agree. */
+static void batch_against_dimension(void **state)
+{
+    struct weft_dim dims[] = {{"N", 3}};
+    struct weft_compile_options options = {.dims = dims, .dim_count = 1, .batch = 4};
+    static const char text[] = HEAD(13) "m (float[N, 2] a, float[N, 2] b) => (float[N, 2] y) { y = Add (a, b) }";
+    struct caught caught;
+    struct graph *graph;
+    assert_int_equal(import_bytes(&graph, text, strlen(text), ".onnxtxt", &options, &caught), WEFT_ERROR);
+    assert_int_equal(caught.count, 1);
+    assert_non_null(strstr(caught.text, "--dim N=3 contradicts --batch 4: N is the batch, the first dimension of an input; give one of the two"));
+    dims[0].value = 4;
+    assert_int_equal(import_bytes(&graph, text, strlen(text), ".onnxtxt", &options, &caught), WEFT_OK);
+    graph_free(graph);
+}
+
 /* The caret stands below the word that is wrong. */
 static void carets(void **state)
 {
@@ -224,6 +240,6 @@ static void carets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(each_is_named), cmocka_unit_test(all_at_once), cmocka_unit_test(unknown_dimension),
-                                       cmocka_unit_test(carets)};
+                                       cmocka_unit_test(batch_against_dimension), cmocka_unit_test(carets)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
