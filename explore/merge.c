@@ -96,7 +96,7 @@ static enum weft_status find_dead(const struct store *store)
 static enum weft_status join(const char *aside, const char *const *stores, size_t count, bool *joined, struct weft_diag *diag)
 {
     struct store store;
-    enum weft_status status = store_open(&store, aside, diag);
+    enum weft_status status = store_open(&store, aside, STORE_ALONE, diag);
     if (status)
         return status;
     size_t absent = 0; /* a task that died before it opened its store: the others are joined all the same */
@@ -107,8 +107,6 @@ static enum weft_status join(const char *aside, const char *const *stores, size_
             absent++, weft_error(diag, "%s: there is no such store", stores[i]);
     if (!status && absent == count)
         status = WEFT_ERROR;
-    if (!status)
-        status = store_do(&store, "PRAGMA journal_mode = DELETE"); /* all in one file, to be renamed */
     *joined = !status;
     if (!status)
         status = find_dead(&store);
@@ -128,19 +126,20 @@ static void drop_log(const char *out)
             unlink(path);
 }
 
+/* A store that misses shards is kept, and is an error all the same. */
 enum weft_status weft_sweep_merge(const char *out, const char *const *stores, size_t count, struct weft_diag *diag)
 {
-    char *aside;
+    struct weft_aside aside;
     bool joined = false;
-    if (asprintf(&aside, "%s.%ld.tmp", out, (long)getpid()) < 0)
-        return WEFT_NO_MEMORY;
-    enum weft_status status = join(aside, stores, count, &joined, diag);
+    enum weft_status status = weft_aside_open(&aside, out, diag);
+    if (status)
+        return status;
+    if (aside.path)
+        status = join(aside.path, stores, count, &joined, diag);
+    else
+        status = weft_error(diag, "%s: a store of results is a file, and this is none", out);
     if (joined)
-        drop_log(out);
-    if (joined && rename(aside, out))
-        status = weft_error(diag, "%s: cannot be written", out);
-    if (!joined)
-        unlink(aside);
-    free(aside);
-    return status;
+        drop_log(aside.target);
+    enum weft_status placed = weft_aside_close(&aside, joined ? WEFT_OK : status, diag);
+    return status ? status : placed;
 }

@@ -146,9 +146,9 @@ static enum weft_status prepare(struct store *store)
     return status;
 }
 
-/* Written ahead: a commit costs microseconds and outlives the process, whatever becomes of it. Where the file system cannot (some that are
+/* A shared one is written ahead: a commit costs microseconds and outlives the process, whatever becomes of it. Where the file system cannot (some that are
  * shared), SQLite keeps to its own journal. */
-enum weft_status store_open(struct store *out, const char *path, struct weft_diag *diag)
+enum weft_status store_open(struct store *out, const char *path, enum store_use use, struct weft_diag *diag)
 {
     bool made = false;
     enum weft_status status = open_database(out, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, diag);
@@ -156,7 +156,7 @@ enum weft_status store_open(struct store *out, const char *path, struct weft_dia
         return status;
     status = check_version(out, &made);
     if (!status)
-        status = store_do(out, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+        status = store_do(out, use == STORE_SHARED ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL" : "PRAGMA journal_mode = MEMORY");
     if (!status)
         status = make_tables(out);
     if (!status)

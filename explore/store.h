@@ -15,8 +15,10 @@ struct store {
     struct weft_diag *diag;
 };
 
-/* Opens or makes the store. */
-enum weft_status store_open(struct store *out, const char *path, struct weft_diag *diag);
+/* Opens or makes the store. Shared: other processes read and write it, and what is committed outlives this one. Alone: it is thrown away unless it becomes
+ * whole, and SQLite puts no file beside it. */
+enum store_use { STORE_SHARED, STORE_ALONE };
+enum weft_status store_open(struct store *out, const char *path, enum store_use use, struct weft_diag *diag);
 /* For questions; the file must be a store. Makes the view `asked`: the points of the plan that was run last, as that plan numbers them. Says so where
  * the store has others. */
 enum weft_status store_open_results(struct store *out, const char *path, struct weft_diag *diag);

@@ -309,7 +309,7 @@ enum weft_status weft_sweep_run(struct weft_sweep_summary *out, const struct wef
     if (!status)
         status = cases_load(&s->cases, plan, diag);
     if (!status)
-        status = store_open(&s->store, options->store, diag);
+        status = store_open(&s->store, options->store, STORE_SHARED, diag);
     if (!status)
         status = start_threads(s);
     if (!status)

@@ -20,7 +20,7 @@ static void make_store(const char *path)
 {
     struct weft_plan *plan = load_plan("name: t\nbase: tiny\nnetworks: [mlp-784-512-10]\nbatches: [1, 8]\naxes: [{field: array.rows, values: [16, 32]}]\n");
     struct store store;
-    assert_int_equal(store_open(&store, path, NULL), WEFT_OK);
+    assert_int_equal(store_open(&store, path, STORE_SHARED, NULL), WEFT_OK);
     assert_int_equal(store_note_plan(&store, plan, "test"), WEFT_OK);
     for (size_t i = 0; i < ROWS; i++) {
         struct result r = {.point = rows[i].point, .batch = rows[i].batch, .machine = plan->base, .reason = (char *)rows[i].reason, .wall_seconds = 1};

@@ -1,6 +1,7 @@
 /* test_sweep.c: a run that is killed, shards, points that cannot be: what stands in the store afterwards. */
 #include "test_explore.h"
 
+#include <glob.h>
 #include <math.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -129,6 +130,59 @@ static void a_shard_that_died(void **state)
                      WEFT_ERROR);
     assert_non_null(strstr(caught.text, "none.db: there is no such store"));
     weft_plan_free(plan);
+}
+
+static void clean_and_end(int number)
+{
+    weft_temporaries_remove();
+    _exit(number);
+}
+
+static size_t count_files(const char *pattern)
+{
+    glob_t found;
+    size_t count = glob(pattern, 0, NULL, &found) ? 0 : found.gl_pathc;
+    globfree(&found);
+    return count;
+}
+
+/* Keeps everybody else out, so that a merge waits in the middle of its work. Caller closes. */
+static sqlite3 *lock_store(const char *path)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
+static void a_signal_ends_a_merge_and_leaves_nothing(void **state)
+{
+    int how;
+    struct weft_plan *plan = load_plan(plan_text);
+    run_shard(plan, "locked.db", 0, 64);
+    weft_plan_free(plan);
+    sqlite3 *lock = lock_store("locked.db");
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGTERM, clean_and_end);
+        _exit((int)weft_sweep_merge("ended.db", (const char *const[]){"locked.db"}, 1, NULL));
+    }
+    for (int waits = 0; waits < 30000 && count_files("ended.db.*.tmp") == 0; waits++)
+        usleep(1000);
+    assert_int_equal(count_files("ended.db*"), 1);
+    kill(child, SIGTERM);
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_int_equal(WEXITSTATUS(how), SIGTERM);
+    assert_int_equal(count_files("ended.db*"), 0);
+    sqlite3_close(lock);
+}
+
+/* A device would be renamed away. */
+static void a_store_is_a_file(void **state)
+{
+    struct caught caught = {0};
+    assert_int_equal(weft_sweep_merge("/dev/null", (const char *const[]){"a.db"}, 1, &(struct weft_diag){.report = catch_message, .user = &caught}), WEFT_ERROR);
+    assert_string_equal(caught.text, "/dev/null: a store of results is a file, and this is none\n");
 }
 
 /* Of a plan that has become larger, only what is new is run. */
@@ -288,6 +342,7 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(kills),   cmocka_unit_test(reasons), cmocka_unit_test(shards), cmocka_unit_test(a_shard_that_died),
+                                       cmocka_unit_test(a_signal_ends_a_merge_and_leaves_nothing), cmocka_unit_test(a_store_is_a_file),
                                        cmocka_unit_test(growing), cmocka_unit_test(formats), cmocka_unit_test(edited_technology),
                                        cmocka_unit_test(another_build), cmocka_unit_test(nothing_to_run), cmocka_unit_test(common_reason), cmocka_unit_test(no_store)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
