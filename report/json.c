@@ -199,6 +199,7 @@ static json_t *report_object(const struct weft_report_input *in)
     json_object_set_new(object, "inferences_per_second", figure(rate));
     json_object_set_new(object, "macs_from", text(counted ? "cells" : "network"));
     add_figures(object, &f, in->run, in->program->roofline_cycles, in->program->mapping_cycles);
+    json_object_set_new(object, "roofline_bound", text(report_roof(in)));
     json_object_set_new(object, "baseline", baseline_object(in, rate));
     json_object_set_new(object, "accuracy", accuracy_object(in));
     json_object_set_new(object, "machine_fields", machine_object(&in->program->machine));

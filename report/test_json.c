@@ -140,6 +140,7 @@ static void json_holds_the_figures(void **state)
     json_object_foreach(classes, key, item) sum += json_integer_value(item);
     assert_int_equal(sum, 1000);
     assert_int_equal(json_integer_value(json_object_get(full, "macs")), 76800);
+    assert_string_equal(json_string_value(json_object_get(full, "roofline_bound")), "products"); /* 76800 / 256 = 300 */
     assert_true(fabs(json_real_value(json_object_get(full, "inferences_per_second")) - 2e6) < 1e-3);
     assert_true(fabs(json_real_value(json_object_get(json_object_get(full, "baseline"), "speedup")) - 2) < 1e-9);
     assert_string_equal(json_string_value(json_object_get(json_object_get(full, "accuracy"), "departs")), "b");

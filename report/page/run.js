@@ -23,7 +23,7 @@ function tiles() {
   tile(scaled(data.seconds, 's'), `latency, ${number(data.cycles)} cycles`);
   tile(number(data.inferences_per_second), 'inferences a second');
   tile(number(data.tops), `TOPS, ${percent(data.share_of_peak)} of ${number(data.peak_tops)}`);
-  if (data.roofline_ratio !== null) tile(number(data.roofline_ratio, 3), 'times the roofline\'s cycles');
+  if (data.roofline_ratio !== null) tile(number(data.roofline_ratio, 3), 'times the roofline\'s cycles' + (data.roofline_bound ? ', set by ' + data.roofline_bound : ''));
   if (data.mapping_ratio !== null) tile(number(data.mapping_ratio, 3), 'times the mapping bound');
   if (data.energy) {
     tile(scaled(data.energy.joules_per_inference, 'J'), `an inference (${data.energy.technology})`);
