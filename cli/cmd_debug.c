@@ -69,7 +69,7 @@ static enum weft_status feed(struct weft_sim *sim, const struct weft_program *pr
     else if (!status)
         status = inputs_make(&arrays, program, options->seed, said, sizeof said, diag);
     if (!status)
-        status = inputs_write(sim, program, &arrays, !options->input_count, diag);
+        status = inputs_write(sim, program, options->program, &arrays, !options->input_count, diag);
     weft_arrays_free(&arrays);
     return status;
 }

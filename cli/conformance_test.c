@@ -123,9 +123,9 @@ static enum weft_status compile(struct test *t)
 
 static enum weft_status prepare(struct test *t)
 {
-    struct weft_sim_options options = {.engine = t->options->engine};
+    struct weft_sim_options options = {.engine = t->options->engine, .name = t->set};
     enum weft_status status = weft_sim_create(&t->sim, t->program, &options, &t->diag);
-    return status ? status : inputs_write(t->sim, t->program, &t->inputs, false, &t->diag);
+    return status ? status : inputs_write(t->sim, t->program, t->set, &t->inputs, false, &t->diag);
 }
 
 /* NumPy has no bfloat16: where the network gives it, files and arrays hold its bits as uint16. (ONNX up to 1.12 cut these bits off where it

@@ -161,42 +161,44 @@ static int64_t argmax(const float *values, uint64_t count)
 }
 
 /* The most likely next token, by the last row of the first output. */
-static enum weft_status next_token(struct generate *g, const struct weft_program *program, const struct weft_sim *sim, size_t at)
+static enum weft_status next_token(struct generate *g, const char *file, const struct weft_program *program, const struct weft_sim *sim, int64_t *out)
 {
     uint64_t bytes;
     struct weft_array logits;
     const uint8_t *host = weft_sim_memory(sim, WEFT_SPACE_HOST, &bytes);
     if (!program->output_count)
-        return weft_error(g->diag, "%s: no output is left to choose a token by", cli_base_name(g->options->subject));
+        return weft_error(g->diag, "%s: no output is left to choose a token by", file);
     enum weft_status status = weft_tensor_unpack(&logits, &program->outputs[0], host, bytes, g->diag);
     if (status)
         return status;
     uint64_t width = logits.rank ? logits.dims[logits.rank - 1] : 1, batch = logits.rank > 1 ? logits.dims[0] : 1;
     if (strcmp(logits.element, "float32"))
-        status = weft_error(g->diag, "output '%s' has type %s; the next token is the largest of float32 logits", logits.name, logits.element);
+        status = weft_error(g->diag, "%s: output '%s' has type %s; the next token is the largest of float32 logits", file, logits.name, logits.element);
     else
-        g->tokens[at] = argmax((const float *)logits.bytes + logits.size / 4 / batch - width, width);
+        *out = argmax((const float *)logits.bytes + logits.size / 4 / batch - width, width);
     free(logits.name);
     free(logits.bytes);
     return status;
 }
 
+/* `at` 0: the prompt's program. */
 static enum weft_status run(struct generate *g, const struct weft_program *program, const struct weft_arrays *inputs, struct weft_phase *phase, size_t at)
 {
     struct weft_sim *sim = NULL;
-    struct weft_sim_options options = {.engine = g->options->engine, .timing_only = g->options->timing};
+    const char *file = at ? g->decode_path : g->prefill_path;
+    struct weft_sim_options options = {.engine = g->options->engine, .name = file, .timing_only = g->options->timing};
     enum weft_status status = weft_sim_create(&sim, program, &options, g->diag);
-    if (!status && !g->options->timing) {
-        weft_sim_write(sim, WEFT_SPACE_DRAM, g->base, g->state, g->bytes);
-        status = inputs_write(sim, program, inputs, false, g->diag);
-    }
+    if (!status && !g->options->timing && !weft_sim_write(sim, WEFT_SPACE_DRAM, g->base, g->state, g->bytes))
+        status = WEFT_NO_MEMORY;
+    if (!status && !g->options->timing)
+        status = inputs_write(sim, program, file, inputs, false, g->diag);
     if (!status)
         status = weft_sim_run(sim, g->diag);
     if (!status) {
         *phase = (struct weft_phase){*weft_sim_counters(sim), program->roofline_cycles, program->mapping_cycles};
         if (!g->options->timing) {
             keep_state(g, sim);
-            status = next_token(g, program, sim, at);
+            status = next_token(g, file, program, sim, &g->tokens[at]);
         }
     }
     weft_sim_free(sim);

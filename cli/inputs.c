@@ -268,13 +268,13 @@ enum weft_status inputs_make(struct weft_arrays *out, const struct weft_program 
 }
 
 /* Only the bytes that the tensor spans are touched: what lies around them is the program's. */
-static enum weft_status write_one(struct weft_sim *sim, const struct weft_tensor *tensor, const struct weft_array *array,
+static enum weft_status write_one(struct weft_sim *sim, const char *file, const struct weft_tensor *tensor, const struct weft_array *array,
                                   struct weft_diag *diag)
 {
     uint64_t bytes;
     weft_sim_memory(sim, WEFT_SPACE_HOST, &bytes);
     if (tensor->host > bytes || tensor->bytes > bytes - tensor->host)
-        return weft_error(diag, "input '%s' leaves the program's %llu bytes of host memory", tensor->name, (unsigned long long)bytes);
+        return weft_error(diag, "%s: input '%s' leaves the program's %llu bytes of host memory", file, tensor->name, (unsigned long long)bytes);
     struct weft_tensor moved = *tensor;
     moved.host = 0;
     uint8_t *span = calloc(1, tensor->bytes ? tensor->bytes : 1);
@@ -287,7 +287,7 @@ static enum weft_status write_one(struct weft_sim *sim, const struct weft_tensor
     return status;
 }
 
-enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *program, const struct weft_arrays *arrays, bool made,
+enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *program, const char *file, const struct weft_arrays *arrays, bool made,
                               struct weft_diag *diag)
 {
     enum weft_status status = WEFT_OK;
@@ -297,8 +297,8 @@ enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *p
         if (made && is_own(program, &program->inputs[i], &first, &from, &count))
             continue;
         const struct weft_array *array = array_find(arrays, program->inputs[i].name);
-        status =
-            array ? write_one(sim, &program->inputs[i], array, diag) : weft_error(diag, "input '%s' is not given", program->inputs[i].name);
+        status = array ? write_one(sim, file, &program->inputs[i], array, diag)
+                       : weft_error(diag, "%s: input '%s' is not given", file, program->inputs[i].name);
     }
     return status;
 }

@@ -21,8 +21,9 @@ enum weft_status inputs_check_calibration(const struct weft_network *network, co
 /* Seeded random arrays; for an input that the program's own .data fills in, what that is. `said` says which. */
 enum weft_status inputs_make(struct weft_arrays *out, const struct weft_program *program, uint64_t seed, char *said, size_t size,
                              struct weft_diag *diag);
-/* Packs the arrays, matched, into host memory. `made` by inputs_make: what the program's .data fills in is left as it is. */
-enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *program, const struct weft_arrays *arrays, bool made,
+/* Packs the arrays, matched, into host memory. `made` by inputs_make: what the program's .data fills in is left as it is. `file` is the program's, for
+ * messages. */
+enum weft_status inputs_write(struct weft_sim *sim, const struct weft_program *program, const char *file, const struct weft_arrays *arrays, bool made,
                               struct weft_diag *diag);
 /* The program's outputs as the network would give them. Free with weft_arrays_free. `file` is the program's, for messages. */
 enum weft_status outputs_read(struct weft_arrays *out, const struct weft_sim *sim, const struct weft_program *program, const char *file,

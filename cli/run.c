@@ -211,7 +211,7 @@ static enum weft_status simulate(struct run *run)
 {
     enum weft_status status = create_sim(run);
     if (!status && !run->options->timing)
-        status = inputs_write(run->sim, run->program, &run->inputs, !run->options->input_count, run->diag);
+        status = inputs_write(run->sim, run->program, run->options->subject, &run->inputs, !run->options->input_count, run->diag);
     if (status)
         return status;
     struct timespec start;

@@ -201,7 +201,7 @@ static void goes_on_behind_broken_tests(void **state)
     says(out, "unsupported e-noisy-data: test_data_set_0/input_0.pb: ");
     says(out, "unsupported f-wrong-type: ");
     says(out, "failed      g-no-output: output y: test_data_set_0 has no output_0.pb\n");
-    says(out, "unsupported h-no-input: input 'x' is not given");
+    says(out, "unsupported h-no-input: test_data_set_0: input 'x' is not given");
     says(out, "9 tests on tiny in fp32: 1 passed, 2 failed, 6 unsupported\n");
 }
 

@@ -303,6 +303,8 @@ static void bad_files_are_status_1_and_leave_nothing(void **state)
     refuses("models missing.onnx", 1, "missing.onnx");
     refuses("asm missing.s -o never.tpu", 1, "missing.s");
     refuses("run mlp-784-512-10 --steps 2", 1, "mlp-784-512-10: --steps also needs the network of one step, with past keys and values as inputs: give it by --decode NETWORK");
+    refuses("run gpt2-small -m tpu-v3 --format bf16 --dim seq=4 --steps 1 --timing --set dram.bytes_per_second=1 --set clock.hz=100000000000", 1,
+            "models/gpt2-small.onnxtxt: the run takes more than 2^62 cycles");
     refuses("run missing.onnx --steps 2", 1, "missing.onnx: No such file");
     refuses("run mlp-784-512-10 --steps 2 --decode nothing-such", 1, "nothing-such: no such file, and no such model");
     refuses("run tile.tpu -m tiny", 1, "a program carries its machine");

@@ -50,8 +50,8 @@ struct memory {
 /* Makes the four memories of sim->program, zeroed, with data and weights in place; pages that nobody touches cost nothing. */
 enum weft_status memories_create(struct weft_sim *sim, struct weft_diag *diag);
 void memories_free(struct weft_sim *sim);
-/* Makes a borrowed memory the simulation's own, so that it may be written. */
-enum weft_status memory_own(struct memory *memory, struct weft_diag *diag);
+/* Makes a borrowed memory the simulation's own, so that it may be written. False: no memory. */
+bool memory_own(struct memory *memory);
 
 /* --- counters.c -------------------------------------------------------------------------------------------------------- */
 

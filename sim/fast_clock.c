@@ -249,14 +249,12 @@ static void dispatch_control(struct fast_clock *clock, const struct issue *issue
 }
 
 enum weft_status fast_clock_issue(struct fast_clock *clock, const struct issue *issue, const struct weft_config *config,
-                                  const struct weft_order *order, uint32_t layer, struct weft_diag *diag)
+                                  const struct weft_order *order, uint32_t layer)
 {
     enum weft_status status = WEFT_OK;
     if (issue->info->unit == WEFT_UNIT_CONTROL) dispatch_control(clock, issue, layer);
     else status = dispatch(clock, issue, config, order, layer);
-    if (status == WEFT_OK && clock->overlong)
-        return weft_error(diag, "the run takes more than 2^%d cycles before instruction %zu", FAST_TIME_BITS, issue->index);
-    return status;
+    return status == WEFT_OK && clock->overlong ? WEFT_ERROR : status;
 }
 
 /* --- life ---------------------------------------------------------------------------------------------------------------- */

@@ -16,8 +16,9 @@ enum weft_status fast_clock_create(struct fast_clock **out, const struct weft_ma
                                    const struct weft_observer *observer);
 void fast_clock_free(struct fast_clock *clock);
 
-/* The next instruction of program order, with registers, FIFO order (after its check) and layer as it sees them. */
+/* The next instruction of program order, with registers, FIFO order (after its check) and layer as it sees them. WEFT_ERROR: what comes
+ * before it takes more than 2^FAST_TIME_BITS cycles, which the caller says. */
 enum weft_status fast_clock_issue(struct fast_clock *clock, const struct issue *issue, const struct weft_config *config,
-                                  const struct weft_order *order, uint32_t layer, struct weft_diag *diag);
+                                  const struct weft_order *order, uint32_t layer);
 
 #endif

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "engine.h"
+#include "fast_channel.h"
 #include "fast_clock.h"
 #include "fast_values.h"
 
@@ -39,7 +40,10 @@ static enum weft_status execute(void *state, const struct issue *issue, struct w
     const struct weft_sim *sim = fast->sim;
     enum weft_status status = fast->values ? fast_values_execute(fast->values, issue, diag) : WEFT_OK;
     if (status != WEFT_OK) return status;
-    return fast_clock_issue(fast->clock, issue, &sim->config, &sim->order, sim->layer, diag);
+    status = fast_clock_issue(fast->clock, issue, &sim->config, &sim->order, sim->layer);
+    if (status == WEFT_ERROR)
+        return weft_error(diag, "%s: the run takes more than 2^%d cycles before instruction %zu", sim_name(sim), FAST_TIME_BITS, issue->index);
+    return status;
 }
 
 static enum weft_status finish(void *state, struct weft_diag *diag)

@@ -31,18 +31,14 @@ static void memory_free(struct memory *memory)
     *memory = (struct memory){0};
 }
 
-enum weft_status memory_own(struct memory *memory, struct weft_diag *diag)
+bool memory_own(struct memory *memory)
 {
-    if (memory->held != MEMORY_BORROWED) return WEFT_OK;
+    if (memory->held != MEMORY_BORROWED) return true;
     struct memory own;
-    enum weft_status status = memory_create(&own, memory->size);
-    if (status != WEFT_OK) {
-        weft_error(diag, "no memory for %llu bytes of DRAM", (unsigned long long)memory->size);
-        return status;
-    }
+    if (memory_create(&own, memory->size) != WEFT_OK) return false;
     memcpy(own.bytes, memory->bytes, memory->size);
     *memory = own;
-    return WEFT_OK;
+    return true;
 }
 
 static bool has_opcode(const struct weft_program *program, enum weft_opcode op)

@@ -186,7 +186,7 @@ bool weft_sim_write(struct weft_sim *sim, enum weft_space space, uint64_t addres
 {
     struct memory *memory = &sim->memory[space];
     if (sim->options.timing_only || !inside(memory, address, bytes)) return false;
-    if (memory_own(memory, NULL) != WEFT_OK) return false;
+    if (!memory_own(memory)) return false;
     if (bytes) memcpy(memory->bytes + address, in, bytes);
     return true;
 }

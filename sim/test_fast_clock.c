@@ -1,5 +1,7 @@
 /* test_fast_clock.c: when things happen in the fast engine: dispatch, hazards, channels, the vector unit, layers. Every expected cycle is worked out by
  * hand from docs/machine.md, for the machine of test_trial.h. */
+#include <stdio.h>
+
 #include "test_trial.h"
 
 /* --- dispatch -------------------------------------------------------------------------------------------------------------- */
@@ -229,6 +231,12 @@ static void test_layers(void **state)
     assert_int_equal(t.total.cycles, 30);
 }
 
+enum { SAID_MAX = 256 };
+static void keep(void *user, const char *message)
+{
+    snprintf(user, SAID_MAX, "%s", message);
+}
+
 /* 2^32 bytes at one byte a second under a clock of 100 GHz: 4 x 10^20 cycles, beyond 2^62. */
 static void test_overlong_is_refused(void **state)
 {
@@ -240,10 +248,12 @@ static void test_overlong_is_refused(void **state)
     read_host(&t, 0, 0xfffffffe);
     put(&t, (struct weft_instr){.op = WEFT_OP_HALT});
     struct weft_program program = {.machine = t.machine, .text = t.text, .instructions = t.length, .host_bytes = 0xffffffff, .dram_bytes = 4096};
-    struct weft_sim_options options = {.engine = WEFT_ENGINE_FAST, .timing_only = true};
+    struct weft_sim_options options = {.engine = WEFT_ENGINE_FAST, .name = "long.tpu", .timing_only = true};
     struct weft_sim *sim;
+    char said[SAID_MAX] = "";
     assert_int_equal(weft_sim_create(&sim, &program, &options, NULL), WEFT_OK);
-    assert_int_equal(weft_sim_run(sim, NULL), WEFT_ERROR);
+    assert_int_equal(weft_sim_run(sim, &(struct weft_diag){.report = keep, .user = said}), WEFT_ERROR);
+    assert_string_equal(said, "long.tpu: the run takes more than 2^62 cycles before instruction 1");
     weft_sim_free(sim);
 }
 
