@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include "weft_isa.h"
 
-struct weft_dim { const char *name; int64_t value; bool optional; /* no error where the network has no such dimension */ };
+struct weft_dim { const char *name; int64_t value; bool optional; /* no error where the network has no such dimension, or options.batch says otherwise */ };
 
 /* State that stays in device memory between programs (a language model's keys and values): the program reads the input from there and
  * writes the output to the same place, what lies behind the input's length along `axis` only. */

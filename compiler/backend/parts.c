@@ -1,6 +1,8 @@
 /* parts.c: a batch whose values do not fit the buffer. It runs as several smaller ones, one after the other in one program, which fetch all weights again;
  * or in bands, of which values leave the buffer (spill.h); or as smaller ones in bands. Each way is compiled for timing alone, and the one that takes
  * least by its bounds is compiled in earnest. */
+#include <stdlib.h>
+
 #include "backend.h"
 #include "import.h"
 #include "passes.h"
@@ -19,14 +21,28 @@ static bool every_first_dimension_is(const struct graph *graph, int64_t batch)
     return true;
 }
 
+/* What --dim says of the batch is true of the whole alone. */
+static enum weft_status import_part(struct graph **out, const struct weft_network *network, const struct backend *b, int64_t part)
+{
+    struct weft_compile_options options = *b->options;
+    struct weft_dim *dims = calloc(options.dim_count + 1, sizeof *dims);
+    if (!dims)
+        return WEFT_NO_MEMORY;
+    for (size_t i = 0; i < options.dim_count; i++)
+        dims[i] = (struct weft_dim){options.dims[i].name, options.dims[i].value, true};
+    options.dims = dims;
+    options.batch = part;
+    enum weft_status status = import_network(out, network->path, &options, b->diag);
+    free(dims);
+    return status;
+}
+
 /* The same network for a part of the batch; all of it: as it is. An error where that dimension is no batch. */
 static enum weft_status load_part(struct graph **out, const struct weft_network *network, const struct backend *b, int64_t part, int64_t batch)
 {
     if (part == batch)
         return graph_clone(out, network->graph);
-    struct weft_compile_options options = *b->options;
-    options.batch = part;
-    enum weft_status status = import_network(out, network->path, &options, b->diag);
+    enum weft_status status = import_part(out, network, b, part);
     if (!status)
         status = passes_run(*out, NULL, NULL, b->diag);
     return status || every_first_dimension_is(*out, part) ? status : WEFT_ERROR;

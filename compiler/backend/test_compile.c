@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "weft_compiler.h"
 
@@ -80,8 +81,36 @@ static void for_timing(void **state)
     compile_for((const char *const[]){"edge", "tpu-v1", "tiny", "edge"}, true);
 }
 
+/* A batch that does not fit runs in parts, whichever option gave it. */
+static void a_named_batch_runs_in_parts(void **state)
+{
+    static const char text[] = "<ir_version: 8, opset_import: [\"\" : 13]>\n"
+                               "m (float[N, 512] x) => (float[N, 512] y) { w = RandomNormal <shape = [512, 512]> () y = MatMul (x, w) }";
+    char path[] = "/tmp/weft-compile-XXXXXX";
+    int file = mkstemp(path);
+    assert_int_equal(write(file, text, sizeof text - 1), sizeof text - 1);
+    close(file);
+    struct weft_dim dim = {.name = "N", .value = 4096};
+    struct weft_compile_options named = {.timing_only = true, .dims = &dim, .dim_count = 1}, counted = {.timing_only = true, .batch = 4096};
+    struct weft_program *by_name, *by_count;
+    struct weft_network *network;
+    struct weft_machine machine;
+    assert_int_equal(weft_machine_load(&machine, "tpu-v1", NULL), WEFT_OK);
+    machine.ub_bytes = 1 << 20;
+    assert_int_equal(weft_network_load(&network, path, &named, NULL), WEFT_OK);
+    assert_int_equal(weft_compile(&by_name, network, &machine, &named, NULL), WEFT_OK);
+    weft_network_free(network);
+    assert_int_equal(weft_network_load(&network, path, &counted, NULL), WEFT_OK);
+    assert_int_equal(weft_compile(&by_count, network, &machine, &counted, NULL), WEFT_OK);
+    weft_network_free(network);
+    same(by_name, by_count);
+    weft_program_free(by_name);
+    weft_program_free(by_count);
+    unlink(path);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(with_values), cmocka_unit_test(for_timing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(with_values), cmocka_unit_test(for_timing), cmocka_unit_test(a_named_batch_runs_in_parts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

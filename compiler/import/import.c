@@ -260,7 +260,9 @@ static void check_dims(struct lower *l)
     int64_t batch = l->options->batch;
     for (size_t i = 0; i < l->options->dim_count; i++) {
         const struct weft_dim *dim = &l->options->dims[i];
-        if (!dim->optional && !names_dimension(graph, dim->name, SIZE_MAX))
+        if (dim->optional)
+            continue;
+        if (!names_dimension(graph, dim->name, SIZE_MAX))
             FAIL("%s: no input has an open dimension named %s", l->path, dim->name);
         else if (batch && batch != dim->value && names_dimension(graph, dim->name, 1))
             FAIL("%s: --dim %s=%lld contradicts --batch %lld: %s is the batch, the first dimension of an input; give one of the two", l->path,
