@@ -136,11 +136,13 @@ static void simple_functions(void **state)
     assert_true(weft_apply(WEFT_FUNCTION_floor, -0.5f, 0) == -1.0f);
     assert_true(weft_apply(WEFT_FUNCTION_floor, 2.9f, 0) == 2.0f);
     assert_true(isnan(weft_apply(WEFT_FUNCTION_sqrt, -1.0f, 0)));
-    for (unsigned f = 0; f <= WEFT_FUNCTION_floor; f++)
+    for (unsigned f = 0; f <= WEFT_FUNCTION_gelu; f++)
         assert_true(isnan(weft_apply((enum weft_function)f, NAN, 0.5f)));
 }
 
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static double silu(double x) { return x / (1 + exp(-x)); }
+static double gelu(double x) { return x * 0.5 * erfc(-x / sqrt(2)); }
 
 /* Units in the last place of fp32 between a result and the exact value (binary64 is exact enough: its error is 2^-29 of that). */
 static double error_in_ulps(float got, double exact)
@@ -160,7 +162,8 @@ static void functions_err_by_less_than_one_ulp(void **state)
     static const struct {
         enum weft_function function;
         double (*exact)(double);
-    } cases[] = {{WEFT_FUNCTION_exp, exp}, {WEFT_FUNCTION_log, log}, {WEFT_FUNCTION_tanh, tanh}, {WEFT_FUNCTION_sigmoid, sigmoid}, {WEFT_FUNCTION_erf, erf}};
+    } cases[] = {{WEFT_FUNCTION_exp, exp}, {WEFT_FUNCTION_log, log}, {WEFT_FUNCTION_tanh, tanh}, {WEFT_FUNCTION_sigmoid, sigmoid}, {WEFT_FUNCTION_erf, erf},
+                 {WEFT_FUNCTION_silu, silu}, {WEFT_FUNCTION_gelu, gelu}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (uint64_t bits = 0; bits <= UINT32_MAX; bits += 49999) { /* all exponents, both signs, subnormals */
             float x = float_of((uint32_t)bits);
@@ -196,12 +199,48 @@ static void functions_near_one_and_at_the_ends(void **state)
     assert_true(weft_apply(WEFT_FUNCTION_erf, -INFINITY, 0) == -1.0f);
 }
 
+/* Where the result is an ordinary number, subnormal, and then nothing: closer together than over all of fp32. */
+static void silu_and_gelu_from_end_to_end(void **state)
+{
+    (void)state;
+    for (int i = -115000; i <= 115000; i++) {
+        float x = (float)i / 1000.0f, y = (float)i / 5000.0f;
+        assert_true(error_in_ulps(weft_apply(WEFT_FUNCTION_silu, x, 0), silu((double)x)) < 0.6);
+        assert_true(error_in_ulps(weft_apply(WEFT_FUNCTION_gelu, y, 0), gelu((double)y)) < 0.6);
+    }
+    for (enum weft_function f = WEFT_FUNCTION_silu; f <= WEFT_FUNCTION_gelu; f++) {
+        assert_true(weft_apply(f, INFINITY, 0) == INFINITY);
+        assert_true(weft_apply(f, FLT_MAX, 0) == FLT_MAX);
+        assert_int_equal(bits_of(weft_apply(f, -INFINITY, 0)), 0x80000000); /* the limit, from below */
+        assert_int_equal(bits_of(weft_apply(f, -FLT_MAX, 0)), 0x80000000);
+        assert_int_equal(bits_of(weft_apply(f, -0.0f, 0)), 0x80000000);
+        assert_int_equal(bits_of(weft_apply(f, 0.0f, 0)), 0);
+    }
+}
+
+/* An element has the same bits alone and among others, however many these are. */
+static void many_at_once_are_the_same(void **state)
+{
+    (void)state;
+    for (unsigned f = 0; f <= WEFT_FUNCTION_gelu; f++) {
+        float x[1037], many[1037];
+        uint32_t bits = 1;
+        for (size_t i = 0; i < 1037; i++, bits = bits * 1664525 + 1013904223) many[i] = x[i] = i % 2 ? float_of(bits) : (float)(int32_t)bits * 0x1p-27f;
+        weft_apply_many(many, 1037, (enum weft_function)f, 0.5f);
+        for (size_t i = 0; i < 1037; i++) {
+            float one = weft_apply((enum weft_function)f, x[i], 0.5f);
+            assert_true(bits_of(one) == bits_of(many[i]) || (isnan(one) && isnan(many[i])));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers_are_little_endian), cmocka_unit_test(formats_have_names_sizes_and_bounds),
         cmocka_unit_test(bf16_rounds_to_nearest_even), cmocka_unit_test(requantise_rounds_and_saturates), cmocka_unit_test(simple_functions),
         cmocka_unit_test(functions_err_by_less_than_one_ulp), cmocka_unit_test(functions_near_one_and_at_the_ends),
+        cmocka_unit_test(silu_and_gelu_from_end_to_end), cmocka_unit_test(many_at_once_are_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

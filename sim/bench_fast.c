@@ -68,8 +68,8 @@ static void bench_activate(void)
 static void bench_functions(void)
 {
     enum { N = 2048 };
-    static const enum weft_function functions[] = {WEFT_FUNCTION_exp, WEFT_FUNCTION_log, WEFT_FUNCTION_rsqrt, WEFT_FUNCTION_tanh, WEFT_FUNCTION_sigmoid, WEFT_FUNCTION_erf};
-    static const char *const names[] = {"exp", "log", "rsqrt", "tanh", "sigmoid", "erf"};
+    static const enum weft_function functions[] = {WEFT_FUNCTION_exp, WEFT_FUNCTION_log, WEFT_FUNCTION_rsqrt, WEFT_FUNCTION_tanh, WEFT_FUNCTION_sigmoid, WEFT_FUNCTION_erf, WEFT_FUNCTION_silu, WEFT_FUNCTION_gelu};
+    static const char *const names[] = {"exp", "log", "rsqrt", "tanh", "sigmoid", "erf", "silu", "gelu"};
     static float x[N];
     for (size_t f = 0; f < sizeof functions / sizeof functions[0]; f++) {
         double begin = seconds(), spent = 0;
