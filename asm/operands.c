@@ -165,7 +165,7 @@ static bool choice_value(struct binding *b, const struct expr *e, const struct w
     }
     while (count < 64 && (names[count] = function ? function_name(count) : reduction_name(count)))
         count++;
-    message_add(b->as, e->at, "'%.60s' is no %s%s", word, function ? "function" : "reduction: max, min and sum are",
+    message_add(b->as, e->at, "'%.60s' is no %s%s", word, function ? "function" : "reduction: max, min, sum and squares are",
                 message_suggest(b->as, word, names, count));
     return false;
 }

@@ -280,6 +280,8 @@ static bool touch_pooled_sums(struct check *c)
     const struct weft_instr *i = c->instr;
     uint64_t reach = 0;
     struct rows rows = {i->first_row, i->rows, 0, 1};
+    if (i->reduce == WEFT_REDUCTION_squares)
+        return fault(c, "pool goes without squares: the windows are reduced before they are scaled");
     if (!window_reach(c, &reach) || !check_loops(c, 15) || !check_rows(c, 15, &rows))
         return false;
     struct weft_range range = weft_pattern_range(&c->config->pattern[15], rows.first, rows.count, 0, 1, 1);

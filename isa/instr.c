@@ -123,7 +123,7 @@ static bool is_member(const struct weft_field *field, uint64_t value)
     switch (field->kind) {
     case WEFT_KIND_FORMAT: return value <= WEFT_FORMAT_f32;
     case WEFT_KIND_FUNCTION: return value <= WEFT_FUNCTION_gelu;
-    case WEFT_KIND_REDUCE: return value <= WEFT_REDUCTION_sum;
+    case WEFT_KIND_REDUCE: return value <= WEFT_REDUCTION_squares;
     case WEFT_KIND_REGISTER: return weft_register_at((uint32_t)value) != NULL;
     default: return true;
     }

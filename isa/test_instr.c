@@ -51,10 +51,10 @@ static void fields_lie_apart_and_inside_the_word(void **state)
     }
 }
 
-/* How many members an enumeration has, counted by the .def's last numbers: f32, gelu, sum. */
+/* How many members an enumeration has, counted by the .def's last numbers: f32, gelu, squares. */
 static uint64_t members(const struct weft_field *field)
 {
-    return field->kind == WEFT_KIND_FORMAT ? 6 : field->kind == WEFT_KIND_FUNCTION ? 16 : field->kind == WEFT_KIND_REDUCE ? 3 : UINT64_C(1) << field->width;
+    return field->kind == WEFT_KIND_FORMAT ? 6 : field->kind == WEFT_KIND_FUNCTION ? 16 : field->kind == WEFT_KIND_REDUCE ? 4 : UINT64_C(1) << field->width;
 }
 
 static uint64_t random_operand(const struct weft_field *field, uint64_t *seed)
@@ -153,10 +153,11 @@ static void members_that_do_not_exist_are_refused(void **state)
     assert_false(weft_decode(&instr, (const uint8_t[WEFT_WORD_BYTES]){WEFT_OP_SET, 6}));    /* p0 has no register 6 */
     assert_false(weft_decode(&instr, (const uint8_t[WEFT_WORD_BYTES]){WEFT_OP_SET, 0x8a})); /* behind v.win1 */
     assert_true(weft_decode(&instr, (const uint8_t[WEFT_WORD_BYTES]){WEFT_OP_SET, 0x89}));
-    uint8_t pool[WEFT_WORD_BYTES] = {WEFT_OP_POOL, 0, 3}; /* bits 16, 17: reduction 3 */
+    uint8_t pool[WEFT_WORD_BYTES] = {WEFT_OP_POOL, 0, 4}; /* bits 16, 17: the reduction; no field has bit 18 */
     assert_false(weft_decode(&instr, pool));
-    pool[2] = 2;
+    pool[2] = 3;
     assert_true(weft_decode(&instr, pool));
+    assert_int_equal(instr.reduce, WEFT_REDUCTION_squares);
     uint8_t fill[WEFT_WORD_BYTES] = {WEFT_OP_FILL};
     fill[76 / 8] = 6 << 76 % 8; /* format 6 */
     assert_false(weft_decode(&instr, fill));

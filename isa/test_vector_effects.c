@@ -103,6 +103,10 @@ static void pooled_activations(void **state)
     bad(&b, &i, "reaches row");
     set(&b, "v.win1", UINT32_MAX, UINT32_MAX);
     bad(&b, &i, "rows x v.win0 x v.win1 = 6 x 3 x 4294967295 exceeds 2^28 windows");
+    i.reduce = WEFT_REDUCTION_squares;
+    bad(&b, &i, "pool goes without squares");
+    i.pool = 0;
+    good(&b, &i); /* nothing is reduced */
     free(b.order.fifo);
 }
 

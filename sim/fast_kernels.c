@@ -151,6 +151,16 @@ void kernel_combine(float *out, const float *b, size_t n, enum kernel_binary op)
     }
 }
 
+MANY static void squares(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) x[i] = x[i] * x[i];
+}
+
+void kernel_squares(float *x, size_t n)
+{
+    squares(x, n);
+}
+
 MANY static void combine_integers_max(int32_t *out, const int32_t *b, size_t n)
 {
     for (size_t i = 0; i < n; i++) out[i] = out[i] > b[i] ? out[i] : b[i];
@@ -172,6 +182,7 @@ void kernel_combine_integers(int32_t *out, const int32_t *b, size_t n, enum weft
     case WEFT_REDUCTION_max: combine_integers_max(out, b, n); break;
     case WEFT_REDUCTION_min: combine_integers_min(out, b, n); break;
     case WEFT_REDUCTION_sum: combine_integers_sum(out, b, n); break;
+    case WEFT_REDUCTION_squares: break; /* of floats alone */
     }
 }
 

@@ -24,7 +24,8 @@ void kernel_dequantise_floats(float *out, const float *acc, const float *bias, c
 /* out = out op b. MAX and MIN: a NaN on either side gives NaN. */
 enum kernel_binary { KERNEL_ADD, KERNEL_SUB, KERNEL_MUL, KERNEL_DIV, KERNEL_MAX, KERNEL_MIN };
 void kernel_combine(float *out, const float *b, size_t n, enum kernel_binary op);
-void kernel_combine_integers(int32_t *out, const int32_t *b, size_t n, enum weft_reduction op); /* sum modulo 2^32 */
+void kernel_combine_integers(int32_t *out, const int32_t *b, size_t n, enum weft_reduction op); /* sum modulo 2^32; not squares */
+void kernel_squares(float *x, size_t n);
 
 void kernel_apply(float *x, size_t n, enum weft_function function, float alpha); /* all but `table` */
 

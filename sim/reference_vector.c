@@ -55,6 +55,7 @@ static struct value combine(enum weft_reduction reduction, struct value a, struc
         else a.f = smaller(a.f, b.f);
         return a;
     case WEFT_REDUCTION_sum:
+    case WEFT_REDUCTION_squares: /* floats by now */
         if (a.integer) a.i = plus(a.i, b.i);
         else a.f = a.f + b.f;
         return a;
@@ -166,16 +167,22 @@ enum weft_status reference_fill(struct reference *r, const struct weft_instr *in
 
 /* --- reductions -------------------------------------------------------------------------------------------------------------- */
 
-/* An element as a reduction takes it: a sum of integers adds x - zero_a. */
+/* An element as a reduction takes it: a sum of integers adds x - zero_a, a sum of squares a' x a'. */
 static struct value entering(const struct reference *r, const struct weft_instr *instr, struct value x)
 {
-    if (x.integer && instr->reduce == WEFT_REDUCTION_sum) x.i = minus(x.i, r->sim->config.zero_a);
+    const struct weft_config *v = &r->sim->config;
+    if (instr->reduce == WEFT_REDUCTION_squares) {
+        float a = scaled(x, v->mul_a, v->zero_a);
+        return (struct value){.f = a * a};
+    }
+    if (x.integer && instr->reduce == WEFT_REDUCTION_sum) x.i = minus(x.i, v->zero_a);
     return x;
 }
 
-/* A reduction as the result rule takes it: f = (float)(m - zero_a) x mul_a; a sum has lost its zero points already. */
+/* A reduction as the result rule takes it: f = (float)(m - zero_a) x mul_a; a sum has lost its zero points already, squares were scaled. */
 static float reduced(const struct reference *r, const struct weft_instr *instr, struct value x)
 {
+    if (instr->reduce == WEFT_REDUCTION_squares) return x.f;
     return scaled(x, r->sim->config.mul_a, instr->reduce == WEFT_REDUCTION_sum ? 0 : r->sim->config.zero_a);
 }
 

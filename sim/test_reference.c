@@ -211,6 +211,23 @@ static const struct meaning meanings[] = {
      {BASE(1, 16), LOOP0(1, 2, 4), LOOP0(0, 2, 2), VA(ONE, 1),
       {.op = WEFT_OP_REDUCE, .d = 0, .a = 1, .reduce = WEFT_REDUCTION_sum, .rows = 2, .first_lane = 1, .lanes = 3, .fmt_a = F(s8), .fmt = F(s16)}},
      {UB(16, 9, 5, 0xfd, 7, 9, 1, 1, 1)}, {UB(0, W16(6), W16(0), 0)}},
+    /* -2 x (7 - 1) and -2 x (-3 - 1): 144 + 64 = 208, x 0.25 */
+    {WEFT_OP_REDUCE, "squares of what is scaled",
+     {BASE(1, 16), VA(0xc0000000u, 1), VOUT(QUARTER, 0),
+      {.op = WEFT_OP_REDUCE, .d = 0, .a = 1, .reduce = WEFT_REDUCTION_squares, .rows = 1, .lanes = 2, .fmt_a = F(s8), .fmt = F(s16)}},
+     {UB(16, 7, 0xfd)}, {UB(0, W16(52))}},
+    /* 2^15 squared three times is beyond s32; here it is 3 x 2^30 */
+    {WEFT_OP_REDUCE, "squares of integers are floats",
+     {BASE(1, 16), VA(ONE, 0), {.op = WEFT_OP_REDUCE, .d = 0, .a = 1, .reduce = WEFT_REDUCTION_squares, .rows = 1, .lanes = 3, .fmt_a = F(s16), .fmt = F(f32)}},
+     {UB(16, W16(0x8000), W16(0x8000), W16(0x8000))}, {UB(0, W32(0x4f400000))}},
+    /* 2^24 + 1 + 1 = 2^24, in order; 4096^2 = 2^24 */
+    {WEFT_OP_POOL, "squares of floats in order",
+     {BASE(1, 16), SET(0x88, 3, 4), {.op = WEFT_OP_POOL, .d = 0, .a = 1, .reduce = WEFT_REDUCTION_squares, .rows = 1, .lanes = 1, .fmt_a = F(f32), .fmt = F(f32)}},
+     {UB(16, W32(0x45800000), W32(ONE), W32(0xbf800000u))}, {UB(0, W32(0x4b800000))}},
+    /* one square, of -0 */
+    {WEFT_OP_POOL, "the square of a zero is above it",
+     {BASE(1, 16), {.op = WEFT_OP_POOL, .d = 0, .a = 1, .reduce = WEFT_REDUCTION_squares, .rows = 1, .lanes = 1, .fmt_a = F(f32), .fmt = F(f32)}},
+     {UB(16, W32(0x80000000u))}, {UB(0, W32(0))}},
     {WEFT_OP_REDUCE, "max of lanes",
      {BASE(1, 16), {.op = WEFT_OP_REDUCE, .d = 0, .a = 1, .reduce = WEFT_REDUCTION_max, .rows = 1, .lanes = 3, .fmt_a = F(bf16), .fmt = F(f32)}},
      {UB(16, W16(0x3f00), W16(0x4000), W16(0x3f80))}, {UB(0, W32(TWO))}},

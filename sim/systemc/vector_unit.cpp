@@ -97,9 +97,7 @@ void vector_unit::take_reduced(uint64_t lane, uint64_t into)
     const weft_config &v = job_next_->config;
     bool pool = i.op == WEFT_OP_POOL, first = pool ? i_ == 0 && j_ == 0 : lane == 0;
     weft_reduction reduction = static_cast<weft_reduction>(i.reduce);
-    value x = element(i.a, lane, format_a(i), pool ? i_ * v.win_stride0 + j_ * v.win_stride1 : 0);
-    if (reduction == WEFT_REDUCTION_sum)
-        x = less_zero(x, v.zero_a);
+    value x = entering(reduction, element(i.a, lane, format_a(i), pool ? i_ * v.win_stride0 + j_ * v.win_stride1 : 0), v);
     running_[into] = first ? x : combine(reduction, running_[into], x);
 }
 
@@ -146,7 +144,6 @@ void vector_unit::finish_lane(uint64_t lane)
     unsigned bytes = weft_format_bytes(result_format(i));
     uint8_t *out = &row_bytes_[lane * bytes], scratch[256];
     const uint8_t *table = i.func == WEFT_FUNCTION_table ? read(v.table, 256, scratch) : nullptr;
-    bool sum = i.reduce == WEFT_REDUCTION_sum;
     uint8_t element_bytes[4];
     float f;
     switch (i.op) {
@@ -155,8 +152,8 @@ void vector_unit::finish_lane(uint64_t lane)
         if (i.raw)
             return;
         break;
-    case WEFT_OP_POOL: case WEFT_OP_REDUCE: /* the zero points of a sum are gone already */
-        f = scaled(sum ? running_[lane] : less_zero(running_[lane], v.zero_a), v.mul_a);
+    case WEFT_OP_POOL: case WEFT_OP_REDUCE:
+        f = reduced(static_cast<weft_reduction>(i.reduce), running_[lane], v);
         break;
     case WEFT_OP_FILL:
         for (unsigned b = 0; b < bytes; b++)

@@ -25,6 +25,8 @@ value load_value(const uint8_t *bytes, weft_format format);
 value combine(weft_reduction reduction, const value &running, const value &next);
 value less_zero(value v, int32_t zero);                         /* integers: v - zero */
 float scaled(const value &v, float mul);                        /* (float)v x mul */
+value entering(weft_reduction reduction, const value &x, const weft_config &v);
+float reduced(weft_reduction reduction, const value &x, const weft_config &v);
 float binary(weft_opcode op, float a, float b);
 void store_result(uint8_t *out, const job &j, float f, const uint8_t *table); /* function, scale, rounding, clamp, table */
 

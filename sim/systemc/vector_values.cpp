@@ -24,6 +24,29 @@ float scaled(const value &v, float mul)
     return x * mul;
 }
 
+/* What an element brings to `pool` and `reduce`. */
+value entering(weft_reduction reduction, const value &x, const weft_config &v)
+{
+    switch (reduction) {
+    case WEFT_REDUCTION_sum: return less_zero(x, v.zero_a);
+    case WEFT_REDUCTION_squares: {
+        float a = scaled(less_zero(x, v.zero_a), v.mul_a);
+        return {false, 0, a * a};
+    }
+    default: return x;
+    }
+}
+
+/* What a finished reduction is before the result rule: zero point and scale, as far as `entering` has not seen to them. */
+float reduced(weft_reduction reduction, const value &x, const weft_config &v)
+{
+    switch (reduction) {
+    case WEFT_REDUCTION_sum: return scaled(x, v.mul_a);
+    case WEFT_REDUCTION_squares: return x.f;
+    default: return scaled(less_zero(x, v.zero_a), v.mul_a);
+    }
+}
+
 /* A NaN on either side gives NaN; else a where it is beyond b. */
 static float larger(float a, float b) { return a != a || b != b ? a + b : a > b ? a : b; }
 static float smaller(float a, float b) { return a != a || b != b ? a + b : a < b ? a : b; }
@@ -40,7 +63,7 @@ value combine(weft_reduction reduction, const value &running, const value &next)
         v.i = next.i < v.i ? next.i : v.i;
         v.f = smaller(v.f, next.f);
         break;
-    case WEFT_REDUCTION_sum:
+    case WEFT_REDUCTION_sum: case WEFT_REDUCTION_squares:
         v.i = static_cast<int32_t>(static_cast<uint32_t>(v.i) + static_cast<uint32_t>(next.i));
         v.f = v.f + next.f;
         break;

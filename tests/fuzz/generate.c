@@ -237,7 +237,7 @@ static uint64_t draw_operand(struct generator *g, const struct weft_field *field
     case WEFT_KIND_PATTERN: return draw_pattern(g);
     case WEFT_KIND_FORMAT: return draw_format(g);
     case WEFT_KIND_FUNCTION: return draw_function(g);
-    case WEFT_KIND_REDUCE: return below(g, 3);
+    case WEFT_KIND_REDUCE: return below(g, UINT64_C(1) << field->width); /* all four are taken */
     case WEFT_KIND_REGISTER: return draw_register(g);
     case WEFT_KIND_RAW: return (uint32_t)fuzz_next(&g->random);
     }
@@ -327,6 +327,7 @@ static void repair(struct generator *g, struct weft_instr *instr)
         else instr->fmt = instr->facc ? WEFT_FORMAT_f32 : WEFT_FORMAT_s32;
         instr->scale = instr->residual = instr->pool = 0;
     }
+    if (instr->op == WEFT_OP_ACTIVATE && instr->pool && instr->reduce == WEFT_REDUCTION_squares && chance(g, 90)) instr->reduce = WEFT_REDUCTION_sum;
     if (instr->func == WEFT_FUNCTION_table && weft_format_bytes(instr->fmt) != 1) instr->fmt = WEFT_FORMAT_s8;
     if (instr->op == WEFT_OP_MATMUL || instr->op == WEFT_OP_CONVOLVE) {
         instr->next = instr->next || (g->order.fifo_waiting && chance(g, 40));
