@@ -230,6 +230,17 @@ static void emit_together(struct backend *b, struct layer *l, const struct colum
         writes_column(b, columns[i].nt, columns[i].first, columns[i].rows);
 }
 
+/* All of them are claimed at once: none is drained before the last of them has its sums, so they must not meet where the ring begins again. */
+static void claim_together(struct backend *b, struct column *columns, int count)
+{
+    int64_t rows = 0;
+    for (int i = 0; i < count; i++)
+        rows += columns[i].rows;
+    uint64_t acc = emit_claim_rows(b, rows);
+    for (int i = 0; i < count; acc += (uint64_t)columns[i++].rows)
+        columns[i].acc = acc;
+}
+
 static void emit_slice_together(struct backend *b, struct layer *l, int64_t slice, int64_t first, int64_t end)
 {
     const struct mapping *map = &l->m->map;
@@ -239,8 +250,9 @@ static void emit_slice_together(struct backend *b, struct layer *l, int64_t slic
         int count = 0;
         for (int64_t u = unit; u < units && u < unit + arrays; u++) {
             int64_t from = first + u / map->n_tiles * map->chunk_rows, rows = end - from < map->chunk_rows ? end - from : map->chunk_rows;
-            columns[count++] = (struct column){slice, u % map->n_tiles, from, rows, emit_claim_rows(b, rows)};
+            columns[count++] = (struct column){.slice = slice, .nt = u % map->n_tiles, .first = from, .rows = rows};
         }
+        claim_together(b, columns, count);
         emit_together(b, l, columns, count, (double)unit / (double)units, (double)count / (double)units);
     }
 }
