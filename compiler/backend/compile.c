@@ -106,6 +106,15 @@ static enum weft_status place_buffers(struct backend *b)
     return b->may_spill ? backend_spill(b) : WEFT_ERROR;
 }
 
+/* Nothing corrects the sums of a product of two computed values for a zero point. */
+static enum weft_status check_zeros(const struct backend *b, const struct layer *l)
+{
+    if (l->kind != LAYER_PRODUCT || (!backend_zero(b, l->x) && !backend_zero(b, l->other)))
+        return WEFT_OK;
+    return weft_error(b->diag, "%s: layer %s: a product of two computed values has numbers below zero, and machine %s multiplies no s8 (--set formats=u8,s8)",
+                      b->graph->name, l->name, b->machine->name);
+}
+
 /* A layer's activations enter the array in a format that the machine multiplies. */
 static enum weft_status check_formats(const struct backend *b)
 {
@@ -121,6 +130,8 @@ static enum weft_status check_formats(const struct backend *b)
                               weft_format_name(f), weft_format_name(w),
                               !b->planes && weft_machine_has(b->machine, WEFT_FORMAT_bf16) ? "it does bf16: --format bf16"
                                                                                           : "see `weft machines`, or --set formats=u8,s8,s16,bf16");
+        if (check_zeros(b, l))
+            return WEFT_ERROR;
     }
     return WEFT_OK;
 }

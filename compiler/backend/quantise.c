@@ -165,10 +165,10 @@ static struct quantisation format_for(const struct backend *b, int value)
     struct quantisation q = from_range(b, low, high);
     if (b->format == COMPILE_INT16) {
         q.scale *= products_room(b, value);
-    } else if (low < 0 && product_reads(b, value)) {
+    } else if (q.zero && product_reads(b, value)) {
         high = fmaxf(high, -low);
         q = from_range(b, -high * 128 / 127, high); /* s8: codes -127 to 127 about zero */
-        q.zero = 0;
+        q.zero = q.format == WEFT_FORMAT_s8 ? 0 : q.zero; /* compile.c refuses u8 */
     }
     return q;
 }
