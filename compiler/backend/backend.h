@@ -8,6 +8,7 @@
  *   layout.c buffers.c            an order of bytes for every value; halos, buffers and their lifetimes
  *   mapping.c lines.c depthwise.c tiles.c share.c prune.c      products on the array (mapping.h)
  *   waves.c lag.c                 two halves of a batch (waves.h)
+ *   narrow.c                      a layer for a few inferences of the batch (narrow.h)
  *   front.c                       the first layers, a few images at a time (front.h)
  *   params.c constants.c resident.c   what lies ready: biases, scales, tables; state in device memory
  *   allocate.c                    unified-buffer addresses by lifetime
@@ -126,6 +127,7 @@ struct layer {
     uint64_t *input_offsets;           /* concatenation: where constant inputs lie among the constants; or NULL */
     uint64_t constants_first, constants_end; /* this layer's part of the constants */
     uint64_t macs, roofline, mapping;
+    int64_t pieces;                    /* of the batch, for each of which it is mapped and emitted; 0 or 1: whole */
     int row, follows;                  /* spill.c: the layer it is a part of; the first band of it, or -1 */
     struct { bool used, flat; int cut; int64_t first, top, bottom; } band; /* rows of the result from `first` on; padding of a pool */
     struct transfer transfer;
@@ -187,6 +189,7 @@ struct backend {
     int64_t batch; int waves, lag;     /* inferences; halves that follow each other (waves.c), or 1; segments between them */
     struct wave { int64_t index, count; } wave; /* the part of the batch being emitted; count 0 or 1: all of it */
     struct front { int end; int64_t pieces; uint8_t *roles; /* by value id */ } front; /* layers before `end` run piece by piece of the batch (front.c) */
+    struct narrowed { int64_t first, count; } narrowed; /* inferences that values are narrowed to (narrow.c); count 0: none are */
     struct waves *in_waves;            /* while a product is emitted whose other half owes vector work */
     uint64_t acc_next;                 /* ring of accumulator rows */
     uint64_t blocks, pruned_blocks;    /* prune.c: of all weight matrices */
@@ -196,6 +199,7 @@ struct backend {
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t layer_pieces(const struct layer *l) { return l->pieces > 1 ? l->pieces : 1; }
 /* Does the array work on it? */
 static inline bool layer_multiplies(const struct layer *l) { return l->kind == LAYER_MATRIX || l->kind == LAYER_PRODUCT; }
 /* Cycles that so many bytes take. */

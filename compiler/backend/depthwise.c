@@ -100,17 +100,21 @@ enum weft_status depthwise_params(struct backend *b, struct layer *l)
     return numbers ? WEFT_OK : WEFT_NO_MEMORY;
 }
 
-static int64_t piece_lines(const struct geometry *y)
+static int64_t line_bytes(const struct geometry *y)
 {
-    int64_t lines = TEMP_BYTES / (y->n * y->w * y->c * 4);
-    return lines < 1 ? 1 : lines > y->h ? y->h : lines;
+    return y->n * y->w * y->c * 4; /* of all images */
+}
+
+static int64_t piece_lines(const struct geometry *y, int64_t bytes)
+{
+    return least(most(bytes / line_bytes(y), 1), y->h);
 }
 
 void depthwise_temps(struct backend *b, struct layer *l, int index)
 {
     const struct geometry *y = &b->places[l->y].g;
     for (int t = 0; t < 2; t++)
-        l->temp[t] = backend_add_buffer(b, (uint64_t)(piece_lines(y) * y->n * y->w * y->c * 4), index, index);
+        l->temp[t] = backend_add_buffer(b, (uint64_t)(piece_lines(y, TEMP_BYTES) * line_bytes(y)), index, index);
 }
 
 /* --- its instructions --------------------------------------------------------------------------------------------------- */
@@ -158,7 +162,7 @@ static void emit_piece(struct backend *b, const struct layer *l, int64_t first, 
 void emit_depthwise(struct backend *b, struct layer *l)
 {
     const struct geometry *y = &b->places[l->y].g;
-    int64_t piece = piece_lines(y);
+    int64_t piece = piece_lines(y, (int64_t)b->buffers[l->temp[0]].bytes); /* which may be a few images' lines of those that it was made for */
     for (int64_t first = 0; first < y->h; first += piece)
         emit_piece(b, l, first, y->h - first < piece ? y->h - first : piece);
 }

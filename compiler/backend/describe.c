@@ -1,6 +1,5 @@
 /* describe.c: what a program file says about itself: tensors, layers with their bounds, probes. */
 #include "finish.h"
-#include "front.h"
 #include "mapping.h"
 #include "spill.h"
 
@@ -121,8 +120,8 @@ static enum weft_status describe_layer(struct weft_layer *out, const struct back
     if (layer_multiplies(l)) {
         (l->kind == LAYER_PRODUCT ? product_describe_mapping : describe_mapping)(text, sizeof text, l);
         size_t used = strlen(text);
-        if (front_pieces(b, l) > 1)
-            snprintf(text + used, sizeof text - used, ", inferences %lld at a time", (long long)(b->batch / front_pieces(b, l)));
+        if (layer_pieces(l) > 1)
+            snprintf(text + used, sizeof text - used, ", inferences %lld at a time", (long long)(b->batch / layer_pieces(l)));
         out->wait = copy_text(text);
     }
     return out->name && out->op && out->shape ? WEFT_OK : WEFT_NO_MEMORY;
@@ -225,7 +224,7 @@ static enum weft_status describe_savings(struct weft_program *p, const struct ba
         if (l->kind != LAYER_MATRIX)
             continue;
         const struct mapping *m = &l->m->map;
-        uint64_t runs = (uint64_t)(b->repeats * front_pieces(b, l)), times = runs * (uint64_t)m->chunks;
+        uint64_t runs = (uint64_t)(b->repeats * layer_pieces(l)), times = runs * (uint64_t)m->chunks;
         all += times * (uint64_t)(m->tiles + m->zero_tiles);
         tiles += times * (uint64_t)m->zero_tiles;
         bytes += times * m->zero_bytes;

@@ -2,14 +2,13 @@
  *
  * So the array works on the first images while the link brings the others, and what only these layers read needs room for a few images, not for the
  * batch: the first layers of a network have its largest values. It costs a fetch of their weights for each piece of the batch.
- *
- * While a piece is mapped or emitted, its values are narrowed to it, shapes and places, so that no other stage knows of pieces. A value that only these
- * layers touch has the same bytes for all pieces; one that is given or goes on has its own for each. */
+ * A value that only these layers touch has the same bytes for all pieces; one that is given or goes on has its own for each. */
 #include "front.h"
 
 #include "emit.h"
 #include "finish.h"
 #include "mapping.h"
+#include "narrow.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,11 +16,6 @@
 
 enum { PIECES_MOST = 8, WORTH = 33 /* one part in so many of the run must be gained, or the batch does not fit without */ };
 enum { ROLE_NONE, ROLE_INSIDE, ROLE_BEYOND };
-
-int64_t front_pieces(const struct backend *b, const struct layer *l)
-{
-    return l - b->layers < b->front.end ? b->front.pieces : 1;
-}
 
 bool front_inside(const struct backend *b, const struct layer *l)
 {
@@ -34,44 +28,7 @@ void front_free(struct backend *b)
     b->front = (struct front){0};
 }
 
-/* --- which layers take a piece of the batch like any other batch ------------------------------------------------------------- */
-
-static bool is_batch(const struct backend *b, int value)
-{
-    const struct place *p = &b->places[value];
-    const struct shape *s = &b->graph->values[value].shape;
-    return p->placed && !p->outside && !p->piece && s->rank >= 2 && s->dims[0] == b->batch && p->g.n == b->batch;
-}
-
-/* In pieces like the result, or constant and the same for all of them. */
-static bool operand_fits(const struct backend *b, int value, unsigned rank)
-{
-    if (value == GRAPH_NONE)
-        return true;
-    const struct value *v = &b->graph->values[value];
-    return value_is_constant(v) ? v->shape.rank < rank || v->shape.dims[0] == 1 : is_batch(b, value);
-}
-
-static bool kind_fits(const struct backend *b, const struct layer *l)
-{
-    switch (l->kind) {
-    case LAYER_MATRIX:
-        return layer_is_conv(b, l) || !b->graph->nodes[l->node].at.trans_a;
-    case LAYER_DEPTHWISE:
-    case LAYER_POOL:
-    case LAYER_BINARY:
-    case LAYER_UNARY:
-    case LAYER_LRN:
-    case LAYER_ALIAS:
-        return true;
-    case LAYER_REDUCE:
-        return !(l->reduced & 1);
-    case LAYER_MOVE:
-        return l->op == CORE_CONCAT && b->graph->nodes[l->node].at.axis != 0;
-    default:
-        return false;
-    }
-}
+/* --- pieces ---------------------------------------------------------------------------------------------------------------------- */
 
 static bool is_output(const struct backend *b, int value)
 {
@@ -81,23 +38,12 @@ static bool is_output(const struct backend *b, int value)
     return false;
 }
 
-static bool layer_fits(const struct backend *b, const struct layer *l)
-{
-    unsigned rank = b->graph->values[l->y].shape.rank;
-    bool fits = kind_fits(b, l) && is_batch(b, l->y) && !is_output(b, l->y) && operand_fits(b, l->x, rank) && operand_fits(b, l->other, rank) && operand_fits(b, l->residual, rank);
-    for (unsigned k = 0; k < l->input_count && fits; k++)
-        fits = is_batch(b, l->inputs[k]);
-    return fits;
-}
-
 /* A pool is fed by the product in front of it, line by line. */
 static bool may_end(const struct backend *b, int end)
 {
     const struct layer *next = &b->layers[end];
     return end == b->layer_count || next->kind != LAYER_POOL || next->x != next[-1].y;
 }
-
-/* --- pieces ---------------------------------------------------------------------------------------------------------------------- */
 
 /* Does a buffer hold more than one piece: is it an input's, or read behind the front? */
 static bool goes_on(const struct backend *b, int buffer, int end)
@@ -128,19 +74,22 @@ static void note_roles(struct backend *b)
     }
 }
 
-/* Narrows all values of the front to piece number `piece`, or (sign -1) widens them again. */
-static void narrow(struct backend *b, int64_t piece, int64_t sign)
+/* Narrows all values of the front to a piece of the batch. */
+static void narrow(struct backend *b, int64_t piece)
 {
-    int64_t each = b->batch / b->front.pieces, extent = sign > 0 ? each : b->batch;
-    for (int v = 0; v < b->graph->value_count; v++) {
-        struct place *p = &b->places[v];
-        if (b->front.roles[v] == ROLE_NONE)
-            continue;
-        b->graph->values[v].shape.dims[0] = p->g.n = extent;
-        p->g.bytes -= (uint64_t)(sign * (b->batch - each) * p->g.image);
-        p->offset += b->front.roles[v] == ROLE_BEYOND ? (uint64_t)(sign * piece * each * p->g.image) : 0;
-        p->halo_done = p->halo_done && sign < 0;
-    }
+    int64_t each = b->batch / b->front.pieces;
+    b->narrowed = (struct narrowed){piece * each, each};
+    for (int v = 0; v < b->graph->value_count; v++)
+        if (b->front.roles[v] != ROLE_NONE)
+            narrow_value(b, v, each, b->front.roles[v] == ROLE_BEYOND ? piece * each : 0);
+}
+
+static void widen(struct backend *b)
+{
+    for (int v = 0; v < b->graph->value_count; v++)
+        if (b->front.roles[v] != ROLE_NONE)
+            widen_value(b, v, b->front.roles[v] == ROLE_BEYOND ? b->narrowed.first : 0);
+    b->narrowed = (struct narrowed){0};
 }
 
 /* --- room ------------------------------------------------------------------------------------------------------------------------ */
@@ -219,7 +168,7 @@ static int best_end(const struct backend *b, const struct prices *p, bool fits, 
 static int longest_front(const struct backend *b)
 {
     int end = 0;
-    while (end < b->layer_count && layer_fits(b, &b->layers[end]))
+    while (end < b->layer_count && narrow_takes(b, &b->layers[end]) && !is_output(b, b->layers[end].y))
         end++;
     return end;
 }
@@ -237,7 +186,7 @@ static void price_pieces(struct backend *b, struct prices *p)
 {
     b->front.end = p->longest;
     note_roles(b);
-    narrow(b, 0, 1);
+    narrow(b, 0);
     for (int i = 0; i < p->longest; i++) {
         struct layer *l = &b->layers[i];
         if (l->kind == LAYER_MATRIX) {
@@ -246,7 +195,7 @@ static void price_pieces(struct backend *b, struct prices *p)
         }
         p->piece[i] = price_of(b, l);
     }
-    narrow(b, 0, -1);
+    widen(b);
 }
 
 /* The front ends here; the layers behind it are as they were. */
@@ -254,11 +203,14 @@ static void settle(struct backend *b, const struct prices *p, int end, const str
 {
     b->front.end = end;
     note_roles(b);
-    for (int i = 0; i < p->longest; i++)
-        if (b->layers[i].kind == LAYER_MATRIX) {
-            b->layers[i].m->map = i < end ? b->layers[i].m->map : p->maps[i];
-            mapping_note(b, &b->layers[i]);
-        }
+    for (int i = 0; i < p->longest; i++) {
+        struct layer *l = &b->layers[i];
+        l->pieces = i < end ? b->front.pieces : 1;
+        if (l->kind != LAYER_MATRIX)
+            continue;
+        l->m->map = i < end ? l->m->map : p->maps[i];
+        mapping_note(b, l);
+    }
     if (end)
         memcpy(b->buffers, buffers, (size_t)b->buffer_count * sizeof *buffers);
 }
@@ -316,8 +268,8 @@ static void emit_piece(struct backend *b, int64_t piece, const struct waves_hook
 void front_emit(struct backend *b, const struct waves_hooks *hooks)
 {
     for (int64_t piece = 0; piece < b->front.pieces && b->front.end; piece++) {
-        narrow(b, piece, 1);
+        narrow(b, piece);
         emit_piece(b, piece, hooks);
-        narrow(b, piece, -1);
+        widen(b);
     }
 }

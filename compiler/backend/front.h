@@ -5,7 +5,6 @@
 #include "waves.h"
 
 void backend_front(struct backend *b); /* decides; after the mappings are known */
-int64_t front_pieces(const struct backend *b, const struct layer *layer); /* in which a layer runs; 1: whole */
 bool front_inside(const struct backend *b, const struct layer *layer); /* its result stands in the buffer piece by piece, never whole */
 void front_emit(struct backend *b, const struct waves_hooks *hooks); /* layers 0 to b->front.end */
 void front_free(struct backend *b);

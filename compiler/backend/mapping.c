@@ -273,7 +273,7 @@ static struct mapping split_rows(const struct backend *b, const struct layer *l,
 void mapping_note(const struct backend *b, struct layer *l)
 {
     const struct mapping *map = &l->m->map;
-    l->mapping = (uint64_t)(b->repeats * front_pieces(b, l)) * largest(map->product_cycles, map->fetch_cycles);
+    l->mapping = (uint64_t)(b->repeats * layer_pieces(l)) * largest(map->product_cycles, map->fetch_cycles);
 }
 
 /* Share of the weights that lie in tiles that are not all zero: what the network still asks of the machine. */

@@ -362,10 +362,12 @@ enum weft_status backend_spill(struct backend *b)
 {
     if (!may_leave(b))
         return WEFT_ERROR; /* too_big says the rest */
-    uint64_t *sums = calloc((size_t)b->layer_count + 1, sizeof *sums);
-    enum weft_status status = sums ? spill_create(&b->spill, b) : WEFT_NO_MEMORY;
     b->waves = 1;
     front_free(b);
+    for (int i = 0; i < b->layer_count; i++)
+        b->layers[i].pieces = 1;
+    uint64_t *sums = calloc((size_t)b->layer_count + 1, sizeof *sums);
+    enum weft_status status = sums ? spill_create(&b->spill, b) : WEFT_NO_MEMORY;
     front_free(b);
     if (!status)
         status = settle(b->spill, sums);

@@ -23,7 +23,9 @@ static void put(struct backend *b, uint64_t ub, uint64_t host, uint64_t bytes)
 
 static uint64_t host_of(const struct backend *b, unsigned output)
 {
-    return host_address(b, b->graph->outputs[output], b->output_host[output], b->part);
+    const struct geometry *g = &b->places[b->graph->outputs[output]].g;
+    int64_t all = b->narrowed.count ? b->batch : g->n;
+    return b->output_host[output] + (uint64_t)((b->part * all + b->narrowed.first) * g->image);
 }
 
 /* --- behind a layer ------------------------------------------------------------------------------------------------------- */
