@@ -72,6 +72,7 @@ struct mapping {
     int64_t rows, chunks, chunk_rows, block_rows;
     int64_t parts;                     /* of the batch, emitted one after the other (waves.c); 0: one */
     uint64_t product_cycles, fetch_cycles, vector_cycles, fetches;
+    uint64_t bound_cycles;             /* product_cycles without waiting between arrays: what the mapping bound counts */
     uint64_t array_cycles;             /* product_cycles, and what rows wait for lines (lines.c): by this mappings are chosen */
 };
 

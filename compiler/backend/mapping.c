@@ -91,13 +91,14 @@ static void price_tiles(const struct backend *b, const struct layer *l, struct m
     int64_t pass = (int64_t)weft_passes(backend_format(b, l->x), l->m->w_format), planes = planes_pairs(b, l) > 1 ? map->terms : 1;
     int64_t chunk = map->chunk_rows * pass, shift = (int64_t)weft_shift_cycles(machine, l->m->w_format);
     struct rounds r = rounds_of(map, arrays);
-    map->product_cycles = 0;
+    map->product_cycles = map->bound_cycles = 0;
     for (int64_t t = 0; t < planes; t++) { /* a plane of the weights meets the planes of the input that count with it */
         int64_t meets = planes - t, full = meets * chunk > shift ? meets * chunk : shift, alone = 0;
         if (arrays > 1) {
             full = meets * (chunk > shift ? chunk : shift);
             alone = meets * (int64_t)largest((uint64_t)(chunk + (int64_t)(machine->rows + machine->columns)), (uint64_t)shift);
         }
+        map->bound_cycles += (uint64_t)ceil_div(map->tiles * map->chunks * (arrays > 1 ? meets * most(chunk, shift) : full), planes * arrays);
         map->product_cycles += (uint64_t)(map->tiles * (full * r.full + alone * r.short_) / (planes * map->n_tiles * map->slices));
     }
     map->fetches = (uint64_t)(map->tiles * map->chunks);
@@ -273,7 +274,7 @@ static struct mapping split_rows(const struct backend *b, const struct layer *l,
 void mapping_note(const struct backend *b, struct layer *l)
 {
     const struct mapping *map = &l->m->map;
-    l->mapping = (uint64_t)(b->repeats * layer_pieces(l)) * largest(map->product_cycles, map->fetch_cycles);
+    l->mapping = (uint64_t)(b->repeats * layer_pieces(l)) * largest(map->bound_cycles, map->fetch_cycles);
 }
 
 /* Share of the weights that lie in tiles that are not all zero: what the network still asks of the machine. */
@@ -335,7 +336,7 @@ static void map_layer(struct backend *b, struct layer *l)
 uint64_t mapping_split_price(const struct backend *b, const struct layer *l, int64_t parts)
 {
     struct mapping map = split_rows(b, l, parts);
-    return (uint64_t)b->repeats * (map.product_cycles > map.fetch_cycles ? map.product_cycles : map.fetch_cycles);
+    return (uint64_t)b->repeats * largest(map.bound_cycles, map.fetch_cycles);
 }
 
 void mapping_split(struct backend *b, struct layer *l, int64_t parts)
