@@ -342,12 +342,18 @@ static void copy_all(struct backend *b, const struct layer *l, float mul_a, floa
     apply(b, &u, WEFT_OP_COPY, NULL, func);
 }
 
-/* Floats have no clamp: the larger of x and the lower bound, then the smaller of that and the upper bound. */
+/* Floats have no clamp: the larger of x and the lower bound, then the smaller of that and the upper bound; from 0 on, the smaller of x and the upper bound,
+ * and relu on its way out. */
 static void clip_floats(struct backend *b, const struct layer *l)
 {
     struct unary u = unary_of(b, l);
     struct vector_view bound = {.at = emit_constant_address(b, l->const_offset), .format = WEFT_FORMAT_f32, .mul = 1};
     vector_result(b, l->y, 1);
+    if (b->graph->nodes[l->node].at.alpha == 0) {
+        bound.at += 4;
+        apply(b, &u, WEFT_OP_MIN, &bound, WEFT_FUNCTION_relu);
+        return;
+    }
     apply(b, &u, WEFT_OP_MAX, &bound, WEFT_FUNCTION_none);
     bound.at += 4;
     u.a = u.d;
