@@ -1,5 +1,5 @@
 /* chain.c: functions that a network writes in several nodes. A result of 8 bits has 256 possible operands, so whatever elementwise nodes do to
- * one value (x * sigmoid(x), 0.5 x (1 + erf(x / sqrt 2)), ...) is one table, and costs nothing behind a product. */
+ * one value (hard swish, mish, the tanh form of gelu, ...) is one table, and costs nothing behind a product. */
 #include "emit.h"
 
 #include <math.h>
@@ -122,6 +122,8 @@ static double combine(const struct node *n, double x, double y)
     case CORE_FLOOR: return floor(x);
     case CORE_CEIL: return ceil(x);
     case CORE_ERF: return erf(x);
+    case CORE_SILU: return x / (1 + exp(-x));
+    case CORE_GELU: return x * erfc(-x * M_SQRT1_2) / 2;
     default: return x;
     }
 }

@@ -18,6 +18,8 @@ enum weft_function machine_function(enum core_op op)
     case CORE_ABS: return WEFT_FUNCTION_abs;
     case CORE_FLOOR: return WEFT_FUNCTION_floor;
     case CORE_ERF: return WEFT_FUNCTION_erf;
+    case CORE_SILU: return WEFT_FUNCTION_silu;
+    case CORE_GELU: return WEFT_FUNCTION_gelu;
     default: return WEFT_FUNCTION_none;
     }
 }

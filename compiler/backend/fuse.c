@@ -142,6 +142,8 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
     case CORE_FLOOR:
     case CORE_CEIL:
     case CORE_ERF:
+    case CORE_SILU:
+    case CORE_GELU:
         return fuse_unary(b, node, taken);
     case CORE_QUANTIZE:
     case CORE_DEQUANTIZE:

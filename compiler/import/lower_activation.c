@@ -91,7 +91,9 @@ bool lower_swish(struct lower *l, const struct onnx_op *op)
     int x = l->in[0];
     if (l->failed || !lower_want_float(l, 0))
         return false;
-    int gate = build_unary(l, CORE_SIGMOID, alpha == 1 ? x : build_with(l, CORE_MUL, x, (double)alpha));
+    if (alpha == 1)
+        return lower_done(l, build_unary(l, CORE_SILU, x));
+    int gate = build_unary(l, CORE_SIGMOID, build_with(l, CORE_MUL, x, (double)alpha));
     return lower_done(l, build_binary(l, CORE_MUL, x, gate));
 }
 
@@ -149,18 +151,16 @@ bool lower_prelu(struct lower *l, const struct onnx_op *op)
 bool lower_gelu(struct lower *l, const struct onnx_op *op)
 {
     char form[32];
-    int x = l->in[0], inner;
+    int x = l->in[0];
     lower_string(l, "approximate", "none", form);
     if (l->failed || !lower_want_float(l, 0))
         return false;
-    if (!strcmp(form, "none")) {
-        inner = build_unary(l, CORE_ERF, build_with(l, CORE_MUL, x, 0.70710678118654752));
-    } else if (!strcmp(form, "tanh")) {
-        int cube = build_binary(l, CORE_MUL, build_binary(l, CORE_MUL, x, x), x);
-        inner = build_binary(l, CORE_ADD, x, build_with(l, CORE_MUL, cube, 0.044715));
-        inner = build_unary(l, CORE_TANH, build_with(l, CORE_MUL, inner, 0.79788456080286536));
-    } else {
+    if (!strcmp(form, "none"))
+        return lower_done(l, build_unary(l, CORE_GELU, x));
+    if (strcmp(form, "tanh"))
         return lower_refuse(l, "approximate %s; none and tanh are right", form);
-    }
+    int cube = build_binary(l, CORE_MUL, build_binary(l, CORE_MUL, x, x), x);
+    int inner = build_binary(l, CORE_ADD, x, build_with(l, CORE_MUL, cube, 0.044715));
+    inner = build_unary(l, CORE_TANH, build_with(l, CORE_MUL, inner, 0.79788456080286536));
     return lower_done(l, build_binary(l, CORE_MUL, build_with(l, CORE_MUL, x, 0.5), build_with(l, CORE_ADD, inner, 1)));
 }

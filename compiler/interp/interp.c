@@ -33,6 +33,8 @@ static const struct {
     [CORE_FLOOR] = {interp_unary, HALVES},
     [CORE_CEIL] = {interp_unary, HALVES},
     [CORE_ERF] = {interp_unary, HALVES},
+    [CORE_SILU] = {interp_unary, HALVES},
+    [CORE_GELU] = {interp_unary, HALVES},
     [CORE_SIN] = {interp_unary, HALVES},
     [CORE_COS] = {interp_unary, HALVES},
     [CORE_IS_NAN] = {interp_is_nan, ANY},

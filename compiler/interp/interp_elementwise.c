@@ -15,6 +15,10 @@
         return true;                                                                                                                       \
     } while (0)
 
+/* In double, so that neither cancels; their limit at minus infinity is -0, where the product would be no number. */
+static float silu(double x) { return x < -1000 ? -0.0f : (float)(x / (1 + exp(-x))); }
+static float gelu(double x) { return x < -1000 ? -0.0f : (float)(x * erfc(-x * M_SQRT1_2) / 2); }
+
 static bool unary_f32(enum core_op op, const struct attributes *at, const float *x, float *y, int64_t count)
 {
     float alpha = at->alpha, beta = at->beta;
@@ -51,6 +55,10 @@ static bool unary_f32(enum core_op op, const struct attributes *at, const float 
         EACH(rintf(v));
     case CORE_ERF:
         EACH(erff(v));
+    case CORE_SILU:
+        EACH(silu((double)v));
+    case CORE_GELU:
+        EACH(gelu((double)v));
     case CORE_SIN:
         EACH(sinf(v));
     case CORE_COS:

@@ -1,7 +1,7 @@
 /* dump.c: a graph as ONNX text, opset 17, which the text front end reads again.
  *
  * Core operators go back to the ONNX operators that they came from; what the importer resolved (shapes, bounds, axes) stands as
- * constants before the node. Constants of a few elements stand in full, those that a rule makes as their rule; for other
+ * constants before the node; what opset 17 has no name for stands as the nodes that it is made of. Constants of a few elements stand in full, those that a rule makes as their rule; for other
  * contents zeros of the same shape stand in, with a comment.
  */
 #include "dump_print.h"
@@ -170,6 +170,8 @@ static const char *const operators[] = {
     [CORE_FLOOR] = "Floor",
     [CORE_CEIL] = "Ceil",
     [CORE_ERF] = "Erf",
+    [CORE_SILU] = "Mul",
+    [CORE_GELU] = "Mul",
     [CORE_SIN] = "Sin",
     [CORE_COS] = "Cos",
     [CORE_IS_NAN] = "IsNaN",
@@ -270,12 +272,38 @@ static unsigned extra_inputs(struct dump *d, const struct node *node, const char
     }
 }
 
-static void print_node(struct dump *d, const struct node *node)
+/* (x / 2) (erf(x / sqrt 2) + 1): all but the last product. */
+static void gelu_parts(struct dump *d, const struct node *node, const char *own[2])
 {
-    const char *extra[EXTRA_MAX];
-    unsigned extras = extra_inputs(d, node, extra), inputs = node->input_count;
+    int y = node->outputs[0];
+    enum element element = d->graph->values[y].element;
+    const char *root = dump_scalar(d, y, "root", element, M_SQRT2), *one = dump_scalar(d, y, "one", element, 1), *half = dump_scalar(d, y, "half", element, 0.5);
+    const char *erf = dump_part(d, y, "erf", "Erf", dump_part(d, y, "inner", "Div", own[0], root), NULL);
+    own[1] = dump_part(d, y, "gate", "Add", erf, one);
+    own[0] = dump_part(d, y, "part", "Mul", own[0], half);
+}
+
+/* The inputs of the node that is printed; parts in front of it, where it stands for several. */
+static unsigned own_inputs(struct dump *d, const struct node *node, const char *own[NODE_INPUTS_MAX])
+{
+    unsigned inputs = node->input_count;
     while (inputs && node->inputs[inputs - 1] == GRAPH_NONE)
         inputs--;
+    for (unsigned k = 0; k < inputs; k++)
+        own[k] = node->inputs[k] == GRAPH_NONE ? "" : d->raw[node->inputs[k]];
+    if (node->op == CORE_SILU)
+        own[1] = dump_part(d, node->outputs[0], "gate", "Sigmoid", own[0], NULL);
+    else if (node->op == CORE_GELU)
+        gelu_parts(d, node, own);
+    else
+        return inputs;
+    return 2;
+}
+
+static void print_node(struct dump *d, const struct node *node)
+{
+    const char *extra[EXTRA_MAX], *own[NODE_INPUTS_MAX];
+    unsigned extras = extra_inputs(d, node, extra), inputs = own_inputs(d, node, own);
     dump_result(d, d->raw[node->outputs[0]]);
     fputs(operators[node->op], d->out);
     print_attributes(d, node);
@@ -283,7 +311,7 @@ static void print_node(struct dump *d, const struct node *node)
     for (unsigned k = 0; k < inputs + extras; k++) {
         if (k)
             fputs(", ", d->out);
-        dump_name(d, k >= inputs ? extra[k - inputs] : node->inputs[k] == GRAPH_NONE ? "" : d->raw[node->inputs[k]]);
+        dump_name(d, k >= inputs ? extra[k - inputs] : own[k]);
     }
     fputs(")\n", d->out);
 }

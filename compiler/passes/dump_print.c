@@ -179,6 +179,20 @@ const char *dump_scalar(struct dump *d, int value, const char *suffix, enum elem
     return name;
 }
 
+const char *dump_part(struct dump *d, int value, const char *suffix, const char *operator_name, const char *a, const char *b)
+{
+    const char *name = fresh(d, value, suffix);
+    dump_result(d, name);
+    fprintf(d->out, "%s (", operator_name);
+    dump_name(d, a);
+    if (b) {
+        fputs(", ", d->out);
+        dump_name(d, b);
+    }
+    fputs(")\n", d->out);
+    return name;
+}
+
 static void print_filled(struct dump *d, int id, double fill, const char *comment)
 {
     const struct value *value = &d->graph->values[id];

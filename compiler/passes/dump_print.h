@@ -34,5 +34,7 @@ void dump_real(struct dump *d, double number, int digits);
 const char *dump_ints(struct dump *d, int value, const char *suffix, const int64_t *ints, unsigned count);
 const char *dump_scalar(struct dump *d, int value, const char *suffix, enum element element, double number);
 void dump_constant(struct dump *d, int value);
+/* A node of one or two operands (b NULL), in front of one whose first output is `value`; the name of what it makes. */
+const char *dump_part(struct dump *d, int value, const char *suffix, const char *operator_name, const char *a, const char *b);
 
 #endif

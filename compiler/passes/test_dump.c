@@ -183,6 +183,9 @@ static struct interp_run run(struct graph *graph)
     return out;
 }
 
+/* Opset 17 has no name for these. */
+static bool is_made_by_a_pass(enum core_op op) { return op == CORE_SILU || op == CORE_GELU; }
+
 static void every_operator_comes_back(void **state)
 {
     struct graph *graph = import_text(everything, sizeof everything - 1);
@@ -190,7 +193,7 @@ static void every_operator_comes_back(void **state)
     for (int i = 0; i < graph->node_count; i++)
         seen[graph->nodes[i].op] = true;
     for (int op = 0; op < CORE_OPS; op++)
-        if (!seen[op])
+        if (!seen[op] && !is_made_by_a_pass((enum core_op)op))
             fail_msg("not in the text: %s", core_op_name((enum core_op)op));
     struct interp_run before = run(graph);
     size_t bytes;
@@ -208,6 +211,28 @@ static void every_operator_comes_back(void **state)
     graph_free(again);
     free(text);
     graph_free(there_and_back(graph));
+}
+
+/* They stand as nodes that opset 17 has, and the passes find them in these again. */
+static void what_passes_make_comes_back(void **state)
+{
+    static const char text[] = "<ir_version: 8, opset_import: [\"\" : 17]>\n"
+                               "g (float[2, 3] x) => (float[2, 3] y)\n"
+                               "{\n  g = Sigmoid (x)\n  s = Mul (g, x)\n  root = Constant <value = float {0.70710678}> ()\n  half = Constant <value = float {0.5}> ()\n"
+                               "  one = Constant <value = float {1.0}> ()\n  i = Mul (s, root)\n  e = Erf (i)\n  o = Add (e, one)\n  h = Mul (s, half)\n  y = Mul (h, o)\n}\n";
+    struct graph *graph = import_text(text, sizeof text - 1);
+    assert_int_equal(passes_run(graph, NULL, NULL, NULL), WEFT_OK);
+    assert_int_equal(graph->node_count, 2);
+    size_t bytes, bytes_again;
+    char *first = dump(graph, &bytes);
+    struct graph *again = import_text(first, bytes);
+    assert_int_equal(passes_run(again, NULL, NULL, NULL), WEFT_OK);
+    char *second = dump(again, &bytes_again);
+    assert_string_equal(first, second);
+    free(first);
+    free(second);
+    graph_free(graph);
+    graph_free(again);
 }
 
 /* Names are the network's own, whatever is in them. */
@@ -230,6 +255,7 @@ int main(void)
         cmocka_unit_test(models_come_back),
         cmocka_unit_test(passes_come_back),
         cmocka_unit_test(every_operator_comes_back),
+        cmocka_unit_test(what_passes_make_comes_back),
         cmocka_unit_test(odd_names_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,42 +7,6 @@
 #include "test_passes.h"
 #include "weft_compiler.h"
 
-/* Output `index` for an input of normal numbers; the caller frees it. */
-static float *run(struct graph *graph, unsigned index)
-{
-    const struct value *x = &graph->values[graph->inputs[0]];
-    int64_t count = shape_count(&x->shape);
-    double *numbers = malloc((size_t)count * sizeof *numbers);
-    float *floats = malloc((size_t)count * sizeof *floats);
-    random_normal(numbers, 0, count, 99, 0, 1);
-    for (int64_t i = 0; i < count; i++)
-        floats[i] = (float)numbers[i];
-    struct tensor in = {ELEMENT_F32, x->shape, floats};
-    struct interp_run run;
-    assert_int_equal(interp_graph(&run, graph, &in, false, NULL, NULL, NULL), WEFT_OK);
-    struct tensor *y = &run.values[graph->outputs[index]];
-    float *out = y->bytes;
-    y->bytes = NULL;
-    interp_free(&run);
-    free(numbers);
-    free(floats);
-    return out;
-}
-
-/* Runs, passes, runs again: the same within rounding, with `nodes` nodes left. */
-static void check_pass(struct graph *graph, enum weft_status (*pass)(struct graph *, struct weft_diag *), int nodes)
-{
-    float *before = run(graph, 0);
-    one_pass(graph, pass);
-    float *after = run(graph, 0);
-    assert_int_equal(graph->node_count, nodes);
-    for (int64_t i = 0, count = shape_count(&graph->values[graph->outputs[0]].shape); i < count; i++)
-        assert_true(fabsf(before[i] - after[i]) <= 1e-5f + 1e-4f * fabsf(before[i]));
-    free(before);
-    free(after);
-    graph_free(graph);
-}
-
 /* --- batch normalisation --------------------------------------------------------------------------------------------------- */
 
 static int add_batchnorm(struct graph *graph, int x, const struct shape *shape, int64_t channels)
@@ -159,11 +123,11 @@ static void fold_keeps_rules(void **state)
     int y = node(graph, CORE_ADD, "y", SHAPE(6), 2, (int[]){result(graph, sum), result(graph, wide)});
     output(graph, result(graph, y));
     int flat_value = result(graph, flat), wide_value = result(graph, wide);
-    float *before = run(graph, 0);
+    float *before = run_graph(graph, 0);
     one_pass(graph, pass_fold);
     assert_int_equal(graph->values[flat_value].contents, CONTENTS_NORMAL);
     assert_int_equal(graph->values[wide_value].contents, CONTENTS_FILL);
-    float *after = run(graph, 0);
+    float *after = run_graph(graph, 0);
     assert_memory_equal(before, after, 6 * sizeof *before);
     free(before);
     free(after);

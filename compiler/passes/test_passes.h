@@ -2,6 +2,7 @@
 #ifndef WEFT_COMPILER_TEST_PASSES_H
 #define WEFT_COMPILER_TEST_PASSES_H
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -81,6 +82,44 @@ static inline void one_pass(struct graph *graph, enum weft_status (*pass)(struct
     assert_int_equal(pass(graph, &diag), WEFT_OK);
     graph_sweep(graph);
     assert_int_equal(graph_verify(graph, &diag), WEFT_OK);
+}
+
+/* --- values ------------------------------------------------------------------------------------------------------ */
+
+/* Output `index` for an input of normal numbers; the caller frees it. */
+static inline float *run_graph(struct graph *graph, unsigned index)
+{
+    const struct value *x = &graph->values[graph->inputs[0]];
+    int64_t count = shape_count(&x->shape);
+    double *numbers = malloc((size_t)count * sizeof *numbers);
+    float *floats = malloc((size_t)count * sizeof *floats);
+    random_normal(numbers, 0, count, 99, 0, 1);
+    for (int64_t i = 0; i < count; i++)
+        floats[i] = (float)numbers[i];
+    struct tensor in = {ELEMENT_F32, x->shape, floats};
+    struct interp_run run;
+    assert_int_equal(interp_graph(&run, graph, &in, false, NULL, NULL, NULL), WEFT_OK);
+    struct tensor *y = &run.values[graph->outputs[index]];
+    float *out = y->bytes;
+    y->bytes = NULL;
+    interp_free(&run);
+    free(numbers);
+    free(floats);
+    return out;
+}
+
+/* Runs, passes, runs again: the same within rounding, with `nodes` nodes left. */
+static inline void check_pass(struct graph *graph, enum weft_status (*pass)(struct graph *, struct weft_diag *), int nodes)
+{
+    float *before = run_graph(graph, 0);
+    one_pass(graph, pass);
+    float *after = run_graph(graph, 0);
+    assert_int_equal(graph->node_count, nodes);
+    for (int64_t i = 0, count = shape_count(&graph->values[graph->outputs[0]].shape); i < count; i++)
+        assert_true(fabsf(before[i] - after[i]) <= 1e-5f + 1e-4f * fabsf(before[i]));
+    free(before);
+    free(after);
+    graph_free(graph);
 }
 
 #endif

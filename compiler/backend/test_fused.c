@@ -1,0 +1,83 @@
+/* test_fused.c: what leaves with the instruction in front of it: programs of small networks in bf16, instruction by instruction. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "weft_compiler.h"
+
+/* The instructions of the network `body` makes of float[2, 24] x. */
+static struct weft_program *compile(const char *body)
+{
+    char path[] = "/tmp/weft-fused-XXXXXX.onnxtxt";
+    FILE *file = fdopen(mkstemps(path, 8), "w");
+    fprintf(file, "<ir_version: 8, opset_import: [\"\" : 24]>\nn (float[2, 24] x) => (float[2, 24] y)\n{\n%s}\n", body);
+    fclose(file);
+    struct weft_diag diag = {weft_diag_stderr, NULL, 0};
+    struct weft_compile_options options = {.format = "bf16"};
+    struct weft_network *network;
+    struct weft_machine machine;
+    struct weft_program *program;
+    assert_int_equal(weft_machine_load(&machine, "tpu-v4i", &diag), WEFT_OK);
+    assert_int_equal(weft_network_load(&network, path, &options, &diag), WEFT_OK);
+    assert_int_equal(weft_compile(&program, network, &machine, &options, &diag), WEFT_OK);
+    weft_network_free(network);
+    unlink(path);
+    return program;
+}
+
+/* How many instructions of the vector unit the program has that compute; *last: the last of them. */
+static int vector_instructions(const struct weft_program *program, struct weft_instr *last)
+{
+    int count = 0;
+    for (size_t i = 0; i < program->instructions; i++) {
+        struct weft_instr instr;
+        assert_true(weft_decode(&instr, program->text + i * WEFT_WORD_BYTES));
+        if (weft_instr_info(instr.op)->unit != WEFT_UNIT_VECTOR || instr.op == WEFT_OP_FILL)
+            continue;
+        *last = instr;
+        count++;
+    }
+    return count;
+}
+
+static void expect(const char *body, enum weft_opcode op, enum weft_function function)
+{
+    struct weft_program *program = compile(body);
+    struct weft_instr last = {0};
+    assert_int_equal(vector_instructions(program, &last), 1);
+    assert_int_equal(last.op, op);
+    assert_int_equal(last.func, function);
+    weft_program_free(program);
+}
+
+#define PRODUCT "w = RandomNormal <shape = [24, 24], seed = 1.0> ()\np = MatMul (x, w)\n"
+
+static void functions_behind_a_product(void **state)
+{
+    expect(PRODUCT "y = Swish (p)\n", WEFT_OP_ACTIVATE, WEFT_FUNCTION_silu);
+    expect(PRODUCT "g = Sigmoid (p)\ny = Mul (p, g)\n", WEFT_OP_ACTIVATE, WEFT_FUNCTION_silu);
+    expect(PRODUCT "y = Gelu (p)\n", WEFT_OP_ACTIVATE, WEFT_FUNCTION_gelu);
+    expect(PRODUCT "r = Constant <value_float = 1.41421356> ()\nh = Constant <value_float = 0.5> ()\no = Constant <value_float = 1.0> ()\n"
+                   "d = Div (p, r)\ne = Erf (d)\na = Add (e, o)\nm = Mul (p, a)\ny = Mul (m, h)\n",
+           WEFT_OP_ACTIVATE, WEFT_FUNCTION_gelu);
+    expect(PRODUCT "s = Add (p, x)\ny = Gelu (s)\n", WEFT_OP_ACTIVATE, WEFT_FUNCTION_gelu); /* with its residual */
+}
+
+static void functions_behind_a_sum(void **state)
+{
+    expect("w = RandomNormal <shape = [2, 24], seed = 1.0> ()\ns = Add (x, w)\ny = Swish (s)\n", WEFT_OP_ADD, WEFT_FUNCTION_silu);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(functions_behind_a_product),
+        cmocka_unit_test(functions_behind_a_sum),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
