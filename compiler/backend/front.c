@@ -123,43 +123,57 @@ static bool has_room(const struct backend *b, struct buffer *buffers, int end, i
 
 /* --- is it worth it ---------------------------------------------------------------------------------------------------------------- */
 
-/* Cycles of the layers, whole and of one piece, and of all inputs over the link; the mappings of the whole layers, for those that stay whole. */
-struct prices { double *whole, *piece, input; struct mapping *maps; int count, longest; };
+/* Cycles of the layers, whole and of one piece; of all inputs over the link, and of what each layer computes for the host; the mappings of the whole
+ * layers, for those that stay whole. */
+struct prices { double *whole, *piece, *out, input; struct mapping *maps; int count, longest; };
 
 static double price_of(const struct backend *b, const struct layer *l)
 {
     return l->kind == LAYER_MATRIX ? (double)mapping_cost(&l->m->map) : l->kind == LAYER_PRODUCT ? (double)l->mapping : waves_vector_cycles(b, l);
 }
 
-/* The link brings a piece of the input while the array works on the pieces before. The first layer goes along with its input. */
-static double run_cycles(const struct prices *p, int end, int64_t pieces)
+/* When the layers are done, and when what they sent has left: the last layer sends along with its work. */
+struct clock { double now, link; };
+
+static void send(struct clock *c, double beside, double cycles)
 {
-    double now = 0, rest = 0, front = 0;
-    for (int i = end; i < p->count; i++)
-        rest += p->whole[i];
-    if (!end)
-        return rest + (p->input > p->whole[0] ? p->input - p->whole[0] : 0);
-    for (int i = 1; i < end; i++)
-        front += p->piece[i];
-    for (int64_t k = 1; k <= pieces; k++) {
-        double there = p->input * (double)k / (double)pieces;
-        now = (now + p->piece[0] > there ? now + p->piece[0] : there) + front;
-    }
-    return now + rest;
+    double from = c->now - beside;
+    c->link = cycles > 0 ? (c->link > from ? c->link : from) + cycles : c->link;
 }
 
-/* The front with the least cycles that has room; 0: none is worth it. */
-static int best_end(const struct backend *b, const struct prices *p, bool fits, struct buffer *buffers)
+/* The link brings a piece of the input while the array works on the pieces before, and takes what those have computed. The first layer goes along with
+ * its input. */
+static void run_piece(struct clock *c, const struct prices *p, int end, double there, int64_t pieces)
+{
+    c->now = c->now + p->piece[0] > there ? c->now + p->piece[0] : there;
+    for (int i = 0; i < end; i++) {
+        c->now += i ? p->piece[i] : 0;
+        send(c, 0, p->out[i] / (double)pieces);
+    }
+}
+
+static double run_cycles(const struct prices *p, int end, int64_t pieces)
+{
+    struct clock c = {0};
+    for (int64_t k = 1; k <= pieces && end; k++)
+        run_piece(&c, p, end, p->input * (double)k / (double)pieces, pieces);
+    for (int i = end; i < p->count; i++) {
+        c.now = i || c.now + p->whole[0] > p->input ? c.now + p->whole[i] : p->input;
+        send(&c, p->whole[i], p->out[i]);
+    }
+    return c.now > c.link ? c.now : c.link;
+}
+
+struct choice { int end; int64_t pieces; double cycles; };
+
+/* The front with the least cycles that has room, if it is better than `best`. */
+static struct choice better_end(const struct backend *b, const struct prices *p, struct choice best, struct buffer *buffers)
 {
     int64_t pieces = b->front.pieces;
-    int best = 0;
-    double least = fits ? run_cycles(p, 0, pieces) * (1 - 1.0 / WORTH) : INFINITY;
     for (int end = 1; end <= p->longest; end++) {
         double cycles = run_cycles(p, end, pieces);
-        if (cycles < least && may_end(b, end) && has_room(b, buffers, end, pieces)) {
-            least = cycles;
-            best = end;
-        }
+        if (cycles < best.cycles && may_end(b, end) && has_room(b, buffers, end, pieces))
+            best = (struct choice){end, pieces, cycles};
     }
     return best;
 }
@@ -168,17 +182,9 @@ static int best_end(const struct backend *b, const struct prices *p, bool fits, 
 static int longest_front(const struct backend *b)
 {
     int end = 0;
-    while (end < b->layer_count && narrow_takes(b, &b->layers[end]) && !is_output(b, b->layers[end].y))
+    while (end < b->layer_count && narrow_takes(b, &b->layers[end]))
         end++;
     return end;
-}
-
-static int64_t count_pieces(int64_t batch)
-{
-    int64_t pieces = least(batch, PIECES_MOST);
-    while (batch % pieces)
-        pieces--;
-    return pieces;
 }
 
 /* Maps the first layers in pieces. */
@@ -189,10 +195,8 @@ static void price_pieces(struct backend *b, struct prices *p)
     narrow(b, 0);
     for (int i = 0; i < p->longest; i++) {
         struct layer *l = &b->layers[i];
-        if (l->kind == LAYER_MATRIX) {
-            p->maps[i] = l->m->map;
+        if (l->kind == LAYER_MATRIX)
             mapping_price(b, l);
-        }
         p->piece[i] = price_of(b, l);
     }
     widen(b);
@@ -215,18 +219,43 @@ static void settle(struct backend *b, const struct prices *p, int end, const str
         memcpy(b->buffers, buffers, (size_t)b->buffer_count * sizeof *buffers);
 }
 
+static double out_cycles(const struct backend *b, const struct layer *l)
+{
+    if (!is_output(b, l->y) || resident_output(b, l->y))
+        return 0;
+    return (double)cycles_of_bytes(b->machine, b->places[l->y].g.bytes, b->machine->link_out_bytes_per_second);
+}
+
+/* Prices of all layers, whole; the link's share of them, which is all that there is to gain. */
+static double find_prices(struct backend *b, struct prices *p)
+{
+    double all = 0, link = p->input;
+    for (int i = 0; i < b->layer_count; i++) {
+        p->out[i] = out_cycles(b, &b->layers[i]);
+        link += p->out[i];
+        all += p->whole[i] = price_of(b, &b->layers[i]);
+        if (b->layers[i].kind == LAYER_MATRIX)
+            p->maps[i] = b->layers[i].m->map;
+    }
+    return link / (all + link);
+}
+
 static void choose(struct backend *b, struct prices *p, struct buffer *buffers)
 {
     bool fits = has_room(b, buffers, 0, 1);
-    double all = 0;
-    for (int i = 0; i < b->layer_count; i++)
-        all += p->whole[i] = price_of(b, &b->layers[i]);
-    if (fits && p->input < all / WORTH)
-        return; /* nothing to gain */
-    price_pieces(b, p);
-    int end = best_end(b, p, fits, buffers);
-    shape_buffers(b, buffers, end, b->front.pieces);
-    settle(b, p, end, buffers);
+    if (find_prices(b, p) < 1.0 / WORTH && fits)
+        return;
+    struct choice best = {.pieces = 1, .cycles = fits ? run_cycles(p, 0, 1) * (1 - 1.0 / WORTH) : INFINITY};
+    for (b->front.pieces = 2; b->front.pieces <= least(b->batch, PIECES_MOST); b->front.pieces++)
+        if (b->batch % b->front.pieces == 0) {
+            price_pieces(b, p);
+            best = better_end(b, p, best, buffers);
+        }
+    b->front.pieces = best.pieces;
+    if (best.end)
+        price_pieces(b, p);
+    shape_buffers(b, buffers, best.end, best.pieces);
+    settle(b, p, best.end, buffers);
 }
 
 void backend_front(struct backend *b)
@@ -236,13 +265,13 @@ void backend_front(struct backend *b)
         return;
     size_t count = (size_t)b->layer_count;
     struct buffer *buffers = malloc(((size_t)b->buffer_count + 1) * sizeof *buffers);
-    p.whole = malloc(2 * count * sizeof *p.whole);
+    p.whole = malloc(3 * count * sizeof *p.whole);
     p.maps = malloc(count * sizeof *p.maps);
     b->front.roles = calloc((size_t)b->graph->value_count + 1, 1);
-    b->front.pieces = count_pieces(b->batch);
     b->out_of_memory |= !buffers || !p.whole || !p.maps || !b->front.roles;
-    if (!b->out_of_memory && b->front.pieces > 1) {
+    if (!b->out_of_memory) {
         p.piece = p.whole + count;
+        p.out = p.piece + count;
         choose(b, &p, buffers);
     }
     free(buffers);

@@ -1,12 +1,20 @@
 /* narrow.c: a layer that does a few inferences of the batch: while it is mapped or emitted its values are narrowed to them, shapes and places, so that no
- * other stage knows of parts. For values that have the batch outermost, images or rows of a matrix (waves.c has another way for others). */
+ * other stage knows of parts. */
 #include "narrow.h"
+
+/* What the outermost dimension of a value is of its geometry: images, or lines of a value of three dimensions in C order. */
+struct outermost { int64_t *extent, stride; };
+
+static struct outermost outermost_of(struct geometry *g, unsigned rank)
+{
+    return !g->spatial && rank == 3 ? (struct outermost){&g->h, g->line} : (struct outermost){&g->n, g->image};
+}
 
 static bool is_batch(const struct backend *b, int value)
 {
-    const struct place *p = &b->places[value];
+    struct place p = b->places[value];
     const struct shape *s = &b->graph->values[value].shape;
-    return p->placed && !p->outside && !p->piece && s->rank >= 2 && s->dims[0] == b->batch && p->g.n == b->batch;
+    return p.placed && !p.outside && !p.piece && s->rank >= 2 && s->dims[0] == b->batch && *outermost_of(&p.g, s->rank).extent % b->batch == 0;
 }
 
 /* In parts like the result, or constant and the same for all of them. */
@@ -35,7 +43,8 @@ static bool kind_fits(const struct backend *b, const struct layer *l)
     case LAYER_REDUCE:
         return !(l->reduced & 1);
     case LAYER_MOVE:
-        return l->op == CORE_CONCAT && b->graph->nodes[l->node].at.axis != 0;
+        return l->node == GRAPH_NONE || (l->op == CORE_CONCAT && b->graph->nodes[l->node].at.axis != 0) ||
+               (l->op == CORE_TRANSPOSE && b->graph->nodes[l->node].at.perm[0] == 0);
     default:
         return false;
     }
@@ -50,21 +59,37 @@ bool narrow_takes(const struct backend *b, const struct layer *l)
     return fits;
 }
 
+/* `of` inferences become `count`. */
+static void resize(struct backend *b, int value, int64_t of, int64_t count)
+{
+    struct geometry *g = &b->places[value].g;
+    struct shape *shape = &b->graph->values[value].shape;
+    struct outermost o = outermost_of(g, shape->rank);
+    int64_t each = *o.extent / of;
+    shape->dims[0] = count;
+    *o.extent = each * count;
+    g->bytes += (uint64_t)((count - of) * each * o.stride);
+    if (o.extent == &g->h)
+        g->image = g->h * g->line;
+}
+
+static uint64_t shifted(struct backend *b, int value, int64_t shift)
+{
+    struct outermost o = outermost_of(&b->places[value].g, b->graph->values[value].shape.rank);
+    return (uint64_t)(shift * (*o.extent / b->graph->values[value].shape.dims[0]) * o.stride);
+}
+
 void narrow_value(struct backend *b, int value, int64_t count, int64_t shift)
 {
-    struct place *p = &b->places[value];
-    b->graph->values[value].shape.dims[0] = p->g.n = count;
-    p->g.bytes -= (uint64_t)((b->batch - count) * p->g.image);
-    p->offset += (uint64_t)(shift * p->g.image);
-    p->halo_done = false;
+    b->places[value].offset += shifted(b, value, shift);
+    b->places[value].halo_done = false;
+    resize(b, value, b->batch, count);
 }
 
 void widen_value(struct backend *b, int value, int64_t shift)
 {
-    struct place *p = &b->places[value];
-    p->g.bytes += (uint64_t)((b->batch - p->g.n) * p->g.image);
-    p->offset -= (uint64_t)(shift * p->g.image);
-    b->graph->values[value].shape.dims[0] = p->g.n = b->batch;
+    resize(b, value, b->graph->values[value].shape.dims[0], b->batch);
+    b->places[value].offset -= shifted(b, value, shift);
 }
 
 /* Each of its values once, as far as they are the batch's. */

@@ -23,9 +23,10 @@ static void put(struct backend *b, uint64_t ub, uint64_t host, uint64_t bytes)
 
 static uint64_t host_of(const struct backend *b, unsigned output)
 {
-    const struct geometry *g = &b->places[b->graph->outputs[output]].g;
-    int64_t all = b->narrowed.count ? b->batch : g->n;
-    return b->output_host[output] + (uint64_t)((b->part * all + b->narrowed.first) * g->image);
+    int value = b->graph->outputs[output];
+    uint64_t part = geometry_span(&b->places[value].g) + (uint64_t)b->places[value].g.origin; /* of `repeats`, or of the pieces of one */
+    return b->narrowed.count ? b->output_host[output] + part * (uint64_t)((b->part * b->batch + b->narrowed.first) / b->narrowed.count)
+                             : host_address(b, value, b->output_host[output], b->part);
 }
 
 /* --- behind a layer ------------------------------------------------------------------------------------------------------- */
@@ -146,7 +147,8 @@ static int output_of(const struct backend *b, int index)
 
 static bool is_last_product(const struct backend *b, const struct layer *l)
 {
-    if (b->part + 1 < b->repeats)
+    bool last_piece = !b->narrowed.count || b->narrowed.first + b->narrowed.count == b->batch;
+    if (b->part + 1 < b->repeats || !last_piece)
         return false;
     for (const struct layer *next = l + 1; next < b->layers + b->layer_count; next++)
         if (layer_multiplies(next))
