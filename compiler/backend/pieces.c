@@ -117,7 +117,7 @@ static double price(const struct backend *b, const struct trail *t, unsigned pie
     double outputs = (double)shape_count(y), weights = (double)shape_count(&b->graph->values[n->inputs[1]].shape);
     double product = outputs * weights / (double)y->dims[y->rank - 1] / (double)backend_cells(b) / pieces;
     double fetch = cycles_of(b, weights * (b->planes ? 2 : 1), b->machine->dram_bytes_per_second), each = product > fetch ? product : fetch;
-    double leaves = cycles_of(b, outputs * (b->planes ? 4 : 1), b->machine->link_out_bytes_per_second) / pieces;
+    double leaves = cycles_of(b, outputs * (b->planes > 1 ? 4 : b->planes ? 2 : 1), b->machine->link_out_bytes_per_second) / pieces;
     return each * (pieces - 1) + (each > leaves ? each : leaves);
 }
 

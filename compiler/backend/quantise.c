@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLOAT_OUTPUT_MAX = 65536 }; /* elements; beyond it 8-bit results save the link */
+enum { FLOAT_OUTPUT_MAX = 65536 }; /* elements; beyond it narrower results save the link */
 
 bool backend_is_constant(const struct backend *b, int value)
 {
@@ -115,9 +115,32 @@ static bool looked_up(const struct backend *b, int value)
     return node != GRAPH_NONE && lookup_is(b, node);
 }
 
+static bool is_large_output(const struct backend *b, int value)
+{
+    for (unsigned i = 0; i < b->graph->output_count; i++)
+        if (b->graph->outputs[i] == value)
+            return !resident_output(b, value) && shape_count(&b->graph->values[value].shape) > FLOAT_OUTPUT_MAX;
+    return false;
+}
+
+/* An output that nothing else reads and that the link would carry for long, or what is moved into one. */
+static bool only_leaves(const struct backend *b, int value)
+{
+    bool read = false;
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        if (!layer_reads(l, value))
+            continue;
+        if (!(keeps_scale(l) || l->input_count) || !only_leaves(b, l->y))
+            return false;
+        read = true;
+    }
+    return read || is_large_output(b, value);
+}
+
 static struct quantisation float_for(const struct backend *b, int value)
 {
-    bool narrow = b->planes == 1 && (array_reads(b, value) || looked_up(b, value)); /* rows of a table come over the link */
+    bool narrow = b->planes == 1 && (array_reads(b, value) || looked_up(b, value) /* rows of a table come over the link */ || only_leaves(b, value));
     return (struct quantisation){.known = true, .format = narrow ? WEFT_FORMAT_bf16 : WEFT_FORMAT_f32, .scale = 1};
 }
 
