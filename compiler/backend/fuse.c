@@ -166,6 +166,8 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
         return fuse_steps(b, node);
     case CORE_REDUCE_MEAN:
     case CORE_REDUCE_SUM:
+    case CORE_REDUCE_SQUARES:
+    case CORE_REDUCE_MEAN_SQUARES:
     case CORE_REDUCE_MAX:
         return fuse_reduce(b, node);
     case CORE_SOFTMAX:

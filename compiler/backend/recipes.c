@@ -344,6 +344,8 @@ static enum weft_status reduce(struct steps *s)
 {
     const struct shape *x = &s->b->graph->values[s->layer.x].shape;
     int value = steps_reduce(s, s->layer.x, first_stage(x, s->layer.reduced));
+    if (s->layer.op == CORE_REDUCE_SQUARES || s->layer.op == CORE_REDUCE_MEAN_SQUARES) /* squared once */
+        s->layer.op = s->layer.op == CORE_REDUCE_SQUARES ? CORE_REDUCE_SUM : CORE_REDUCE_MEAN;
     steps_reduce_last(s, value, s->layer.reduced); /* eight dimensions have four runs at most */
     return WEFT_OK;
 }
@@ -405,6 +407,8 @@ enum weft_status recipe_make(struct steps *s)
     case CORE_POW: return power(s);
     case CORE_REDUCE_MEAN:
     case CORE_REDUCE_SUM:
+    case CORE_REDUCE_SQUARES:
+    case CORE_REDUCE_MEAN_SQUARES:
     case CORE_REDUCE_MAX: return reduce(s);
     case CORE_ADD: return arithmetic(s, WEFT_OP_ADD);
     case CORE_SUB: return arithmetic(s, WEFT_OP_SUB);

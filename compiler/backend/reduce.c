@@ -167,6 +167,17 @@ static struct vector_view result_of(const struct backend *b, const struct layer 
     return d;
 }
 
+static enum weft_reduction reduction_of(enum core_op op)
+{
+    switch (op) {
+    case CORE_REDUCE_MAX: return WEFT_REDUCTION_max;
+    case CORE_REDUCE_SQUARES:
+    case CORE_REDUCE_MEAN_SQUARES: return WEFT_REDUCTION_squares;
+    default: return WEFT_REDUCTION_sum;
+    }
+}
+
+/* What is divided by is a factor of what enters, or of the sum of what is squared as it enters. */
 void emit_reduce(struct backend *b, struct layer *l)
 {
     const struct shape *shape = &b->graph->values[l->x].shape;
@@ -175,12 +186,13 @@ void emit_reduce(struct backend *b, struct layer *l)
     for (unsigned d = 0; d < GRAPH_RANK_MAX; d++)
         reduced[d] = l->reduced >> d & 1;
     struct vector_view x = vector_view_of(b, l, l->x, shape), d = result_of(b, l, reduced);
-    if (l->op == CORE_REDUCE_MEAN)
-        x.mul /= (float)inner_of(&box, &x, reduced).elements;
-    float scale = backend_value_is_real(b, l->y) ? backend_scale(b, l->y) : 1;
-    vector_result(b, l->y, 1);
-    x.mul /= scale;
-    reduce(b, &box, reduced, &d, &x, l->op == CORE_REDUCE_MAX ? WEFT_REDUCTION_max : WEFT_REDUCTION_sum);
+    enum weft_reduction how = reduction_of(l->op);
+    float behind = 1, *factor = how == WEFT_REDUCTION_squares ? &behind : &x.mul;
+    if (l->op == CORE_REDUCE_MEAN || l->op == CORE_REDUCE_MEAN_SQUARES)
+        *factor /= (float)inner_of(&box, &x, reduced).elements;
+    *factor /= backend_value_is_real(b, l->y) ? backend_scale(b, l->y) : 1;
+    vector_result(b, l->y, behind);
+    reduce(b, &box, reduced, &d, &x, how);
 }
 
 /* --- softmax --------------------------------------------------------------------------------------------------------- */

@@ -51,6 +51,8 @@ static const struct {
     [CORE_LRN] = {interp_lrn, HALVES},
     [CORE_REDUCE_MEAN] = {interp_reduce, HALVES},
     [CORE_REDUCE_SUM] = {interp_reduce, HALVES},
+    [CORE_REDUCE_SQUARES] = {interp_reduce, HALVES},
+    [CORE_REDUCE_MEAN_SQUARES] = {interp_reduce, HALVES},
     [CORE_REDUCE_MAX] = {interp_reduce, HALVES},
     [CORE_CONCAT] = {interp_concat, ANY},
     [CORE_RESHAPE] = {interp_reshape, ANY},

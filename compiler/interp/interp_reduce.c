@@ -1,4 +1,4 @@
-/* interp_reduce.c: mean, sum and maximum over axes. */
+/* interp_reduce.c: mean, sum and maximum over axes, and those of squares. */
 #include "interp_kernels.h"
 
 #include <math.h>
@@ -19,16 +19,25 @@ static void result_strides(int64_t *strides, const struct node *node, const stru
 }
 
 /* Sums of f32 in double: the order does not show. */
-static void reduce_f32(struct walk *walk, const float *x, double *sums, bool maximum)
+static void sum_f32(struct walk *walk, const float *x, double *sums, bool squares)
 {
     for (int64_t r = 0; r < walk->rows; r++, walk_next(walk)) {
         double *to = sums + walk->at[1];
         int64_t step = walk->strides[1][0];
         const float *from = x + walk->at[0];
         for (int64_t i = 0; i < walk->row; i++)
-            if (!maximum)
-                to[i * step] += from[i];
-            else if (from[i] > to[i * step] || from[i] != from[i])
+            to[i * step] += squares ? (double)from[i] * from[i] : from[i];
+    }
+}
+
+static void maximum_f32(struct walk *walk, const float *x, double *peaks)
+{
+    for (int64_t r = 0; r < walk->rows; r++, walk_next(walk)) {
+        double *to = peaks + walk->at[1];
+        int64_t step = walk->strides[1][0];
+        const float *from = x + walk->at[0];
+        for (int64_t i = 0; i < walk->row; i++)
+            if (from[i] > to[i * step] || from[i] != from[i])
                 to[i * step] = from[i];
     }
 }
@@ -66,7 +75,10 @@ enum weft_status interp_reduce(const struct call *call)
     const struct tensor *x = call->in[0];
     struct tensor *y = call->out[0];
     int64_t strides[GRAPH_RANK_MAX], own[GRAPH_RANK_MAX], count = shape_count(&y->shape);
-    bool maximum = call->node->op == CORE_REDUCE_MAX, floats = x->element == ELEMENT_F32;
+    enum core_op op = call->node->op;
+    bool maximum = op == CORE_REDUCE_MAX, squares = op == CORE_REDUCE_SQUARES || op == CORE_REDUCE_MEAN_SQUARES, floats = x->element == ELEMENT_F32;
+    if (squares && !floats)
+        return interp_refuse(call, "is defined on floats only, and the input holds integers");
     void *sums = calloc((size_t)(count ? count : 1), sizeof(__int128));
     if (!sums)
         return WEFT_NO_MEMORY;
@@ -79,9 +91,12 @@ enum weft_status interp_reduce(const struct call *call)
     shape_strides(own, &x->shape);
     result_strides(strides, call->node, &x->shape);
     walk_start_strided(&walk, &x->shape, (const int64_t *const[]){own, strides}, 2);
-    int64_t divisor = call->node->op == CORE_REDUCE_MEAN ? (count ? shape_count(&x->shape) / count : 1) : 1;
+    int64_t divisor = op == CORE_REDUCE_MEAN || op == CORE_REDUCE_MEAN_SQUARES ? (count ? shape_count(&x->shape) / count : 1) : 1;
     if (floats) {
-        reduce_f32(&walk, x->bytes, sums, maximum);
+        if (maximum)
+            maximum_f32(&walk, x->bytes, sums);
+        else
+            sum_f32(&walk, x->bytes, sums, squares);
         finish_f32(y, sums, count, (double)divisor);
     } else {
         reduce_integers(&walk, x, sums, maximum);

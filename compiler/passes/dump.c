@@ -120,9 +120,11 @@ static void print_attributes(struct dump *d, const struct node *node)
         attribute_real(&list, "alpha", at->alpha);
         break;
     case CORE_REDUCE_MEAN:
+    case CORE_REDUCE_MEAN_SQUARES:
     case CORE_REDUCE_MAX:
         attribute_ints(&list, "axes", at->axes, at->axis_count); /* fall through */
     case CORE_REDUCE_SUM:
+    case CORE_REDUCE_SQUARES:
         attribute_int(&list, "keepdims", at->keep_dims);
         break;
     case CORE_SOFTMAX:
@@ -188,6 +190,8 @@ static const char *const operators[] = {
     [CORE_LRN] = "LRN",
     [CORE_REDUCE_MEAN] = "ReduceMean",
     [CORE_REDUCE_SUM] = "ReduceSum",
+    [CORE_REDUCE_SQUARES] = "ReduceSum",
+    [CORE_REDUCE_MEAN_SQUARES] = "ReduceMean",
     [CORE_REDUCE_MAX] = "ReduceMax",
     [CORE_CONCAT] = "Concat",
     [CORE_RESHAPE] = "Reshape",
@@ -259,6 +263,7 @@ static unsigned extra_inputs(struct dump *d, const struct node *node, const char
         extra[0] = dump_ints(d, node->outputs[0], "shape", y->dims, y->rank);
         return 1;
     case CORE_REDUCE_SUM:
+    case CORE_REDUCE_SQUARES:
         extra[0] = dump_ints(d, node->outputs[0], "axes", node->at.axes, node->at.axis_count);
         return 1;
     case CORE_SLICE:
@@ -291,13 +296,20 @@ static unsigned own_inputs(struct dump *d, const struct node *node, const char *
         inputs--;
     for (unsigned k = 0; k < inputs; k++)
         own[k] = node->inputs[k] == GRAPH_NONE ? "" : d->raw[node->inputs[k]];
-    if (node->op == CORE_SILU)
+    switch (node->op) {
+    case CORE_SILU:
         own[1] = dump_part(d, node->outputs[0], "gate", "Sigmoid", own[0], NULL);
-    else if (node->op == CORE_GELU)
+        return 2;
+    case CORE_GELU:
         gelu_parts(d, node, own);
-    else
+        return 2;
+    case CORE_REDUCE_SQUARES:
+    case CORE_REDUCE_MEAN_SQUARES:
+        own[0] = dump_part(d, node->outputs[0], "squares", "Mul", own[0], own[0]);
+        return 1;
+    default:
         return inputs;
-    return 2;
+    }
 }
 
 static void print_node(struct dump *d, const struct node *node)
