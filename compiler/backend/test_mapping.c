@@ -19,8 +19,8 @@ static struct weft_machine tpu(void)
     return m;
 }
 
-/* One convolution of ci x side x side with same padding, as a network for timing only; its mapping. */
-static struct mapping map_conv(int64_t ci, int64_t co, int64_t kernel, int64_t side, int64_t groups)
+/* One convolution of ci x side x side with same padding, as a network for timing only; its mapping on so many arrays. */
+static struct mapping map_on(uint64_t arrays, int64_t ci, int64_t co, int64_t kernel, int64_t side, int64_t groups)
 {
     struct graph *g;
     assert_int_equal(graph_create(&g), WEFT_OK);
@@ -35,6 +35,7 @@ static struct mapping map_conv(int64_t ci, int64_t co, int64_t kernel, int64_t s
     for (int d = 0; d < 2; d++)
         at->pad_begin[d] = at->pad_end[d] = kernel / 2;
     struct weft_machine machine = tpu();
+    machine.arrays = arrays;
     struct weft_compile_options options = {.timing_only = true};
     struct backend b = {.graph = g, .machine = &machine, .options = &options, .repeats = 1};
     g->inputs = malloc(sizeof *g->inputs);
@@ -51,6 +52,11 @@ static struct mapping map_conv(int64_t ci, int64_t co, int64_t kernel, int64_t s
     backend_free(&b);
     graph_free(g);
     return map;
+}
+
+static struct mapping map_conv(int64_t ci, int64_t co, int64_t kernel, int64_t side, int64_t groups)
+{
+    return map_on(1, ci, co, kernel, side, groups);
 }
 
 /* 64 channels to 64, 1 x 1: four pixels fill 256 lanes and 256 columns with one tile, so 56 x 56 / 4 = 784 rows. The tile takes
@@ -107,12 +113,22 @@ static void rows_beyond_the_accumulators_are_chunked(void **state)
     assert_int_equal(map.fetches, 3);
 }
 
+/* 49 rows by four tiles one behind the other, each 256 cycles of shifting. The bound has them on four arrays at once; the run waits for sums between them. */
+static void the_bound_waits_for_no_array(void **state)
+{
+    struct mapping map = map_on(4, 1024, 256, 1, 7, 1);
+    assert_int_equal(map.tiles, 4);
+    assert_int_equal(map.bound_cycles, 4 * 256 / 4);
+    assert_int_equal(map_conv(1024, 256, 1, 7, 1).bound_cycles, 4 * 256);
+    assert_true(map.product_cycles > map.bound_cycles);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pointwise_packs_four_pixels),   cmocka_unit_test(square_kernel_packs_two_pixels),
         cmocka_unit_test(deep_layer_stays_plain),        cmocka_unit_test(depthwise_packs_groups),
-        cmocka_unit_test(rows_beyond_the_accumulators_are_chunked),
+        cmocka_unit_test(rows_beyond_the_accumulators_are_chunked), cmocka_unit_test(the_bound_waits_for_no_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
