@@ -123,29 +123,30 @@ static bool joins(const struct host_read *r, const struct host_read *next)
 }
 
 /* Of a batch in parts the first needs its part of every input, and the constants of what it does before the second begins (the layers up to `end`);
- * only then come the others' parts, while the first is at work. Constants that lie side by side come together. */
+ * only then come the others' parts, while the first is at work. Constants that lie side by side come together. What was emitted for an earlier run of
+ * the program over another part of the inputs stays where it is. */
 static void parts_in_turn(struct backend *b, int64_t parts, int end)
 {
-    struct host_read *in_turn = malloc((b->read_count + 1) * sizeof *in_turn);
-    size_t count = 0, early = 0;
-    while (early < b->read_count && b->reads[early].layer <= end)
+    struct host_read *reads = b->reads + b->reads_done, *in_turn = malloc((b->read_count - b->reads_done + 1) * sizeof *in_turn);
+    size_t planned = b->read_count - b->reads_done, count = 0, early = 0;
+    while (early < planned && reads[early].layer <= end)
         early++;
     for (int later = 0; in_turn && later < 2; later++)
         for (size_t i = 0; i < early; i++) {
-            if (is_of_later_part(b, &b->reads[i], parts) != later)
+            if (is_of_later_part(b, &reads[i], parts) != later)
                 continue;
-            if (count && joins(&in_turn[count - 1], &b->reads[i])) {
-                in_turn[count - 1].bytes += b->reads[i].bytes; /* as early as the first of them is needed */
+            if (count && joins(&in_turn[count - 1], &reads[i])) {
+                in_turn[count - 1].bytes += reads[i].bytes; /* as early as the first of them is needed */
             } else {
-                in_turn[count++] = b->reads[i];
+                in_turn[count++] = reads[i];
             }
         }
-    for (size_t i = early; in_turn && i < b->read_count; i++)
-        in_turn[count++] = b->reads[i];
+    for (size_t i = early; in_turn && i < planned; i++)
+        in_turn[count++] = reads[i];
     b->out_of_memory |= !in_turn;
     if (in_turn) {
-        memcpy(b->reads, in_turn, count * sizeof *in_turn);
-        b->read_count = count;
+        memcpy(reads, in_turn, count * sizeof *in_turn);
+        b->read_count = b->reads_done + count;
     }
     free(in_turn);
 }

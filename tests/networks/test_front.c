@@ -11,9 +11,10 @@
 #include "built.h"
 
 /* An image is 2048 bytes, in a 8192, in b 2048, in y 512. On 8 x 8 cells a and b have four tiles of 64 bytes each, y one. */
-static const char stack[] = HEAD "stack (float[8, 8, 16, 16] x) => (float[8, 8, 8, 8] y) {\n"
-    WEIGHTS("w1", "32, 8, 1, 1", "1.0") "a = Conv <kernel_shape = [1, 1]> (x, w1)\n" WEIGHTS("w2", "8, 32, 1, 1", "2.0") "b = Conv <kernel_shape = [1, 1]> (a, w2)\n"
-    WEIGHTS("w3", "8, 8, 1, 1", "3.0") "y = Conv <kernel_shape = [1, 1], strides = [2, 2]> (b, w3) }";
+#define STACK(n) HEAD "stack (float[" n ", 8, 16, 16] x) => (float[" n ", 8, 8, 8] y) {\n" \
+    WEIGHTS("w1", "32, 8, 1, 1", "1.0") "a = Conv <kernel_shape = [1, 1]> (x, w1)\n" WEIGHTS("w2", "8, 32, 1, 1", "2.0") "b = Conv <kernel_shape = [1, 1]> (a, w2)\n" \
+    WEIGHTS("w3", "8, 8, 1, 1", "3.0") "y = Conv <kernel_shape = [1, 1], strides = [2, 2]> (b, w3) }"
+static const char stack[] = STACK("8"), twice[] = STACK("16");
 
 /* Windows and padding, both pools, a residual, a concatenation of which the front makes one part, a gate, a depthwise convolution, normalisation. */
 static const char mixed[] = HEAD "mixed (float[6, 4, 18, 14] x) => (float[6, 10] y) {\n"
@@ -55,6 +56,22 @@ static void what_does_not_fit_comes_image_by_image(void **state)
     weft_sim_free(b);
     drop(&whole);
     drop(&front);
+}
+
+/* Twice as many images run one half behind the other, and each half brings its own inputs. In bf16, where scales do not depend on what is calibrated with. */
+static void each_part_of_a_batch_has_its_own_inputs(void **state)
+{
+    struct built whole = build(twice, "bf16", (const char *[]){NULL}), parts = build(twice, "bf16", (const char *[]){"unified_buffer.bytes=98304", NULL});
+    struct weft_sim *a = run(whole.program, WEFT_ENGINE_FAST), *b = run(parts.program, WEFT_ENGINE_FAST);
+    assert_int_equal(layers_in_front(parts.program), 2);
+    assert_int_equal(weft_sim_counters(b)->bytes_weights, 2 * (8 * (4 + 4) + 1) * 128);
+    assert_int_equal(weft_sim_counters(b)->bytes_link_in, 16 * 2048 * 2);
+    same_outputs(whole.program, a, parts.program, b);
+    same_in_every_engine(parts.program, b);
+    weft_sim_free(a);
+    weft_sim_free(b);
+    drop(&whole);
+    drop(&parts);
 }
 
 /* At a byte a cycle the input takes 16384 cycles. The array is an image behind the link or two (4 x 256 rows for each of a and b, 64 of y), and the last
@@ -120,7 +137,8 @@ static void layers_of_every_kind(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_does_not_fit_comes_image_by_image), cmocka_unit_test(work_goes_beside_the_link),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_does_not_fit_comes_image_by_image), cmocka_unit_test(each_part_of_a_batch_has_its_own_inputs),
+                                       cmocka_unit_test(work_goes_beside_the_link),
                                        cmocka_unit_test(probes_name_the_images), cmocka_unit_test(layers_of_every_kind)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
