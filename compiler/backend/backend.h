@@ -185,6 +185,7 @@ struct backend {
     struct owed owed;                  /* of those before it */
     int64_t part;                      /* being emitted, of `repeats` */
     int64_t repeats;                   /* the graph holds one part of the batch; the program runs it this many times */
+    bool draft;                        /* compiled for its bounds, and to see whether it can be: one part of the batch is emitted, not `repeats` */
     uint64_t too_big;                  /* bytes of unified buffer that were needed and not there, or 0 */
     int current;                       /* layer being emitted */
     int64_t batch; int waves, lag;     /* inferences; halves that follow each other (waves.c), or 1; segments between them */

@@ -150,7 +150,7 @@ static void emit_part(struct backend *b, const uint64_t *input_host)
 
 static void emit_all(struct backend *b, const uint64_t *input_host)
 {
-    for (b->part = 0; b->part < b->repeats; b->part++) {
+    for (b->part = 0; b->part < (b->draft ? 1 : b->repeats); b->part++) {
         memset(b->left, 0, b->graph->output_count * sizeof *b->left);
         emit_part(b, input_host);
     }

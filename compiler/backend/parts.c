@@ -52,12 +52,13 @@ struct attempt { int64_t part; uint64_t cycles, needed; bool spilled; };
 
 /* The mapping bound, and all that comes and goes behind it: enough to tell two programs of one network apart. */
 static enum weft_status compile_part(struct weft_program **out, struct attempt *a, const struct weft_network *network, const struct backend *whole,
-                                     const struct weft_compile_options *options, struct weft_diag *diag)
+                                     const struct weft_compile_options *options, bool draft, struct weft_diag *diag)
 {
     struct backend b = backend_like(whole, options, diag);
     int64_t batch = backend_batch(whole->graph);
     b.repeats = batch / a->part;
     b.may_spill = true;
+    b.draft = draft;
     enum weft_status status = load_part(&b.graph, network, &b, a->part, batch);
     if (!status)
         status = backend_attempt(out, &b);
@@ -78,7 +79,7 @@ static bool try_part(struct attempt *a, const struct weft_network *network, cons
     options.timing_only = true;
     options.prune = 0;
     options.progress = NULL;
-    bool fits = !compile_part(&program, a, network, whole, &options, &quiet);
+    bool fits = !compile_part(&program, a, network, whole, &options, true, &quiet);
     if (fits)
         weft_program_free(program);
     return fits;
@@ -109,7 +110,7 @@ enum weft_status parts_compile(struct weft_program **out, const struct weft_netw
 {
     struct attempt best = best_part(network, whole);
     best.part = best.part ? best.part : backend_batch(whole->graph); /* nothing does: it says why */
-    enum weft_status status = compile_part(out, &best, network, whole, whole->options, whole->diag);
+    enum weft_status status = compile_part(out, &best, network, whole, whole->options, false, whole->diag);
     if (!best.needed)
         return status;
     return weft_error(whole->diag, "%s: its values need %llu bytes of unified buffer; machine %s has %llu, and none may leave it (state is kept in device memory, or an input is an output too); try --set unified_buffer.bytes=%llu",

@@ -41,13 +41,19 @@ static void emit_reads(struct backend *b, size_t end)
     }
 }
 
-/* And a few beyond, as far as their queue has room: one that must wait for that holds up all that is behind it. */
+/* And a few beyond, as far as their queue has room: one that must wait for that holds up all that is behind it. What is read of a value comes in the
+ * order of its bytes, so the first that lies behind `end` ends the search: of a large batch there are thousands. */
 void reads_for(struct backend *b, int value, uint64_t end)
 {
     size_t needed = 0, ahead = (size_t)least(READ_AHEAD, (int64_t)b->machine->queue_depth);
-    for (size_t i = b->reads_done > ahead ? b->reads_done - ahead : 0; i < b->read_count; i++)
-        if (b->reads[i].value == value && b->reads[i].ub < end)
+    for (size_t i = b->reads_done > ahead ? b->reads_done - ahead : 0; i < b->read_count; i++) {
+        if (b->reads[i].value != value)
+            continue;
+        if (b->reads[i].ub < end)
             needed = i + 1;
+        else if (i >= b->reads_done)
+            break;
+    }
     if (needed)
         emit_reads(b, needed + ahead);
 }
