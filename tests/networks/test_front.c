@@ -63,8 +63,8 @@ static void each_part_of_a_batch_has_its_own_inputs(void **state)
 {
     struct built whole = build(twice, "bf16", (const char *[]){NULL}), parts = build(twice, "bf16", (const char *[]){"unified_buffer.bytes=98304", NULL});
     struct weft_sim *a = run(whole.program, WEFT_ENGINE_FAST), *b = run(parts.program, WEFT_ENGINE_FAST);
-    assert_int_equal(layers_in_front(parts.program), 2);
-    assert_int_equal(weft_sim_counters(b)->bytes_weights, 2 * (8 * (4 + 4) + 1) * 128);
+    assert_int_equal(layers_in_front(parts.program), 3);
+    assert_int_equal(weft_sim_counters(b)->bytes_weights, 2 * 8 * (4 + 4 + 1) * 128);
     assert_int_equal(weft_sim_counters(b)->bytes_link_in, 16 * 2048 * 2);
     same_outputs(whole.program, a, parts.program, b);
     same_in_every_engine(parts.program, b);
