@@ -4,7 +4,7 @@
 
 #include "test_weft.h"
 
-enum { DEBIAN_PASSED = 778 }; /* of Debian's 1072 tests, at least: raise it as operators are added */
+enum { DEBIAN_PASSED = 781 }; /* of Debian's 1072 tests, at least: raise it as operators are added */
 enum { FLOAT = 1, INT64 = 7 };
 
 /* --- protobuf, as far as a model of one node needs it -------------------------------------------------------------------- */

@@ -136,20 +136,95 @@ bool lower_gather_nd(struct lower *l, const struct onnx_op *op)
 
 /* --- scatter --------------------------------------------------------------------------------------------------------------------- */
 
-static bool read_scatter(struct lower *l)
+enum { ROUNDS_MAX = 64 };
+
+/* How an update meets what it finds. A row without an update meets `neutral`; where there is none, itself. */
+struct reduction { const char *name; enum core_op op; bool has_neutral; double neutral; };
+static const struct reduction reductions[] = {
+    {"none"}, {"add", CORE_ADD, true, 0}, {"mul", CORE_MUL, true, 1}, {"max", CORE_MAX}, {"min", CORE_MIN}};
+
+static const struct reduction *find_reduction(struct lower *l)
 {
-    char reduction[32];
-    lower_string(l, "reduction", "none", reduction);
-    if (l->failed || !lower_parameter(l, 1) || !want_indices(l, 1) || !lower_same_type(l, l->in[0], l->in[2]))
+    char name[32];
+    lower_string(l, "reduction", "none", name);
+    for (size_t i = 0; i < sizeof reductions / sizeof *reductions && !l->failed; i++)
+        if (!strcmp(name, reductions[i].name))
+            return &reductions[i];
+    if (!l->failed)
+        lower_refuse(l, "reduction %s; none, add, mul, max and min are right", name);
+    return NULL;
+}
+
+static bool read_scatter(struct lower *l, const struct reduction **reduction)
+{
+    *reduction = find_reduction(l);
+    if (!*reduction || !lower_parameter(l, 1) || !want_indices(l, 1) || !lower_same_type(l, l->in[0], l->in[2]))
         return false;
-    if (strcmp(reduction, "none"))
-        return lower_refuse(l, "reduction %s; none is supported", reduction);
     return build_is_constant(l, l->in[1]) ||
            lower_refuse(l, "indices (%s) are computed at run time; they must be constant", lower_value(l, 1)->name);
 }
 
+/* For each update, how many before it name the same row; returns the most that one row has, or -1 without memory. */
+static int64_t number_updates(const struct lower *l, int places, int64_t count, int64_t rows, int64_t *row, int64_t *nth)
+{
+    int64_t *seen = calloc((size_t)rows + 1, sizeof *seen), most = 0;
+    double place;
+    if (!seen)
+        return -1;
+    for (int64_t i = 0; i < count; i++) {
+        row[i] = value_at(l->graph, places, i, &place) && place >= 0 && place < (double)rows ? (int64_t)place : rows;
+        nth[i] = seen[row[i]]++;
+        most = row[i] < rows && nth[i] + 1 > most ? nth[i] + 1 : most;
+    }
+    free(seen);
+    return most;
+}
+
+/* What rows without an update meet: one row of the neutral number, or x. */
+static int meets(struct lower *l, int x, const struct reduction *how)
+{
+    struct shape row = build_shape(l, x);
+    row.dims[0] = 1;
+    return how->has_neutral ? build_expand(l, lower_scalar(l, build_element(l, x), how->neutral), &row) : x;
+}
+
+/* Round by round: the first update of every row, then the second of those that have one. Each is a gather at constant places and one operation. */
+static int reduce_rounds(struct lower *l, int x, int updates, const struct reduction *how, int64_t rounds, int64_t count, const int64_t *row, const int64_t *nth,
+                         int64_t *from)
+{
+    int64_t rows = build_shape(l, x).dims[0], own = how->has_neutral ? 1 : rows;
+    int joined = build_concat(l, (int[]){meets(l, x, how), updates}, 2, 0);
+    for (int64_t n = 0; n < rounds; n++) {
+        for (int64_t i = 0; i < rows; i++)
+            from[i] = how->has_neutral ? 0 : i;
+        for (int64_t i = 0; i < count; i++)
+            if (nth[i] == n)
+                from[row[i]] = own + i;
+        x = build_binary(l, how->op, x, build_places(l, joined, 0, from, rows));
+    }
+    return x;
+}
+
+static int reduce_into(struct lower *l, int x, int updates, int places, const struct reduction *how)
+{
+    int64_t rows = build_shape(l, x).dims[0], count = build_shape(l, updates).dims[0];
+    int64_t *row = malloc((size_t)(count + 1) * sizeof *row), *nth = malloc((size_t)(count + 1) * sizeof *nth), *from = malloc((size_t)(rows + 1) * sizeof *from);
+    int64_t rounds = row && nth && from ? number_updates(l, places, count, rows, row, nth) : -1;
+    int result = LOWER_POISON;
+    if (rounds < 0)
+        lower_no_memory(l);
+    else if (rounds > ROUNDS_MAX)
+        lower_refuse(l, "%lld updates of one place; at most %d are supported", (long long)rounds, ROUNDS_MAX);
+    else
+        result = reduce_rounds(l, x, updates, how, rounds, count, row, nth, from);
+    free(row);
+    free(nth);
+    free(from);
+    return result;
+}
+
 /* Row i of the result is row i of x, or where a place names it a row of the updates behind x: one gather at constant places. */
-static int merge(struct lower *l, int x, int updates, int places)
+static int replace_rows(struct lower *l, int x, int updates, int places)
 {
     int64_t rows = build_shape(l, x).dims[0], count = build_shape(l, updates).dims[0];
     int64_t *from = malloc((size_t)(rows + 1) * sizeof *from);
@@ -170,6 +245,13 @@ static int merge(struct lower *l, int x, int updates, int places)
     return result;
 }
 
+static int merge(struct lower *l, int x, int updates, int places, const struct reduction *how)
+{
+    if (x < 0 || updates < 0 || places < 0)
+        return LOWER_POISON;
+    return how == reductions ? replace_rows(l, x, updates, places) : reduce_into(l, x, updates, places, how);
+}
+
 /* Too many indices for the importer to have folded them: not known now. */
 static bool want_known(struct lower *l, int places)
 {
@@ -181,14 +263,15 @@ bool lower_scatter_elements(struct lower *l, const struct onnx_op *op)
     struct shape x = lower_shape(l, 0), indices = lower_shape(l, 1), updates = lower_shape(l, 2);
     int64_t axis = lower_int(l, "axis", 0);
     char a[160], b[160];
-    if (l->failed || !read_scatter(l) || !lower_axis(l, &axis, x.rank) || !same_but(l, &x, &indices, (unsigned)axis))
+    const struct reduction *how;
+    if (l->failed || !read_scatter(l, &how) || !lower_axis(l, &axis, x.rank) || !same_but(l, &x, &indices, (unsigned)axis))
         return false;
     if (!shape_equal(&indices, &updates))
         return lower_refuse(l, "indices are %s and updates %s; they must be alike", shape_text(&indices, a), shape_text(&updates, b));
     int places = places_along(l, &x, l->in[1], (unsigned)axis);
     if (!want_known(l, places))
         return false;
-    return lower_done(l, lower_reshape(l, merge(l, flatten(l, l->in[0]), flatten(l, l->in[2]), places), &x));
+    return lower_done(l, lower_reshape(l, merge(l, flatten(l, l->in[0]), flatten(l, l->in[2]), places, how), &x));
 }
 
 bool lower_scatter_nd(struct lower *l, const struct onnx_op *op)
@@ -196,7 +279,8 @@ bool lower_scatter_nd(struct lower *l, const struct onnx_op *op)
     struct shape x = lower_shape(l, 0), indices = lower_shape(l, 1), updates = lower_shape(l, 2), rows = {.rank = 1, .dims = {1}}, wanted = {0}, flat;
     int64_t depth = indices.rank ? indices.dims[indices.rank - 1] : 0;
     char a[160], b[160];
-    if (!read_scatter(l))
+    const struct reduction *how;
+    if (!read_scatter(l, &how))
         return false;
     if (depth < 1 || depth > x.rank)
         return lower_refuse(l, "indices %s name %lld coordinates; the input has %u", shape_text(&indices, a), (long long)depth, x.rank);
@@ -216,6 +300,6 @@ bool lower_scatter_nd(struct lower *l, const struct onnx_op *op)
     flat.dims[0] = 1;
     for (unsigned i = 0; i + 1 < indices.rank; i++)
         flat.dims[0] *= indices.dims[i];
-    int y = merge(l, lower_reshape(l, l->in[0], &rows), lower_reshape(l, l->in[2], &flat), places);
+    int y = merge(l, lower_reshape(l, l->in[0], &rows), lower_reshape(l, l->in[2], &flat), places, how);
     return lower_done(l, lower_reshape(l, y, &x));
 }

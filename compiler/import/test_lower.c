@@ -227,6 +227,12 @@ static void places(void **state)
         {"m (float[2, 3] x) => (float[2] y) <int64[2, 2] i = {0, 2, -1, 0}> { y = GatherND (x, i) }", 6, 2, {1, 2, 3, 4, 5, 6}, {3, 4}},
         {"m (float[3, 2] x) => (float[3, 2] y) <int64[1, 1] i = {-1}, float[1, 2] u = {8, 9}> { y = ScatterND (x, i, u) }", 6, 6, {1, 2, 3, 4, 5, 6}, {1, 2, 3, 4, 8, 9}},
         {"m (float[3] x) => (float[3] y) <int64[2] i = {2, 0}, float[2] u = {8, 9}> { y = ScatterElements (x, i, u) }", 3, 3, {1, 2, 3}, {9, 2, 8}},
+        /* Places that come twice: 3 + 4 + 5, 3 x 4 x 5, the greatest and the least of 3, 4 and 1. */
+        {"m (float[3] x) => (float[3] y) <int64[3] i = {2, 0, -1}, float[3] u = {4, 9, 5}> { y = ScatterElements <reduction = \"add\"> (x, i, u) }", 3, 3, {1, 2, 3}, {10, 2, 12}},
+        {"m (float[3] x) => (float[3] y) <int64[3] i = {2, 0, 2}, float[3] u = {4, 9, 5}> { y = ScatterElements <reduction = \"mul\"> (x, i, u) }", 3, 3, {1, 2, 3}, {9, 2, 60}},
+        {"m (float[3] x) => (float[3] y) <int64[3] i = {2, 0, 2}, float[3] u = {4, 0, 1}> { y = ScatterElements <reduction = \"max\"> (x, i, u) }", 3, 3, {1, 2, 3}, {1, 2, 4}},
+        {"m (float[3] x) => (float[3] y) <int64[3] i = {2, 0, 2}, float[3] u = {4, 9, 1}> { y = ScatterElements <reduction = \"min\"> (x, i, u) }", 3, 3, {1, 2, 3}, {1, 2, 1}},
+        {"m (float[3, 2] x) => (float[3, 2] y) <int64[2, 1] i = {-1, 2}, float[2, 2] u = {8, 9, 1, 1}> { y = ScatterND <reduction = \"add\"> (x, i, u) }", 6, 6, {1, 2, 3, 4, 5, 6}, {1, 2, 3, 4, 14, 16}},
     };
     check_all(cases, sizeof cases / sizeof cases[0]);
 }
