@@ -70,6 +70,7 @@ struct mapping {
     uint64_t zero_bytes, zero_cells, cells; /* of these zero_tiles; of all tiles, once they are made */
     int64_t tiles, zero_tiles;         /* all slices and terms: that hold weights; that the weights' values left empty */
     int64_t rows, chunks, chunk_rows, block_rows;
+    int64_t last_split;                /* chunks in so many, where columns are too few for all arrays; 0 or 1: whole */
     int64_t parts;                     /* of the batch, emitted one after the other (waves.c); 0: one */
     uint64_t product_cycles, fetch_cycles, vector_cycles, fetches;
     uint64_t bound_cycles;             /* product_cycles without waiting between arrays: what the mapping bound counts */

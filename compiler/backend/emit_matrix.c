@@ -241,6 +241,18 @@ static void claim_together(struct backend *b, struct column *columns, int count)
         columns[i].acc = acc;
 }
 
+/* A column of tiles over a chunk of rows, in pieces of them where arrays would be left over. */
+static int add_unit(struct column *columns, int count, struct column whole, int64_t split)
+{
+    int64_t each = ceil_div(whole.rows, split);
+    for (int64_t at = 0; at < whole.rows; at += each) {
+        columns[count] = whole;
+        columns[count].first += at;
+        columns[count++].rows = least(each, whole.rows - at);
+    }
+    return count;
+}
+
 static void emit_slice_together(struct backend *b, struct layer *l, int64_t slice, int64_t first, int64_t end)
 {
     const struct mapping *map = &l->m->map;
@@ -248,9 +260,10 @@ static void emit_slice_together(struct backend *b, struct layer *l, int64_t slic
     int64_t units = ceil_div(end - first, map->chunk_rows) * map->n_tiles, arrays = (int64_t)b->machine->arrays;
     for (int64_t unit = 0; unit < units; unit += arrays) {
         int count = 0;
+        int64_t split = units - unit < arrays ? most(map->last_split, 1) : 1;
         for (int64_t u = unit; u < units && u < unit + arrays; u++) {
-            int64_t from = first + u / map->n_tiles * map->chunk_rows, rows = end - from < map->chunk_rows ? end - from : map->chunk_rows;
-            columns[count++] = (struct column){.slice = slice, .nt = u % map->n_tiles, .first = from, .rows = rows};
+            int64_t from = first + u / map->n_tiles * map->chunk_rows, rows = least(end - from, map->chunk_rows);
+            count = add_unit(columns, count, (struct column){.slice = slice, .nt = u % map->n_tiles, .first = from, .rows = rows}, split);
         }
         claim_together(b, columns, count);
         emit_together(b, l, columns, count, (double)unit / (double)units, (double)count / (double)units);

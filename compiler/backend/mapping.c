@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIN_CHUNK = 1024 /* rows: below it the drain of a chunk shows */, WIDEST = 8 /* a packed window against a plain one */ };
+enum { MIN_CHUNK = 1024 /* rows: below it the drain of a chunk shows */, CHUNKS_MAX = 64, CHUNK_LEAST = 16 /* rows */, WIDEST = 8 /* a packed window against a plain one */ };
 
 int64_t ceil_div(int64_t a, int64_t b)
 {
@@ -74,12 +74,21 @@ static uint64_t largest(uint64_t a, uint64_t b)
 
 /* How often a tile of each depth goes into all arrays, and into only some: then a column's tiles meet another array every time, and wait for the
  * sums of the one before. */
-struct rounds { int64_t full, short_; };
+struct rounds { int64_t full, short_, left; /* units of a short one */ };
 
 static struct rounds rounds_of(const struct mapping *map, int64_t arrays)
 {
     int64_t together = map->parts > 1 ? map->parts : 1, units = map->n_tiles * (map->chunks / together);
-    return (struct rounds){map->slices * together * (units / arrays), map->slices * together * (units % arrays > 0)};
+    return (struct rounds){map->slices * together * (units / arrays), map->slices * together * (units % arrays > 0), units % arrays};
+}
+
+/* In how many chunks each unit of a short round goes, so that all arrays have one and each meets the same tiles' sums every time: where the rows are
+ * enough, and the further fetches are done while tiles shift in. */
+static int64_t split_of(const struct weft_machine *machine, const struct mapping *map, int64_t left, int64_t shift, uint64_t tile_bytes)
+{
+    int64_t arrays = (int64_t)machine->arrays, split = left ? arrays / left : 1;
+    bool fetched = (int64_t)cycles_of_bytes(machine, tile_bytes, machine->dram_bytes_per_second) * arrays <= most(shift, map->chunk_rows / split);
+    return left && arrays % left == 0 && map->chunk_rows / split >= CHUNK_LEAST && fetched ? split : 1;
 }
 
 /* Cycles of `map->tiles` tiles over all chunks. A unit is a column of tiles over a chunk of rows; several arrays take as many units at once, tile by
@@ -91,23 +100,23 @@ static void price_tiles(const struct backend *b, const struct layer *l, struct m
     int64_t pass = (int64_t)weft_passes(backend_format(b, l->x), l->m->w_format), planes = planes_pairs(b, l) > 1 ? map->terms : 1;
     int64_t chunk = map->chunk_rows * pass, shift = (int64_t)weft_shift_cycles(machine, l->m->w_format);
     struct rounds r = rounds_of(map, arrays);
+    uint64_t tile_bytes = weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, l->m->w_format);
+    map->last_split = split_of(machine, map, r.left, shift, tile_bytes);
     map->product_cycles = map->bound_cycles = 0;
     for (int64_t t = 0; t < planes; t++) { /* a plane of the weights meets the planes of the input that count with it */
         int64_t meets = planes - t, full = meets * chunk > shift ? meets * chunk : shift, alone = 0;
         if (arrays > 1) {
             full = meets * (chunk > shift ? chunk : shift);
-            alone = meets * (int64_t)largest((uint64_t)(chunk + (int64_t)(machine->rows + machine->columns)), (uint64_t)shift);
+            alone = meets * most(map->last_split > 1 ? ceil_div(chunk, map->last_split) : chunk + (int64_t)(machine->rows + machine->columns), shift);
         }
         map->bound_cycles += (uint64_t)ceil_div(map->tiles * map->chunks * (arrays > 1 ? meets * most(chunk, shift) : full), planes * arrays);
         map->product_cycles += (uint64_t)(map->tiles * (full * r.full + alone * r.short_) / (planes * map->n_tiles * map->slices));
     }
-    map->fetches = (uint64_t)(map->tiles * map->chunks);
+    map->fetches = (uint64_t)(map->tiles * map->chunks + map->tiles / (map->n_tiles * map->slices) * r.short_ * r.left * (map->last_split - 1));
     if (arrays > 1)
         map->fetches = map->fetches * (uint64_t)planes_pairs(b, l) / (uint64_t)planes;
-    map->fetch_cycles = cycles_of_bytes(machine, map->fetches * weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, l->m->w_format), machine->dram_bytes_per_second);
+    map->fetch_cycles = cycles_of_bytes(machine, map->fetches * tile_bytes, machine->dram_bytes_per_second);
 }
-
-enum { CHUNKS_MAX = 64, CHUNK_LEAST = 16 };
 
 /* Chunks of `rows` rows: as few as the accumulators ask for; with several arrays, as many as keep all of them at work for the least cycles. */
 static void cut_rows(const struct backend *b, const struct layer *l, struct mapping *map, int64_t rows, int64_t parts)

@@ -19,7 +19,7 @@ static struct weft_machine tpu(void)
     return m;
 }
 
-/* One convolution of ci x side x side with same padding, as a network for timing only; its mapping on so many arrays. */
+/* One convolution of ci x side x side with same padding, as a network for timing only; its mapping on so many arrays with DRAM that feeds them. */
 static struct mapping map_on(uint64_t arrays, int64_t ci, int64_t co, int64_t kernel, int64_t side, int64_t groups)
 {
     struct graph *g;
@@ -36,6 +36,7 @@ static struct mapping map_on(uint64_t arrays, int64_t ci, int64_t co, int64_t ke
         at->pad_begin[d] = at->pad_end[d] = kernel / 2;
     struct weft_machine machine = tpu();
     machine.arrays = arrays;
+    machine.dram_bytes_per_second *= arrays * arrays * arrays;
     struct weft_compile_options options = {.timing_only = true};
     struct backend b = {.graph = g, .machine = &machine, .options = &options, .repeats = 1};
     g->inputs = malloc(sizeof *g->inputs);
@@ -113,14 +114,26 @@ static void rows_beyond_the_accumulators_are_chunked(void **state)
     assert_int_equal(map.fetches, 3);
 }
 
-/* 49 rows by four tiles one behind the other, each 256 cycles of shifting. The bound has them on four arrays at once; the run waits for sums between them. */
+/* One row by four tiles one behind the other, each 256 cycles of shifting. The bound has them on four arrays at once; the run waits for sums between them. */
 static void the_bound_waits_for_no_array(void **state)
 {
-    struct mapping map = map_on(4, 1024, 256, 1, 7, 1);
+    struct mapping map = map_on(4, 1024, 256, 1, 1, 1);
     assert_int_equal(map.tiles, 4);
     assert_int_equal(map.bound_cycles, 4 * 256 / 4);
-    assert_int_equal(map_conv(1024, 256, 1, 7, 1).bound_cycles, 4 * 256);
+    assert_int_equal(map_conv(1024, 256, 1, 1, 1).bound_cycles, 4 * 256);
     assert_true(map.product_cycles > map.bound_cycles);
+}
+
+/* Six columns of four tiles, 196 rows: four columns side by side take four shifts of 256 cycles. The two that are left go in halves of their rows, so that all four
+ * arrays have one: four shifts again, where each column alone would wait for its sums at every tile. Their tiles are fetched twice. DRAM is fast enough. */
+static void columns_left_over_are_split(void **state)
+{
+    struct mapping map = map_on(4, 1024, 1536, 1, 14, 1);
+    assert_int_equal(map.tiles, 6 * 4);
+    assert_int_equal(map.chunks, 1);
+    assert_int_equal(map.last_split, 2);
+    assert_int_equal(map.product_cycles, 4 * 256 + 4 * 256);
+    assert_int_equal(map.fetches, 6 * 4 + 2 * 4);
 }
 
 int main(void)
@@ -128,7 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pointwise_packs_four_pixels),   cmocka_unit_test(square_kernel_packs_two_pixels),
         cmocka_unit_test(deep_layer_stays_plain),        cmocka_unit_test(depthwise_packs_groups),
-        cmocka_unit_test(rows_beyond_the_accumulators_are_chunked), cmocka_unit_test(the_bound_waits_for_no_array),
+        cmocka_unit_test(rows_beyond_the_accumulators_are_chunked), cmocka_unit_test(the_bound_waits_for_no_array), cmocka_unit_test(columns_left_over_are_split),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
