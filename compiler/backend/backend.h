@@ -149,7 +149,7 @@ struct leaving { enum leaving_how how; const struct mapping *map; const struct g
 /* Where the result of a layer stands in the buffer, all of it or some inferences of the batch (count 0: all): at that many instructions. */
 struct made { int layer; size_t at; int64_t first, count; };
 struct owed_write { uint64_t ub, host, bytes; };
-struct owed { struct owed_write *writes; size_t count, room, next; uint64_t link, now; /* cycles, of writes and of layers so far */ };
+struct owed { struct owed_write *writes; size_t count, next; int room; uint64_t link, now; /* cycles, of writes and of layers so far */ };
 
 enum compile_format {
 #define COMPILE_FORMAT(ID, name, planes, meaning) COMPILE_##ID,
@@ -172,15 +172,15 @@ struct backend {
     struct place *wide; int wide_count; /* places with their halos, before any of them shares a buffer */
     bool may_spill; struct spill *spill; /* values leave the buffer where they do not fit (spill.h); NULL: all fit */
     /* emitter */
-    struct weft_instr *instr, scratch; size_t instr_count, instr_room;
+    struct weft_instr *instr, scratch; size_t instr_count; int instr_room, instr_layer_room;
     int *instr_layer;
     struct written { bool known; uint32_t value0, value1; } written[WEFT_PATTERNS * 8 + 32]; /* registers, by number */
     struct tile *tiles; int tile_count, tile_room;
-    struct take { int tile, layer; } *takes; size_t take_count, take_room; /* in the order in which products take them */
+    struct take { int tile, layer; } *takes; size_t take_count; int take_room; /* in the order in which products take them */
     uint8_t *weights; uint64_t weights_bytes, weights_room;
     uint8_t *constants; uint64_t constants_bytes, constants_room; int constants_buffer; bool constants_in_dram; uint64_t constants_dram; /* behind the tiles */
-    struct host_read { uint64_t host, ub, bytes; int layer, value; bool dram; /* `host` is a DRAM address */ } *reads; size_t read_count, read_room, reads_done; /* in order */
-    struct made *made; size_t made_count, made_room; /* in order of `at` */
+    struct host_read { uint64_t host, ub, bytes; int layer, value; bool dram; /* `host` is a DRAM address */ } *reads; size_t read_count, reads_done; int read_room; /* in order */
+    struct made *made; size_t made_count; int made_room; /* in order of `at` */
     uint64_t *output_host; bool *left; /* by output: its first byte of the host; already on its way there */
     struct leaving leaving;            /* writes.c: of the product being emitted */
     struct owed owed;                  /* of those before it */
@@ -280,6 +280,7 @@ void layout_extents(struct geometry *g, const struct shape *shape, bool spatial)
 /* buffers.c */
 enum weft_status backend_buffers(struct backend *b);
 void layer_temps(struct backend *b, struct layer *layer, int index);
+bool backend_grow(struct backend *b, void *array, size_t count, int *room, size_t size); /* graph_grow; b->out_of_memory where it fails */
 int backend_add_buffer(struct backend *b, uint64_t bytes, int first, int last);
 void geometry_finish(struct geometry *g);
 int32_t geometry_least(enum weft_format format);

@@ -7,18 +7,17 @@
 
 enum { TEMP_BYTES = 131072 }; /* an LRN works in pieces about this large */
 
+bool backend_grow(struct backend *b, void *array, size_t count, int *room, size_t size)
+{
+    bool grown = graph_grow(array, count, room, size);
+    b->out_of_memory |= !grown;
+    return grown;
+}
+
 int backend_add_buffer(struct backend *b, uint64_t bytes, int first, int last)
 {
-    if (b->buffer_count == b->buffer_room) {
-        int room = b->buffer_room ? 2 * b->buffer_room : 64;
-        struct buffer *grown = realloc(b->buffers, (size_t)room * sizeof *grown);
-        if (!grown) {
-            b->out_of_memory = true;
-            return 0;
-        }
-        b->buffers = grown;
-        b->buffer_room = room;
-    }
+    if (!backend_grow(b, &b->buffers, (size_t)b->buffer_count, &b->buffer_room, sizeof *b->buffers))
+        return 0;
     b->buffers[b->buffer_count] = (struct buffer){.bytes = bytes, .first = first, .last = last};
     return b->buffer_count++;
 }

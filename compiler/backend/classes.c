@@ -61,14 +61,8 @@ static enum weft_status add_use(struct spill *s, int row, int value)
     struct class *c = &s->classes[class];
     if (c->last >= 0 && s->uses[c->last].row == row)
         return WEFT_OK;
-    if (s->use_count == s->use_room) {
-        int room = s->use_room ? 2 * s->use_room : 256;
-        struct use *grown = realloc(s->uses, (size_t)room * sizeof *grown);
-        if (!grown)
-            return WEFT_NO_MEMORY;
-        s->uses = grown;
-        s->use_room = room;
-    }
+    if (!graph_grow(&s->uses, (size_t)s->use_count, &s->use_room, sizeof *s->uses))
+        return WEFT_NO_MEMORY;
     s->uses[s->use_count] = (struct use){.class = class, .row = row, .previous = c->last, .next = -1, .away = c->input && c->last < 0};
     if (c->last >= 0)
         s->uses[c->last].next = s->use_count;

@@ -7,18 +7,9 @@
 
 struct weft_instr *emit(struct backend *b, enum weft_opcode op)
 {
-    if (b->instr_count == b->instr_room) {
-        size_t room = b->instr_room ? 2 * b->instr_room : 4096;
-        struct weft_instr *grown = realloc(b->instr, room * sizeof *grown);
-        int *layers = realloc(b->instr_layer, room * sizeof *layers);
-        b->instr = grown ? grown : b->instr;
-        b->instr_layer = layers ? layers : b->instr_layer;
-        if (!grown || !layers) {
-            b->out_of_memory = true; /* the program is lost; the caller still writes somewhere */
-            return &b->scratch;
-        }
-        b->instr_room = room;
-    }
+    if (!backend_grow(b, &b->instr, b->instr_count, &b->instr_room, sizeof *b->instr) ||
+        !backend_grow(b, &b->instr_layer, b->instr_count, &b->instr_layer_room, sizeof *b->instr_layer))
+        return &b->scratch; /* the program is lost; the caller still writes somewhere */
     b->instr_layer[b->instr_count] = b->current;
     struct weft_instr *instr = &b->instr[b->instr_count++];
     weft_instr_init(instr, op);
@@ -66,16 +57,8 @@ struct weft_pattern pattern_blank(uint64_t base)
 /* Notes that the instruction just emitted takes this tile; finish.c fetches it ahead. */
 void emit_take(struct backend *b, int tile)
 {
-    if (b->take_count == b->take_room) {
-        size_t room = b->take_room ? 2 * b->take_room : 1024;
-        struct take *grown = realloc(b->takes, room * sizeof *grown);
-        if (!grown) {
-            b->out_of_memory = true;
-            return;
-        }
-        b->takes = grown;
-        b->take_room = room;
-    }
+    if (!backend_grow(b, &b->takes, b->take_count, &b->take_room, sizeof *b->takes))
+        return;
     b->takes[b->take_count++] = (struct take){tile, b->current};
 }
 

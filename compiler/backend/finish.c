@@ -79,16 +79,8 @@ void finish_note(struct backend *b, int layer, int64_t first, int64_t count)
         count = b->batch;
     if (count && (!y->rank || y->dims[0] != count))
         return; /* not the batch's */
-    if (b->made_count == b->made_room) {
-        size_t room = b->made_room ? 2 * b->made_room : 256;
-        struct made *grown = realloc(b->made, room * sizeof *grown);
-        if (!grown) {
-            b->out_of_memory = true;
-            return;
-        }
-        b->made = grown;
-        b->made_room = room;
-    }
+    if (!backend_grow(b, &b->made, b->made_count, &b->made_room, sizeof *b->made))
+        return;
     b->made[b->made_count++] = (struct made){layer, b->instr_count, b->part * b->batch + first, count};
 }
 
@@ -159,20 +151,14 @@ static void emit_all(struct backend *b, const uint64_t *input_host)
 
 /* --- the words --------------------------------------------------------------------------------------------------- */
 
-struct words { struct weft_program *program; size_t room; int tagged; bool failed; int culprit; const char *mnemonic; /* what did not fit */ };
+struct words { struct weft_program *program; int room, tagged; bool failed; int culprit; const char *mnemonic; /* what did not fit */ };
 
 static void put(struct words *w, const struct weft_instr *instr)
 {
     struct weft_program *p = w->program;
-    if (p->instructions == w->room) {
-        size_t room = w->room ? 2 * w->room : 8192;
-        uint8_t *grown = realloc(p->text, room * WEFT_WORD_BYTES);
-        if (!grown) {
-            w->failed = true;
-            return;
-        }
-        p->text = grown;
-        w->room = room;
+    if (!graph_grow(&p->text, p->instructions, &w->room, WEFT_WORD_BYTES)) {
+        w->failed = true;
+        return;
     }
     if (!weft_encode(p->text + p->instructions * WEFT_WORD_BYTES, instr) && !w->failed) {
         w->failed = true;

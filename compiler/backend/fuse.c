@@ -9,16 +9,8 @@
 
 struct layer *fuse_add(struct backend *b, enum layer_kind kind, int node)
 {
-    if (b->layer_count == b->layer_room) {
-        int room = b->layer_room ? 2 * b->layer_room : 64;
-        struct layer *grown = realloc(b->layers, (size_t)room * sizeof *grown);
-        if (!grown) {
-            b->out_of_memory = true;
-            return NULL;
-        }
-        b->layers = grown;
-        b->layer_room = room;
-    }
+    if (!backend_grow(b, &b->layers, (size_t)b->layer_count, &b->layer_room, sizeof *b->layers))
+        return NULL;
     struct layer *layer = &b->layers[b->layer_count++];
     const struct node *n = &b->graph->nodes[node];
     *layer = (struct layer){.kind = kind,

@@ -173,16 +173,8 @@ struct sequence { struct layer *items; int count, room; };
 
 static struct layer *append(struct backend *b, struct sequence *s)
 {
-    if (s->count == s->room) {
-        int room = s->room ? 2 * s->room : 64;
-        struct layer *grown = realloc(s->items, (size_t)room * sizeof *grown);
-        if (!grown) {
-            b->out_of_memory = true;
-            return NULL;
-        }
-        s->items = grown;
-        s->room = room;
-    }
+    if (!backend_grow(b, &s->items, (size_t)s->count, &s->room, sizeof *s->items))
+        return NULL;
     s->items[s->count] = (struct layer){0};
     return &s->items[s->count++];
 }

@@ -12,16 +12,8 @@ void reads_add(struct backend *b, const struct host_read *read)
 {
     if (!read->bytes)
         return;
-    if (b->read_count == b->read_room) {
-        size_t room = b->read_room ? 2 * b->read_room : 64;
-        struct host_read *grown = realloc(b->reads, room * sizeof *grown);
-        if (!grown) {
-            b->out_of_memory = true;
-            return;
-        }
-        b->reads = grown;
-        b->read_room = room;
-    }
+    if (!backend_grow(b, &b->reads, b->read_count, &b->read_room, sizeof *b->reads))
+        return;
     b->reads[b->read_count++] = *read;
 }
 

@@ -17,16 +17,8 @@ enum { OPERANDS_MAX = NODE_INPUTS_MAX + 4, RING = 2 };
 static int push(struct spill *s, const struct layer *layer, int row)
 {
     struct backend *b = s->b;
-    if (b->layer_count == s->layer_room) {
-        int room = s->layer_room ? 2 * s->layer_room : 256;
-        struct layer *grown = realloc(b->layers, (size_t)room * sizeof *grown);
-        if (!grown) {
-            b->out_of_memory = true;
-            return 0;
-        }
-        b->layers = grown;
-        s->layer_room = room;
-    }
+    if (!backend_grow(s->b, &b->layers, (size_t)b->layer_count, &s->layer_room, sizeof *b->layers))
+        return 0;
     b->layers[b->layer_count] = *layer;
     b->layers[b->layer_count].row = row;
     return b->layer_count++;
@@ -54,14 +46,8 @@ static int made_value(struct spill *s, int like)
     struct shape shape = g->values[like].shape; /* a copy: adding a value moves the others */
     if (s->made_used < s->made_count)
         return s->made[s->made_used++];
-    if (s->made_count == s->made_room) {
-        int room = s->made_room ? 2 * s->made_room : 64;
-        int *grown = realloc(s->made, (size_t)room * sizeof *grown);
-        if (!grown)
-            return GRAPH_NONE;
-        s->made = grown;
-        s->made_room = room;
-    }
+    if (!backend_grow(s->b, &s->made, (size_t)s->made_count, &s->made_room, sizeof *s->made))
+        return GRAPH_NONE;
     snprintf(name, sizeof name, "%.200s/there%d", g->values[like].name, s->made_count);
     int value = graph_add_value(g, name, g->values[like].element, &shape);
     if (value < 0 || !grow_places(s->b, value))

@@ -307,16 +307,8 @@ static bool all_zero(const uint8_t *bytes, uint64_t count)
 
 static int add_tile(struct backend *b, uint64_t k, uint64_t n, uint64_t stored, enum weft_format format)
 {
-    if (b->tile_count == b->tile_room) {
-        int room = b->tile_room ? 2 * b->tile_room : 256;
-        struct tile *grown = realloc(b->tiles, (size_t)room * sizeof *grown);
-        if (!grown) {
-            b->out_of_memory = true;
-            return -1;
-        }
-        b->tiles = grown;
-        b->tile_room = room;
-    }
+    if (!backend_grow(b, &b->tiles, (size_t)b->tile_count, &b->tile_room, sizeof *b->tiles))
+        return -1;
     b->tiles[b->tile_count] = (struct tile){b->weights_bytes, (uint16_t)k, (uint16_t)n, (uint8_t)format};
     b->weights_bytes += stored;
     return b->tile_count++;

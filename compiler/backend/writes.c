@@ -78,16 +78,8 @@ static bool rows_in_order(const struct backend *b, const struct layer *l)
 static void owe(struct backend *b, uint64_t ub, uint64_t host, uint64_t bytes)
 {
     struct owed *o = &b->owed;
-    if (o->count == o->room) {
-        size_t room = o->room ? 2 * o->room : 64;
-        struct owed_write *grown = realloc(o->writes, room * sizeof *grown);
-        if (!grown) {
-            b->out_of_memory = true;
-            return;
-        }
-        o->writes = grown;
-        o->room = room;
-    }
+    if (!backend_grow(b, &o->writes, o->count, &o->room, sizeof *o->writes))
+        return;
     uint64_t ready = o->now + b->layers[b->current].mapping / (uint64_t)b->repeats;
     if (o->next == o->count && o->link < ready)
         o->link = ready; /* it has been idle */

@@ -47,25 +47,26 @@ void graph_free(struct graph *graph)
     free(graph);
 }
 
-/* Room for one more element; arrays double. */
-static bool grow(void **array, int count, int *room, size_t size)
+bool graph_grow(void *array, size_t count, int *room, size_t size)
 {
-    if (count < *room)
+    if (count < (size_t)*room)
         return true;
     if (*room > INT32_MAX / 2)
         return false;
     int wanted = *room ? *room * 2 : 64;
-    void *grown = realloc(*array, (size_t)wanted * size);
+    void *grown;
+    memcpy(&grown, array, sizeof grown);
+    grown = realloc(grown, (size_t)wanted * size);
     if (!grown)
         return false;
-    *array = grown;
+    memcpy(array, &grown, sizeof grown);
     *room = wanted;
     return true;
 }
 
 int graph_add_value(struct graph *graph, const char *name, enum element element, const struct shape *shape)
 {
-    if (!grow((void **)&graph->values, graph->value_count, &graph->value_room, sizeof *graph->values))
+    if (!graph_grow(&graph->values, (size_t)graph->value_count, &graph->value_room, sizeof *graph->values))
         return GRAPH_NONE;
     char *copy = strdup(name ? name : "");
     if (!copy)
@@ -95,7 +96,7 @@ int graph_add_constant(struct graph *graph, const char *name, enum element eleme
 int graph_add_node(struct graph *graph, enum core_op op, const char *name, const char *onnx_type, const int *inputs, unsigned input_count)
 {
     assert(input_count <= NODE_INPUTS_MAX);
-    if (!grow((void **)&graph->nodes, graph->node_count, &graph->node_room, sizeof *graph->nodes))
+    if (!graph_grow(&graph->nodes, (size_t)graph->node_count, &graph->node_room, sizeof *graph->nodes))
         return GRAPH_NONE;
     struct node node = {.op = op,
                         .name = strdup(name ? name : ""),

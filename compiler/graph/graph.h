@@ -86,6 +86,9 @@ enum weft_status graph_create(struct graph **out);
 void graph_free(struct graph *graph);
 /* A copy with the same ids, to be changed at will. Contents of constants are borrowed: the original outlives the copy. */
 enum weft_status graph_clone(struct graph **out, const struct graph *graph);
+/* Room for one more element behind the `count` of an array (given as a T **), whose room doubles; false: no memory, and all is as it was. */
+bool graph_grow(void *array, size_t count, int *room, size_t size);
+
 int graph_add_value(struct graph *graph, const char *name, enum element element, const struct shape *shape); /* id; the name is copied */
 int graph_add_constant(struct graph *graph, const char *name, enum element element, const struct shape *shape, const void *bytes); /* copies */
 int graph_add_node(struct graph *graph, enum core_op op, const char *name, const char *onnx_type, const int *inputs, unsigned input_count); /* id; no outputs yet; at is zero */

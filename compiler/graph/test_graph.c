@@ -120,9 +120,26 @@ static void a_copy(void **state)
     graph_free(g);
 }
 
+/* Elements stay where they are among the others, whatever the room; what is refused leaves all as it was. */
+static void arrays_grow(void **state)
+{
+    int *numbers = NULL, room = 0, full = INT32_MAX / 2 + 1;
+    for (int i = 0; i < 1000; i++) {
+        assert_true(graph_grow(&numbers, (size_t)i, &room, sizeof *numbers));
+        assert_true(room > i);
+        numbers[i] = i;
+    }
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(numbers[i], i);
+    int *before = numbers;
+    assert_false(graph_grow(&numbers, (size_t)full, &full, sizeof *numbers));
+    assert_ptr_equal(numbers, before);
+    free(numbers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sorting), cmocka_unit_test(a_cycle), cmocka_unit_test(sweeping),
-                                       cmocka_unit_test(what_the_verifier_finds), cmocka_unit_test(a_copy)};
+                                       cmocka_unit_test(what_the_verifier_finds), cmocka_unit_test(a_copy), cmocka_unit_test(arrays_grow)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
