@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "counterpart.h"
 #include "inputs.h"
 #include "what_if.h"
 #include "weft_trace.h"
@@ -93,7 +94,11 @@ static enum weft_status load_program(struct run *run)
         return weft_error(run->diag, "%s: --what-if of a program needs the network that it was made from: --what-if=NETWORK", o->subject);
     enum weft_status status = weft_program_load(&run->program, o->subject, run->diag);
     const char *counterpart = o->check_network ? o->check_network : o->what_if_network;
-    return !status && counterpart ? load_counterpart(run, counterpart) : status;
+    if (!status && counterpart)
+        status = load_counterpart(run, counterpart);
+    if (!status && o->check)
+        status = counterpart_check(&(struct counterpart){o->subject, "--check", counterpart, run->program}, run->network, &o->common.compile, run->diag);
+    return status;
 }
 
 static enum weft_status compile_network(struct run *run)

@@ -46,6 +46,10 @@ static void a_program_is_checked_by_its_network(void **state)
     write_text("sum3.onnxtxt", sum3);
     succeeds("compile sum3.onnxtxt -q -m tiny -o sum3.tpu");
     succeeds("run sum3.tpu -q --check=sum3.onnxtxt --check-at=20");
+    succeeds("compile cifar10-lenet -q -o lenet.tpu"); /* whose input and output are those of the other */
+    refuses("run lenet.tpu --check=cifar10-keras", 1,
+            "lenet.tpu: --check=cifar10-keras: the program was not made from this network, or with other options: its layers are others; it was made from");
+    assert_string_equal(out, "");
     write_text("soft.onnxtxt", softmax); /* of several core operators, each with a value of its own name */
     succeeds("run soft.onnxtxt -q --check --check-at=20");
     succeeds("run small.onnxtxt -m tiny --calibration three.npy -i three.npy --check --check-at=10 -q");

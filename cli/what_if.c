@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "counterpart.h"
 #include "weft_sim.h"
 
 static void keep(void *user, const char *message)
@@ -55,14 +56,6 @@ static enum weft_status fill_row(struct weft_what_if *row, double seconds, struc
     return WEFT_OK;
 }
 
-static bool same_layers(const struct weft_program *a, const struct weft_program *b)
-{
-    bool same = a->layer_count == b->layer_count;
-    for (size_t i = 0; same && i < a->layer_count; i++)
-        same = a->layers[i].name && b->layers[i].name && !strcmp(a->layers[i].name, b->layers[i].name);
-    return same;
-}
-
 /* The network on the program's own machine: what the speed-ups are over. */
 static enum weft_status time_base(uint64_t *cycles, struct weft_network *network, const char *name, const char *subject, const struct weft_program *program,
                                   const struct weft_compile_options *options, struct weft_diag *diag)
@@ -71,9 +64,8 @@ static enum weft_status time_base(uint64_t *cycles, struct weft_network *network
     enum weft_status status = weft_compile(&base, network, &program->machine, options, diag);
     if (status)
         return status;
-    if (subject && !same_layers(base, program))
-        status = weft_error(diag, "%s: --what-if=%s: the program was not made from this network, or with other options: its layers are others%s%s", subject, name,
-                            program->network ? "; it was made from " : "", program->network ? program->network : "");
+    if (subject)
+        status = counterpart_same(&(struct counterpart){subject, "--what-if", name, program}, base, diag);
     if (!status)
         status = time_program(cycles, base, diag);
     weft_program_free(base);
