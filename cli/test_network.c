@@ -128,6 +128,17 @@ static void what_if_tells_what_would_help(void **state)
     json_decref(r);
 }
 
+/* Inferences of another network are other work, and so are those of another batch or format: told, not refused, since one may want to know. */
+static void a_baseline_of_other_work_is_said_to_be_one(void **state)
+{
+    (void)state;
+    succeeds("run small.onnxtxt -m tiny --timing -q --report json=base.json");
+    succeeds("run small.onnxtxt -m tiny --timing --baseline base.json");
+    assert_null(strstr(out, "of other work"));
+    succeeds("run sum3.onnxtxt -m tiny --timing --baseline base.json --format int16");
+    says(out, "of other work: network small.onnxtxt, here sum3.onnxtxt; format int8, here int16; batch 1, here 2\n");
+}
+
 static void a_dump_is_all_that_is_said(void **state)
 {
     (void)state;
@@ -151,6 +162,7 @@ int main(void)
         cmocka_unit_test(a_program_is_checked_by_its_network),
         cmocka_unit_test(an_array_that_is_left_over_is_refused),
         cmocka_unit_test(what_if_tells_what_would_help),
+        cmocka_unit_test(a_baseline_of_other_work_is_said_to_be_one),
         cmocka_unit_test(a_dump_is_all_that_is_said),
         cmocka_unit_test(a_machine_without_integers_names_the_format_it_has),
     };

@@ -180,8 +180,10 @@ static json_t *baseline_object(const struct weft_report_input *in, double rate)
 {
     if (!in->baseline)
         return json_null();
-    return json_pack("{so so so}", "path", text(in->baseline->path), "inferences_per_second", figure(in->baseline->inferences_per_second),
-                     "speedup", figure(rate / in->baseline->inferences_per_second));
+    char unlike[REPORT_UNLIKE];
+    report_unlike(unlike, in);
+    return json_pack("{so so so so}", "path", text(in->baseline->path), "inferences_per_second", figure(in->baseline->inferences_per_second),
+                     "speedup", figure(rate / in->baseline->inferences_per_second), "unlike", text(*unlike ? unlike : NULL));
 }
 
 static json_t *report_object(const struct weft_report_input *in)
@@ -219,25 +221,4 @@ enum weft_status weft_report_json(char **out, const struct weft_report_input *in
     *out = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(object);
     return *out ? WEFT_OK : WEFT_NO_MEMORY;
-}
-
-enum weft_status weft_baseline_load(struct weft_baseline *out, const char *path, struct weft_diag *diag)
-{
-    char *bytes;
-    size_t size;
-    enum weft_status status = weft_file_read(&bytes, &size, path, 64u << 20, diag);
-    if (status)
-        return status;
-    json_error_t error;
-    json_t *object = json_loadb(bytes, size, 0, &error);
-    double rate = json_number_value(json_object_get(object, "inferences_per_second"));
-    if (!object)
-        status = weft_error(diag, "%s:%d: not JSON: %s; --baseline takes a report that `weft run --report json=FILE` wrote", path,
-                            error.line, error.text);
-    else if (!(rate > 0))
-        status = weft_error(diag, "%s: no inferences_per_second; --baseline takes a report that `weft run --report json=FILE` wrote", path);
-    *out = (struct weft_baseline){.path = path, .inferences_per_second = rate};
-    json_decref(object);
-    free(bytes);
-    return status;
 }

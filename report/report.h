@@ -35,6 +35,10 @@ double report_inferences_per_second(const struct weft_report_input *input, const
 void report_layer_figures(struct weft_figures *out, const struct weft_report_input *input, size_t layer);
 const char *report_engine_name(enum weft_engine engine);
 
+/* In what the baseline's work was another than this run's: "network a, here b; batch 8, here 16"; "" where it was the same (baseline.c). */
+enum { REPORT_UNLIKE = 512 };
+void report_unlike(char out[REPORT_UNLIKE], const struct weft_report_input *input);
+
 enum { REPORT_NUMBER = 32 };
 const char *report_grouped(char out[REPORT_NUMBER], uint64_t value); /* 1234567 as 1,234,567 */
 

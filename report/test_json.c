@@ -96,7 +96,7 @@ static json_t *full_report(void)
     layers[0].name = "conv\xff";
     struct weft_report_input input = input_of(&program);
     static const struct weft_accuracy values[3] = {{"a", 0, 10, 30.5, 0.1}, {"b", 1, 10, -INFINITY, 0.2}, {"c", 1, 10, INFINITY, 0}};
-    static const struct weft_baseline baseline = {"old.json", 1e6};
+    static const struct weft_baseline baseline = {"old.json", 1e6, "net.onnx", "int8", 1};
     input.accuracy = values;
     input.accuracy_count = 3;
     input.baseline = &baseline;
@@ -143,6 +143,7 @@ static void json_holds_the_figures(void **state)
     assert_string_equal(json_string_value(json_object_get(full, "roofline_bound")), "products"); /* 76800 / 256 = 300 */
     assert_true(fabs(json_real_value(json_object_get(full, "inferences_per_second")) - 2e6) < 1e-3);
     assert_true(fabs(json_real_value(json_object_get(json_object_get(full, "baseline"), "speedup")) - 2) < 1e-9);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(full, "baseline"), "unlike")), "batch 1, here 2");
     assert_string_equal(json_string_value(json_object_get(json_object_get(full, "accuracy"), "departs")), "b");
     assert_int_equal(json_integer_value(json_object_get(json_object_get(full, "machine_fields"), "array.rows")), 16);
     assert_true(fabs(json_real_value(json_object_get(fc, "useful_cells")) - 1) < 1e-9); /* 25600 / (100 x 256) */

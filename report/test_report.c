@@ -63,11 +63,13 @@ static void text_says_where_cycles_went(void **state)
     (void)state;
     struct weft_program program = program_of(2);
     struct weft_report_input input = input_of(&program);
-    struct weft_baseline baseline = {"old.json", 1e6};
+    struct weft_baseline baseline = {"old.json", 1e6, "other", "int8", 2};
     input.baseline = &baseline;
     program.roofline_cycles = 320; /* 2560 bytes of weights at 8 a cycle */
     char *text = text_of(&input);
     assert_says(text, "net.tpu on small (16 x 16 cells at 1000 MHz), int8, batch 2, fast engine");
+    assert_says(text, "2.00 times the inferences/s of old.json\n");
+    assert_says(text, "of other work: network other, here net.onnx\n");
     assert_says(text, "1,000 cycles");
     assert_says(text, "2000000.0 inferences/s, 0.1536 TOPS");
     assert_says(text, "30.0 % of 0.512 TOPS");

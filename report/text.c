@@ -104,6 +104,16 @@ static void print_zero_tiles(FILE *out, const struct weft_program *program)
     json_decref(notes);
 }
 
+/* Other networks, formats and batches may be compared, by who knows that he does. */
+static void print_speedup(FILE *out, const struct weft_report_input *in, double rate)
+{
+    char unlike[REPORT_UNLIKE];
+    report_unlike(unlike, in);
+    fprintf(out, "  %-16s%14.2f times the inferences/s of %s\n", "speed-up", rate / in->baseline->inferences_per_second, in->baseline->path);
+    if (*unlike)
+        fprintf(out, "  %-32sof other work: %s\n", "", unlike);
+}
+
 static void print_speed(FILE *out, const struct weft_report_input *in, const struct weft_figures *f)
 {
     char n[NUMBER], d[NUMBER];
@@ -119,8 +129,7 @@ static void print_speed(FILE *out, const struct weft_report_input *in, const str
     print_intensity(out, f, report_roof(in));
     print_zero_tiles(out, in->program);
     if (in->baseline)
-        fprintf(out, "  %-16s%14.2f times the inferences/s of %s\n", "speed-up", rate / in->baseline->inferences_per_second,
-                in->baseline->path);
+        print_speedup(out, in, rate);
 }
 
 static void print_classes(FILE *out, const struct weft_figures *f)

@@ -121,6 +121,8 @@ void weft_accuracy_measure(struct weft_accuracy *out, const float *exact, const 
 struct weft_baseline {
     const char *path; /* borrowed */
     double inferences_per_second;
+    char network[128], format[16]; /* "": none was told */
+    uint64_t batch;
 };
 /* From a report that weft_report_json wrote. */
 enum weft_status weft_baseline_load(struct weft_baseline *out, const char *path, struct weft_diag *diag);
