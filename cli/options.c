@@ -204,7 +204,7 @@ static error_t parse_network(int key, char *text, struct argp_state *state)
 
 static const struct argp_option network_options[] = {
     {NULL, 0, NULL, 0, "Network:", 2},
-    {"batch", KEY_BATCH, "N", 0, "inferences at once (what the file says, or 1)", 2},
+    {"batch", KEY_BATCH, "N", 0, "inferences at once: the first dimension of every input, also where the file gives it a number (what the file says, or 1)", 2},
     {"dim", KEY_DIM, "NAME=N", 0, "size of a dimension that the file leaves open; may be repeated", 2},
     {"format", KEY_FORMAT, "FORMAT", 0, "number format: int8 (default), int16, bf16, bf16x3 (fp32 in three bf16 passes) or fp32 (in six)", 2},
     {"calibration", KEY_CALIBRATION, "FILE", 0, "inputs (.npz, .npy) by which the ranges of int8 are chosen (for `run`: those of -i; else seeded random input)", 2},
