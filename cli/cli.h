@@ -67,6 +67,20 @@ enum weft_status cli_machine(struct weft_machine *out, const struct cli_options 
 enum weft_status cli_network_path(char **out, const char *name, struct weft_diag *diag);
 const char *cli_base_name(const char *path);
 
+/* Files of one command (apart.c): first what it writes, each with its option, then what it reads; NULL is none. `status` is an error, which was said,
+ * where two of them are one file. */
+enum { CLI_OUTPUTS_MAX = 8 };
+struct cli_outputs {
+    struct weft_diag *diag;
+    enum weft_status status;
+    const char *option[CLI_OUTPUTS_MAX], *path[CLI_OUTPUTS_MAX];
+    size_t count;
+};
+void cli_writes(struct cli_outputs *outputs, const char *option, const char *path);
+void cli_reads(struct cli_outputs *outputs, const char *path);
+void cli_reads_network(struct cli_outputs *outputs, const char *name); /* a file, or the name of one of models/ */
+void cli_reads_options(struct cli_outputs *outputs, const struct cli_options *options);
+
 /* Progress on standard error, where that is a terminal and the work has taken more than a second. */
 struct cli_progress {
     bool on, shown;

@@ -43,21 +43,38 @@ static const struct argp argp = {
     NULL,
     NULL};
 
+static enum weft_status choose_name(char **out, const struct options *options)
+{
+    const char *base = cli_base_name(options->source), *dot = strrchr(base, '.');
+    int length = dot && dot != base ? (int)(dot - base) : (int)strlen(base);
+    if ((options->out ? asprintf(out, "%s", options->out) : asprintf(out, "%.*s.tpu", length, base)) >= 0)
+        return WEFT_OK;
+    *out = NULL;
+    return WEFT_NO_MEMORY;
+}
+
+static enum weft_status keep_apart(const struct options *options, const char *name, struct weft_diag *diag)
+{
+    struct cli_outputs outputs = {diag};
+    cli_writes(&outputs, "-o", name);
+    cli_reads(&outputs, options->source);
+    cli_reads_options(&outputs, &options->common);
+    return outputs.status;
+}
+
 static enum weft_status assemble(const struct options *options, struct weft_diag *diag)
 {
     struct weft_machine machine;
     struct weft_program *program = NULL;
     char *name = NULL;
     bool given = options->common.machine || options->common.set_count;
-    enum weft_status status = given ? cli_machine(&machine, &options->common, diag) : WEFT_OK;
+    enum weft_status status = choose_name(&name, options);
+    if (!status)
+        status = keep_apart(options, name, diag);
+    if (!status && given)
+        status = cli_machine(&machine, &options->common, diag);
     if (!status)
         status = weft_asm_assemble_file(&program, options->source, given ? &machine : NULL, diag);
-    const char *base = cli_base_name(options->source), *dot = strrchr(base, '.');
-    int length = dot && dot != base ? (int)(dot - base) : (int)strlen(base);
-    if (!status && (options->out ? asprintf(&name, "%s", options->out) : asprintf(&name, "%.*s.tpu", length, base)) < 0) {
-        name = NULL;
-        status = WEFT_NO_MEMORY;
-    }
     if (!status)
         status = weft_program_store(program, name, diag);
     if (!status && !options->common.quiet)

@@ -60,6 +60,15 @@ static enum weft_status choose_name(char **out, const struct options *options)
     return WEFT_OK;
 }
 
+static enum weft_status keep_apart(const struct options *options, const char *path, const char *name, struct weft_diag *diag)
+{
+    struct cli_outputs outputs = {diag};
+    cli_writes(&outputs, "-o", name);
+    cli_reads(&outputs, path);
+    cli_reads_options(&outputs, &options->common);
+    return outputs.status;
+}
+
 static void tell(const struct options *options, const struct weft_program *program, const char *name, double seconds)
 {
     if (options->common.quiet || options->common.compile.dump_after) /* nothing but the dump, which may go to a file */
@@ -80,11 +89,13 @@ static enum weft_status compile(struct options *options, struct weft_diag *diag)
     cli_progress_start(&progress, &options->common);
     options->common.compile.progress = cli_progress_show;
     options->common.compile.progress_user = &progress;
-    enum weft_status status = cli_machine(&machine, &options->common, diag);
-    if (!status)
-        status = cli_network_path(&path, options->network, diag);
+    enum weft_status status = cli_network_path(&path, options->network, diag);
     if (!status)
         status = choose_name(&name, options);
+    if (!status)
+        status = keep_apart(options, path, name, diag);
+    if (!status)
+        status = cli_machine(&machine, &options->common, diag);
     if (!status)
         status = weft_network_load(&network, path, &options->common.compile, diag);
     if (!status)

@@ -59,7 +59,10 @@ int cmd_disasm(int argc, char **argv)
     struct weft_diag diag = cli_diag();
     struct weft_program *program = NULL;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    enum weft_status status = weft_program_load(&program, options.program, &diag);
+    struct cli_outputs outputs = {&diag};
+    cli_writes(&outputs, "-o", options.out);
+    cli_reads(&outputs, options.program);
+    enum weft_status status = outputs.status ? outputs.status : weft_program_load(&program, options.program, &diag);
     if (!status)
         status = print(&options, program, &diag);
     weft_program_free(program);

@@ -91,7 +91,10 @@ static enum weft_status export(const struct options *options, struct weft_diag *
     enum weft_status status = cli_network_path(&path, options->network, diag);
     if (status)
         return status;
-    status = weft_network_export(path, options->out, diag);
+    struct cli_outputs outputs = {diag};
+    cli_writes(&outputs, "-o", options->out);
+    cli_reads(&outputs, path);
+    status = outputs.status ? outputs.status : weft_network_export(path, options->out, diag);
     free(path);
     return status;
 }

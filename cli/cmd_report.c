@@ -51,7 +51,10 @@ int cmd_report(int argc, char **argv)
     struct weft_diag diag = cli_diag();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     char *page;
-    enum weft_status status = weft_results_html(&page, options.store, &diag);
+    struct cli_outputs outputs = {&diag};
+    cli_writes(&outputs, "-o", options.out);
+    cli_reads(&outputs, options.store);
+    enum weft_status status = outputs.status ? outputs.status : weft_results_html(&page, options.store, &diag);
     if (!status) {
         status = weft_file_write(options.out, page, strlen(page), &diag);
         free(page);

@@ -193,12 +193,35 @@ static const struct argp argp = {
     NULL,
     NULL};
 
+static enum weft_status keep_apart(const struct run_options *o, struct weft_diag *diag)
+{
+    struct cli_outputs outputs = {diag};
+    cli_writes(&outputs, "-o", o->out);
+    cli_writes(&outputs, "--trace", o->trace);
+    cli_writes(&outputs, "--wave", o->wave);
+    cli_writes(&outputs, "--report text", o->text_path);
+    cli_writes(&outputs, "--report json", o->json_path);
+    cli_writes(&outputs, "--report html", o->html_path);
+    cli_reads_network(&outputs, o->subject);
+    cli_reads_network(&outputs, o->check_network);
+    cli_reads_network(&outputs, o->what_if_network);
+    cli_reads_network(&outputs, o->decode);
+    cli_reads(&outputs, o->baseline);
+    cli_reads(&outputs, o->technology && weft_names_file(o->technology) ? o->technology : NULL);
+    for (size_t i = 0; i < o->input_count; i++)
+        cli_reads(&outputs, o->inputs[i]);
+    cli_reads_options(&outputs, &o->common);
+    return outputs.status;
+}
+
 int cmd_run(int argc, char **argv)
 {
     struct run_options options = {.to_cycle = UINT64_MAX};
     struct weft_diag diag = cli_diag();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    int status = cli_status(options.steps ? generate_all(&options, &diag) : run_all(&options, &diag), &diag);
+    enum weft_status status = keep_apart(&options, &diag);
+    if (!status)
+        status = options.steps ? generate_all(&options, &diag) : run_all(&options, &diag);
     cli_options_free(&options.common);
-    return status;
+    return cli_status(status, &diag);
 }

@@ -192,7 +192,11 @@ int cmd_sweep(int argc, char **argv)
     struct options options = {0};
     struct weft_diag diag = cli_diag();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    int status = cli_status(act(&options, &diag), &diag);
+    struct cli_outputs outputs = {&diag};
+    cli_writes(&outputs, options.action == KEY_MERGE ? "--merge" : "-o", options.out);
+    for (size_t i = 0; i < options.file_count; i++)
+        cli_reads(&outputs, options.files[i]);
+    int status = cli_status(outputs.status ? outputs.status : act(&options, &diag), &diag);
     free(options.files);
     return status;
 }

@@ -62,6 +62,57 @@ static void a_waveform_that_cannot_be_written_is_one_message(void **state)
 #endif
 }
 
+/* --- what is read ------------------------------------------------------------------------------------------------------------ */
+
+static const char tiny_network[] = "<ir_version: 8, opset_import: [\"\" : 17]>\nm (float[1,3] x) => (float[1,3] y) { y = Relu(x) }\n";
+
+static void make_inputs(void)
+{
+    write_text("m.onnxtxt", tiny_network);
+    write_text("in.npz", "an input");
+    write_text("plan.yaml", "name: x\n");
+    assert_int_equal(system("rm -rf folder; mkdir folder; ln -sf m.onnxtxt link; ln -f m.onnxtxt hard; ln -sf ../tile.tpu folder/link; ln -sf nothing none"), 0);
+    assert_int_equal(system("cat m.onnxtxt in.npz plan.yaml tile.tpu tile.s >before"), 0);
+}
+
+static void what_is_read_is_not_written_over(void **state)
+{
+    (void)state;
+    static const char *const lines[][2] = {
+        {"compile m.onnxtxt -m tiny -o m.onnxtxt", "m.onnxtxt: -o would write over m.onnxtxt, which this command reads"},
+        {"compile m.onnxtxt -m tiny -o link", "link: -o would write over m.onnxtxt"},
+        {"compile link -m tiny -o folder/../m.onnxtxt", "-o would write over link"},
+        {"compile m.onnxtxt -m tiny -o hard", "hard: -o would write"},
+        {"compile m.onnxtxt -m tiny --calibration in.npz -o in.npz", "in.npz: -o would write over in.npz"},
+        {"compile m.onnxtxt -m plan.yaml -o plan.yaml", "plan.yaml: -o would write over plan.yaml"},
+        {"asm tile.s -o tile.s", "tile.s: -o would write over tile.s"},
+        {"asm tile.tpu", "tile.tpu: -o would write over tile.tpu"},
+        {"disasm tile.tpu -o folder/link", "folder/link: -o would write over tile.tpu"},
+        {"run m.onnxtxt -m tiny --timing --trace m.onnxtxt", "m.onnxtxt: --trace would write over m.onnxtxt"},
+        {"run tile.tpu --engine systemc --wave tile.tpu", "tile.tpu: --wave would write over tile.tpu"},
+        {"run tile.tpu --timing --report json=tile.tpu", "tile.tpu: --report json would write over tile.tpu"},
+        {"run tile.tpu --timing --report text=plan.yaml --baseline plan.yaml", "plan.yaml: --report text would write over plan.yaml"},
+        {"run tile.tpu --timing --report html=plan.yaml --technology plan.yaml", "plan.yaml: --report html would write over plan.yaml"},
+        {"run tile.tpu --check=m.onnxtxt --report html=m.onnxtxt", "m.onnxtxt: --report html would"},
+        {"run tile.tpu -i in.npz -o in.npz", "in.npz: -o would write over in.npz"},
+        {"report in.npz -o in.npz", "in.npz: -o would"},
+        {"sweep plan.yaml -o plan.yaml", "plan.yaml: -o would"},
+        {"sweep --csv in.npz -o in.npz", "in.npz: -o would"},
+        {"sweep --merge in.npz tile.tpu in.npz", "in.npz: --merge would write over in.npz"},
+        {"models m.onnxtxt -o m.onnxtxt", "m.onnxtxt: -o would"},
+        {"run tile.tpu -o x.npz --report json=x.npz", "x.npz: -o and --report json would write the same file; give one of them another name"},
+        {"run tile.tpu --timing --report json=x --report html=folder/../x", "folder/../x: --report json and --report html would write"},
+        {"run tile.tpu --timing --trace none --report text=nothing", "nothing: --trace and --report text would write"},
+    };
+    make_inputs();
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        refuses(lines[i][0], 1, lines[i][1]);
+        assert_int_equal(system("cat m.onnxtxt in.npz plan.yaml tile.tpu tile.s | cmp -s - before"), 0);
+    }
+    assert_int_equal(count_files("x*") + count_files("nothing"), 0);
+    succeeds("run tile.tpu --timing -q --report json=/dev/null --trace /dev/null"); /* which keeps nothing */
+}
+
 /* --- signals ------------------------------------------------------------------------------------------------------------------ */
 
 /* Ten seconds of work, but for the signal. */
@@ -99,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_gzipped_if_its_name_says_so),
         cmocka_unit_test(a_waveform_that_cannot_be_written_is_one_message),
+        cmocka_unit_test(what_is_read_is_not_written_over),
         cmocka_unit_test(a_signal_ends_a_run_and_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, leave_folder);

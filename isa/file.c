@@ -136,6 +136,36 @@ const char *weft_gzip_mode(const char *path)
     return length > 3 && !strcmp(path + length - 3, ".gz") ? "wb6" : "wbT";
 }
 
+/* --- the same ------------------------------------------------------------------------------------------------------------ */
+
+/* Where a regular file is or would be: by its own number, or by that of the folder and the name in it. */
+struct place { dev_t device; ino_t number; char name[256]; };
+
+static bool find_place(struct place *out, const char *path)
+{
+    struct stat info;
+    char *target = follow_links(path);
+    *out = (struct place){0};
+    bool there = target && stat(target, &info) == 0, known = there && S_ISREG(info.st_mode);
+    if (target && !there) {
+        char *slash = strrchr(target, '/');
+        snprintf(out->name, sizeof out->name, "%s", slash ? slash + 1 : target);
+        if (slash)
+            slash[1] = '\0';
+        known = stat(slash ? target : ".", &info) == 0;
+    }
+    free(target);
+    out->device = known ? info.st_dev : 0;
+    out->number = known ? info.st_ino : 0;
+    return known;
+}
+
+bool weft_file_same(const char *a, const char *b)
+{
+    struct place one, other;
+    return find_place(&one, a) && find_place(&other, b) && one.device == other.device && one.number == other.number && !strcmp(one.name, other.name);
+}
+
 /* --- in ----------------------------------------------------------------------------------------------------------------- */
 
 /* Reads to the end of the stream, which may be longer or shorter than its size said (a pipe has none). */

@@ -178,6 +178,7 @@ uint64_t weft_machine_get(const struct weft_machine *machine, const struct weft_
 void weft_machine_put(struct weft_machine *machine, const struct weft_machine_field *field, uint64_t value); /* bounds are not checked */
 /* `name` is a preset's name (machines/NAME.yaml beside the installed data, or in the source tree) or a path. */
 enum weft_status weft_machine_load(struct weft_machine *out, const char *name, struct weft_diag *diag);
+bool weft_names_file(const char *name); /* of a machine or a technology: is it a path, not a preset's name? */
 /* "array.rows=128"; plain integers, or with a suffix k M G (powers of 1000), Ki Mi Gi. */
 enum weft_status weft_machine_set(struct weft_machine *machine, const char *assignment, struct weft_diag *diag);
 enum weft_status weft_machine_parse(struct weft_machine *out, const char *yaml, size_t bytes, const char *file /* in messages */, struct weft_diag *diag);
@@ -266,6 +267,9 @@ enum weft_status weft_aside_open(struct weft_aside *out, const char *path, struc
 enum weft_status weft_aside_put(struct weft_aside *aside, const void *bytes, size_t size, struct weft_diag *diag);
 /* Puts the file in its place if `status` is WEFT_OK, else removes it. Returns the status, or why the file could not be put there. */
 enum weft_status weft_aside_close(struct weft_aside *aside, enum weft_status status, struct weft_diag *diag);
+
+/* Do two names stand for one regular file, there or not, through links of either kind? Devices and pipes never do. */
+bool weft_file_same(const char *a, const char *b);
 
 /* What lies aside is told here, so that a handler of signals can remove it; weft_aside_ does so by itself. A child that was forked has none of
  * its parent's. `path` is a file or an empty folder, borrowed until it is forgotten. */

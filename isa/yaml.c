@@ -38,11 +38,16 @@ static enum weft_status say_unknown(const char *kind, const char *directory, con
                       *list ? list : "none");
 }
 
+bool weft_names_file(const char *name)
+{
+    return strchr(name, '/') || ends_in(name, ".yaml") || ends_in(name, ".yml");
+}
+
 enum weft_status weft_yaml_find(char **text, size_t *bytes, char **path, const char *kind, const char *folder, const char *name, struct weft_diag *diag)
 {
     enum { LIMIT = 1 << 20 }; /* bytes of a file */
     char directory[4096];
-    bool given = strchr(name, '/') || ends_in(name, ".yaml") || ends_in(name, ".yml");
+    bool given = weft_names_file(name);
     snprintf(directory, sizeof directory, "%s/%s", weft_data_directory(), folder);
     if ((given ? asprintf(path, "%s", name) : asprintf(path, "%s/%s.yaml", directory, name)) < 0) {
         *path = NULL;
