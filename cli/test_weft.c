@@ -319,6 +319,10 @@ static void bad_files_are_status_1_and_leave_nothing(void **state)
 #ifdef WEFT_WITH_SYSTEMC
     refuses("run fault.tpu --engine systemc", 1, "fault.tpu: instruction 0 (read_host");
 #endif
+    write_text("bare.s", ".machine tiny\n.dram 1Ki\n.layer \"a\", \"\", \"\"\n.layer \"b\", \"\", \"\"\n.text\ntag 1\nread_weights dram=0, k=1, n=1\nhalt\n");
+    succeeds("asm -q bare.s");
+    refuses("run bare.tpu", 1, "bare.tpu: instruction 1 (read_weights dram=0, k=1, n=1) at bare.s:7 [layer b]: the program has no .weights section");
+    succeeds("run bare.tpu --timing -q");
     write_text("fault.s", ".machine tiny\n.host 100000000000\nhalt\n");
     succeeds("asm -q fault.s");
     refuses("run fault.tpu", 1, "fault.tpu: the program asks for 100000000000 bytes of host memory");

@@ -48,6 +48,31 @@ static bool has_opcode(const struct weft_program *program, enum weft_opcode op)
     return false;
 }
 
+/* The first instruction that fetches a tile, and the layer it stands in; false: none does. */
+static bool find_fetch(struct issue *out, uint32_t *layer, const struct weft_program *program)
+{
+    *layer = 0;
+    for (*out = (struct issue){0}; out->index < program->instructions; out->index++) {
+        if (!weft_decode(&out->instr, program->text + out->index * WEFT_WORD_BYTES)) continue;
+        out->info = weft_instr_info(out->instr.op);
+        if (out->instr.op == WEFT_OP_READ_WEIGHTS) return true;
+        if (out->instr.op == WEFT_OP_TAG) *layer = out->instr.layer;
+    }
+    return false;
+}
+
+/* What the compiler made for timing only has left its weights out; who wrote a program by hand has forgotten them. */
+static enum weft_status check_weights(const struct weft_sim *sim, struct weft_diag *diag)
+{
+    struct issue fetch;
+    struct weft_sim at = *sim;
+    bool fetches = find_fetch(&fetch, &at.layer, sim->program);
+    if (sim->program->weights || (!sim->program->weights_bytes && !fetches)) return WEFT_OK;
+    if (fetches && !sim->program->network)
+        return sim_fault(&at, &fetch, diag, "the program has no .weights section for this to read (--timing runs it without)");
+    return weft_error(diag, "%s: the program carries no weights: it was compiled for timing only (run it with --timing)", sim_name(sim));
+}
+
 static enum weft_status check_size(const struct weft_sim *sim, const char *what, uint64_t size, uint64_t limit, const char *whose, struct weft_diag *diag)
 {
     if (size <= limit) return WEFT_OK;
@@ -67,9 +92,7 @@ static enum weft_status check_sizes(const struct weft_sim *sim, struct weft_diag
         return weft_error(diag, "%s: the program's %llu bytes of data at host address %llu leave its %llu bytes of host memory", sim_name(sim),
                           (unsigned long long)program->data_bytes, (unsigned long long)program->data_host,
                           (unsigned long long)program->host_bytes);
-    if (!program->weights && (program->weights_bytes || has_opcode(program, WEFT_OP_READ_WEIGHTS)))
-        return weft_error(diag, "%s: the program carries no weights: it was compiled for timing only (run it with --timing)", sim_name(sim));
-    return WEFT_OK;
+    return check_weights(sim, diag);
 }
 
 static enum weft_status create_dram(struct memory *out, const struct weft_program *program)

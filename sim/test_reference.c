@@ -365,7 +365,9 @@ static void test_refusals(void **state)
     frame_init(&frame, text, 1);
     expect_refusal(&frame, (struct weft_sim_options){.engine = WEFT_ENGINE_REFERENCE, .timing_only = true}, "fast");
     frame.program.weights = NULL;
-    expect_refusal(&frame, values, "timing only");
+    expect_refusal(&frame, values, "instruction 0 (read_weights dram=0, k=1, n=1, fmt=u8) [layer first]: the program has no .weights section");
+    frame.program.network = "net.onnx";
+    expect_refusal(&frame, values, "compiled for timing only");
     frame_init(&frame, text, 1);
     frame.program.host_bytes = UINT64_C(1) << 39;
     expect_refusal(&frame, values, "host memory");

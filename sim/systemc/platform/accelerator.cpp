@@ -10,8 +10,8 @@
 namespace twin
 {
 
-accelerator::accelerator(const sc_core::sc_module_name &module_name, const weft_machine &description)
-    : sc_module(module_name), clock("clock"), interrupt("interrupt"), registers("registers"), dma("dma"), description_(description),
+accelerator::accelerator(const sc_core::sc_module_name &module_name, const weft_machine &description, const std::string &program)
+    : sc_module(module_name), clock("clock"), interrupt("interrupt"), registers("registers"), dma("dma"), description_(description), program_(program),
       machine_("machine", description_, true)
 {
     machine_.clock(clock);
@@ -134,6 +134,7 @@ bool accelerator::run_program(const weft_program &program)
     weft_diag diag = {keep, this, 0};
     weft_sim_options options = {};
     options.engine = WEFT_ENGINE_SYSTEMC;
+    options.name = program_.c_str();
     weft_sim *made = nullptr;
     if (weft_sim_create(&made, &program, &options, &diag) != WEFT_OK)
         return false;

@@ -41,7 +41,8 @@ class accelerator : public sc_core::sc_module
     };
     enum status : uint32_t { IDLE, BUSY, DONE, FAULT };
 
-    accelerator(const sc_core::sc_module_name &module_name, const weft_machine &description);
+    /* `program`: what the host calls its program, for messages; a device is given bytes, and knows no file. */
+    accelerator(const sc_core::sc_module_name &module_name, const weft_machine &description, const std::string &program);
 
     sc_core::sc_in<bool> clock;
     sc_core::sc_out<bool> interrupt;
@@ -65,6 +66,7 @@ class accelerator : public sc_core::sc_module
     static void keep(void *user, const char *message);
 
     weft_machine description_;
+    std::string program_;
     machine machine_;
     uint32_t file_[REGISTERS_END / 4] = {};
     sc_core::sc_event rung_, ended_, line_;

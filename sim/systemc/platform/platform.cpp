@@ -146,14 +146,17 @@ class host : public sc_core::sc_module
         put(accelerator::INTERRUPT, 0);
         transfer(memory_socket, tlm::TLM_READ_COMMAND, host_at, after.data(), after.size());
         bool equal = done && is_equal(before, after, cycles);
-        std::printf("run %u: %llu cycles; %s\n", number + 1, static_cast<unsigned long long>(cycles),
-                    !done ? device_.error().c_str() : equal ? "host memory and cycles are those of the fast engine" : "DIFFERENT from the fast engine");
+        if (done)
+            std::printf("run %u: %llu cycles; %s\n", number + 1, static_cast<unsigned long long>(cycles),
+                        equal ? "host memory and cycles are those of the fast engine" : "DIFFERENT from the fast engine");
+        else
+            std::fprintf(stderr, "weft_platform: %s\n", device_.error().c_str());
         good_ = good_ && equal;
     }
 
     void work()
     {
-        for (unsigned i = 0; i < runs_; i++)
+        for (unsigned i = 0; i < runs_ && good_; i++)
             run(i);
         sc_core::sc_stop();
     }
@@ -165,9 +168,10 @@ extern "C" __attribute__((visibility("default"))) int sc_main(int argc, char **a
 {
     weft_diag diag = {weft_diag_stderr, nullptr, 0};
     weft_program *program = nullptr;
-    if (argc < 2) {
-        std::fprintf(stderr, "usage: weft_platform PROGRAM [RUNS]\n");
-        return 2;
+    bool help = argc > 1 && !std::strcmp(argv[1], "--help");
+    if (argc < 2 || help) {
+        std::fprintf(help ? stdout : stderr, "usage: weft_platform PROGRAM [RUNS]\n");
+        return help ? 0 : 2;
     }
     if (weft_program_load(&program, argv[1], &diag) != WEFT_OK)
         return 1;
@@ -177,7 +181,7 @@ extern "C" __attribute__((visibility("default"))) int sc_main(int argc, char **a
     sc_core::sc_clock clock("clock", period());
     sc_core::sc_signal<bool> interrupt("interrupt_line");
     ram memory("memory", program_at + file.size() + program->host_bytes);
-    accelerator device("accelerator", program->machine);
+    accelerator device("accelerator", program->machine, argv[1]);
     host h("host", *program, file, device, argc > 2 ? static_cast<unsigned>(std::atoi(argv[2])) : 2);
     device.clock(clock);
     device.interrupt(interrupt);
