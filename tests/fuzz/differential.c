@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "fuzz.h"
@@ -133,9 +134,10 @@ static enum weft_status run_random(struct tally *tally, const struct plan *plan)
 int main(int argc, char **argv)
 {
     struct plan plan = {.count = 10000, .seed = 1, .directory = ".", .compare = fuzz_compare};
-    if (!parse_arguments(&plan, argc, argv)) {
-        fprintf(stderr, "usage: weft_differential [-t] [-n COUNT] [-s SEED] [-f FIRST] [-o DIRECTORY] | PROGRAM...\n");
-        return 2;
+    bool help = argc > 1 && !strcmp(argv[1], "--help");
+    if (help || !parse_arguments(&plan, argc, argv)) {
+        fprintf(help ? stdout : stderr, "usage: weft_differential [-t] [-n COUNT] [-s SEED] [-f FIRST] [-o DIRECTORY] | PROGRAM...\n");
+        return help ? 0 : 2;
     }
     struct tally tally = {0};
     enum weft_status status = WEFT_OK;
