@@ -25,7 +25,10 @@ static struct symbol *insert(struct assembler *as, struct span at)
         return NULL;
     }
     if (*found != symbol) {
-        message_add(as, at, "'%.*s' is defined twice: first in line %u", (int)symbol->length, symbol->name, (*found)->at.line);
+        if ((*found)->at.line == at.line)
+            message_add(as, at, "'%.*s' is defined twice: on this line already", (int)symbol->length, symbol->name);
+        else
+            message_add(as, at, "'%.*s' is defined twice: first in line %u", (int)symbol->length, symbol->name, (*found)->at.line);
         return NULL;
     }
     symbol->next = as->symbols;
