@@ -122,6 +122,25 @@ static void text_names_the_link(void **state)
     free(text);
 }
 
+/* Of twelve layers nine take cycles: the others became part of them. */
+static void text_counts_the_layers_that_it_lists(void **state)
+{
+    (void)state;
+    struct weft_layer many[12];
+    struct weft_counters taken[12] = {{0}};
+    struct weft_program program = program_of(12);
+    struct weft_report_input input = input_of(&program);
+    for (int i = 0; i < 12; i++) {
+        many[i] = layers[0];
+        taken[i].cycles = taken[i].class_active = i < 9 ? 100 : 0;
+    }
+    program.layers = many;
+    input.layers = taken;
+    char *text = text_of(&input);
+    assert_says(text, "\n  9 costliest layers      operator");
+    free(text);
+}
+
 /* A layer of the vector unit has no cycles: the product behind it pays, and the report says for what. */
 static void text_names_the_layer_that_is_waited_for(void **state)
 {
@@ -270,6 +289,7 @@ int main(void)
         cmocka_unit_test(what_has_no_value_is_not_a_number),
         cmocka_unit_test(accuracy_is_a_ratio_of_powers),
         cmocka_unit_test(text_says_where_cycles_went), cmocka_unit_test(text_names_the_link),
+        cmocka_unit_test(text_counts_the_layers_that_it_lists),
         cmocka_unit_test(text_names_the_layer_that_is_waited_for),
         cmocka_unit_test(text_tells_energy_only_of_a_technology),
         cmocka_unit_test(what_if_changes_one_thing),

@@ -265,14 +265,24 @@ static void print_what(FILE *out, const struct weft_report_input *in, size_t lay
         fputs(report_waits(class, &in->layers[layer]), out);
 }
 
+/* How many of the first `count` take any cycles: a layer that became part of another takes none. */
+static size_t costing(const struct cost *costs, size_t count)
+{
+    size_t rows = 0;
+    while (rows < count && costs[rows].key)
+        rows++;
+    return rows;
+}
+
 static void print_layers(FILE *out, const struct weft_report_input *in)
 {
     size_t count = in->program->layer_count;
     struct cost *costs = ranked(in, false);
-    char n[NUMBER], a[NUMBER], b[NUMBER];
+    char n[NUMBER], a[NUMBER], b[NUMBER], title[40] = "layers";
+    if (costs && count > COSTLIEST)
+        snprintf(title, sizeof title, "%zu costliest layers", costing(costs, COSTLIEST));
     if (costs && count)
-        fprintf(out, "\n  %-24s%-12s%12s   share  /roofline  /mapping  bounded by\n", count > COSTLIEST ? "ten costliest layers" : "layers",
-                "operator", "cycles");
+        fprintf(out, "\n  %-24s%-12s%12s   share  /roofline  /mapping  bounded by\n", title, "operator", "cycles");
     for (size_t r = 0; costs && r < count && r < COSTLIEST && costs[r].key; r++) { /* a layer that became part of another takes none */
         const struct weft_layer *l = &in->program->layers[costs[r].layer];
         struct weft_figures f;
