@@ -152,6 +152,7 @@ static void a_machine_without_integers_names_the_format_it_has(void **state)
     (void)state;
     refuses("compile small.onnxtxt -m tpu-v2 -o never.tpu", 1, "(it does bf16: --format bf16)");
     succeeds("compile small.onnxtxt -m tpu-v2 -q -o v2.tpu --format bf16");
+    refuses("compile mlp-784-512-10 -m tiny --set unified_buffer.bytes=512 -o never.tpu", 1, "machine tiny has 512; try at least --set unified_buffer.bytes=");
     refuses("compile small.onnxtxt -m edge --format bf16 -o never.tpu", 1, "--set formats=");
 }
 

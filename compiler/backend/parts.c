@@ -113,6 +113,6 @@ enum weft_status parts_compile(struct weft_program **out, const struct weft_netw
     enum weft_status status = compile_part(out, &best, network, whole, whole->options, false, whole->diag);
     if (!best.needed)
         return status;
-    return weft_error(whole->diag, "%s: its values need %llu bytes of unified buffer; machine %s has %llu, and none may leave it (state is kept in device memory, or an input is an output too); try --set unified_buffer.bytes=%llu",
+    return weft_error(whole->diag, "%s: its values need %llu bytes of unified buffer; machine %s has %llu, and none may leave it (state is kept in device memory, or an input is an output too); try at least --set unified_buffer.bytes=%llu",
                       whole->graph->name, (unsigned long long)best.needed, whole->machine->name, (unsigned long long)whole->machine->ub_bytes, (unsigned long long)best.needed);
 }

@@ -248,7 +248,7 @@ static enum weft_status refuse(struct spill *s, int row, uint64_t bytes)
     uint64_t narrow = narrowest(s, row);
     const char *why = narrow ? "even in the narrowest bands" : "and this kind of layer does not run in bands";
     bytes = narrow > b->machine->ub_bytes ? narrow : bytes;
-    return weft_error(b->diag, "%s: layer %s: its operands, result and constants need %llu bytes of unified buffer at once, %s; machine %s has %llu; try --set unified_buffer.bytes=%llu",
+    return weft_error(b->diag, "%s: layer %s: its operands, result and constants need %llu bytes of unified buffer at once, %s; machine %s has %llu; try at least --set unified_buffer.bytes=%llu",
                       b->graph->name, l->name && l->name[0] ? l->name : b->graph->values[l->y].name, (unsigned long long)bytes, why, b->machine->name,
                       (unsigned long long)b->machine->ub_bytes, (unsigned long long)bytes);
 }
