@@ -23,7 +23,8 @@ static const char *checked_network(const char *name, struct argp_state *state)
         if (!strcmp(known[count] = weft_paper_network(count), name))
             return name;
     const char *near = weft_nearest(name, known, count);
-    argp_error(state, "the paper has no network '%s'; %s%s", name, near ? "did you mean " : "it has MLP0, MLP1, LSTM0, LSTM1, CNN0, CNN1", near ? near : "");
+    argp_error(state, "the paper has no network '%s'; %s%s%s", name, near ? "did you mean " : "it has MLP0, MLP1, LSTM0, LSTM1, CNN0, CNN1", near ? near : "",
+               near ? "?" : "");
     return NULL;
 }
 

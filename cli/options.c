@@ -127,14 +127,10 @@ static const char *checked_pass(const char *text, struct argp_state *state)
         if (!strcmp(names[i], text))
             return text;
     const char *near = weft_nearest(text, names, count);
-    fprintf(stderr, "weft: the passes are");
-    for (size_t i = 0; i < count; i++)
-        fprintf(stderr, " %s", names[i]);
-    fputc('\n', stderr);
-    if (near)
-        argp_error(state, "there is no pass '%s'; did you mean '%s'?", text, near);
-    else
-        argp_error(state, "there is no pass '%s'", text);
+    char list[512] = "";
+    for (size_t i = 0, used = 0; i < count && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
+    argp_error(state, "there is no pass '%s'%s%s%s %s", text, near ? "; did you mean '" : "", near ? near : "", near ? "'? They are" : "; they are", list);
     return text;
 }
 
@@ -165,7 +161,7 @@ static error_t parse_network(int key, char *text, struct argp_state *state)
     struct weft_compile_options *compile = &options->compile;
     switch (key) {
     case KEY_BATCH:
-        compile->batch = (int64_t)cli_number(state, "--batch", text, 1, INT32_MAX);
+        compile->batch = (int64_t)cli_number(state, "--batch", text, 1, WEFT_BATCH_MAX);
         return 0;
     case KEY_DIM:
         add_dim(options, text, state);

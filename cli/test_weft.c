@@ -286,7 +286,10 @@ static void wrong_usage_is_status_2(void **state)
     refuses("sweep -o b.db --merge a.db", 2, "--merge, -o) twice");
     refuses("sweep plan.yaml -o r.db --shard 2/2", 2, "--shard takes I/N, I from 0 to N - 1, such as 0/8, not '2/2'");
     refuses("sweep plan.yaml -o r.db --shard a", 2, "not 'a'");
-    refuses("compile net.onnx --dump-after nonsense", 2, "there is no pass 'nonsense'");
+    refuses("compile net.onnx --dump-after nonsense", 2, "weft compile: there is no pass 'nonsense'; they are ");
+    refuses("compile net.onnx --dump-after bachnorm", 2, "there is no pass 'bachnorm'; did you mean 'batchnorm'? They are import,");
+    refuses("compile net.onnx --batch 1048577", 2, "--batch takes a whole number from 1 to 1048576"); /* as a sweep's plan does */
+    refuses("paper isca2017 --only MLP9", 2, "did you mean MLP0?\n");
 }
 
 static void bad_files_are_status_1_and_leave_nothing(void **state)

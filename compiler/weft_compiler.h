@@ -13,6 +13,8 @@
 
 struct weft_dim { const char *name; int64_t value; bool optional; /* no error where the network has no such dimension, or options.batch says otherwise */ };
 
+enum { WEFT_BATCH_MAX = 1 << 20 }; /* of options.batch, and of a sweep's batches */
+
 /* State that stays in device memory between programs (a language model's keys and values): the program reads the input from there and
  * writes the output to the same place, what lies behind the input's length along `axis` only. */
 struct weft_resident { const char *input, *output; unsigned axis; uint64_t capacity /* elements along the axis, at most */; };

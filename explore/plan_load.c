@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PLAN_BYTES_MAX = 1 << 20, AXIS_VALUES_MAX = 1 << 16, BATCH_MAX = 1 << 20 };
+enum { PLAN_BYTES_MAX = 1 << 20, AXIS_VALUES_MAX = 1 << 16 };
 #define DESIGNS_MAX (UINT64_C(1) << 40)
 #define NETWORK_BYTES_MAX ((size_t)4 << 30)
 
@@ -189,6 +189,18 @@ static enum weft_status read_axes(struct weft_plan *plan, const struct plan_file
     return status ? status : check_fields(plan, yaml);
 }
 
+/* What is wrong with a file that the plan names, to be said once, with the plan's line. */
+struct inner {
+    char text[1024];
+};
+
+static void keep_first(void *user, const char *message)
+{
+    struct inner *inner = user;
+    if (!*inner->text)
+        snprintf(inner->text, sizeof inner->text, "%s", message);
+}
+
 /* --- the rest ------------------------------------------------------------------------------------------------------------------- */
 
 /* A file, or the name of one of models/. */
@@ -243,8 +255,8 @@ static enum weft_status read_batches(struct weft_plan *plan, const struct plan_f
         char at[32];
         uint64_t batch;
         snprintf(at, sizeof at, "batches.%u", i);
-        if (!read_whole(&batch, file->batches[i], 1, BATCH_MAX))
-            return weft_yaml_error(yaml, at, "batch is '%.60s'; it is a whole number from 1 to %d", file->batches[i], BATCH_MAX);
+        if (!read_whole(&batch, file->batches[i], 1, WEFT_BATCH_MAX))
+            return weft_yaml_error(yaml, at, "batch is '%.60s'; it is a whole number from 1 to %d", file->batches[i], WEFT_BATCH_MAX);
         for (size_t k = 0; k < plan->batch_count; k++)
             if (plan->batches[k] == (int64_t)batch)
                 return weft_yaml_error(yaml, at, "batch %" PRIu64 " is there twice", batch);
@@ -335,8 +347,10 @@ static enum weft_status read_technology(struct weft_plan *plan, const struct pla
     if (!file->technology)
         return weft_technology_find(&plan->technology, &plan->has_technology, plan->base.name, yaml->diag);
     plan->has_technology = true;
-    enum weft_status status = weft_technology_load(&plan->technology, file->technology, yaml->diag);
-    return status == WEFT_ERROR ? weft_yaml_error(yaml, "technology", "technology: '%s' cannot be had", file->technology) : status;
+    struct inner inner = {""};
+    struct weft_diag caught = {.report = keep_first, .user = &inner};
+    enum weft_status status = weft_technology_load(&plan->technology, file->technology, &caught);
+    return status == WEFT_ERROR ? weft_yaml_error(yaml, "technology", "%s", inner.text) : status;
 }
 
 /* --- search ------------------------------------------------------------------------------------------------------------------------ */
@@ -398,9 +412,11 @@ static enum weft_status take_file(struct weft_plan *plan, const struct plan_file
     plan->path = strdup(yaml->path);
     if (!plan->name || !plan->base_name || !plan->path)
         return WEFT_NO_MEMORY;
-    enum weft_status status = weft_machine_load(&plan->base, file->base, yaml->diag);
+    struct inner inner = {""};
+    struct weft_diag caught = {.report = keep_first, .user = &inner};
+    enum weft_status status = weft_machine_load(&plan->base, file->base, &caught);
     if (status == WEFT_ERROR)
-        return weft_yaml_error(yaml, "base", "base: no machine '%s' to start from", file->base);
+        return weft_yaml_error(yaml, "base", "base: %s", inner.text);
     enum weft_status (*const parts[])(struct weft_plan *, const struct plan_file *, const struct weft_yaml *) = {
         read_networks, read_batches, read_axes, read_constraints, read_dims, read_format, read_metrics, read_technology, read_search};
     for (size_t i = 0; i < sizeof parts / sizeof *parts && !status; i++)

@@ -68,6 +68,7 @@ static const struct {
     {HEAD "axes:\n  - field: array.rows\n    values:\n      - 1\n      - 0\n", "plan.yaml:9: array.rows is '0'; it is a whole number from 1 to 4095"},
     {HEAD "axes:\n  - field: array.rows\n    values: [1, 3x]\n", "plan.yaml:7: array.rows is '3x'"},
     {HEAD "axes:\n  - field: array.rows\n    values: [-1]\n", "plan.yaml:7: array.rows is '-1'"},
+    {HEAD "axes:\n  - field: array.rows\n    values: []\n", "plan.yaml:7: the list is empty; it has at least one entry"},
     {HEAD "axes:\n  - field: array.rows\n    values: [64, 64]\n", "plan.yaml:7: array.rows takes the value 64 twice"},
     {HEAD "axes:\n  - field: array.rows\n", "plan.yaml:6: axis array.rows has no values"},
     {HEAD "axes:\n  - field: array.rows\n    values: [1]\n    range: {from: 1, to: 2, step: 1}\n", "plan.yaml:6: axis array.rows has more than one list"},
@@ -87,10 +88,10 @@ static const struct {
     {HEAD "axes: [{field: array.rows, values: [1]}]\nsearch: {strategy: nsga2, seed: 1, points: 9}\n", "plan.yaml:6: strategy nsga2 needs objectives"},
     {HEAD "axes: [{field: array.rows, values: [1]}]\nsearch: {strategy: random, points: 9}\n", "plan.yaml:6: strategy random needs a seed"},
     {HEAD "axes: [{field: array.rows, values: [1]}]\nsearch:\n  strategy: grid\n  seed: 1\n", "plan.yaml:7: strategy grid runs every point"},
-    {HEAD "axes: [{field: array.rows, values: [1]}]\ntechnology: 3nm\n", "plan.yaml:6: technology: '3nm' cannot be had"},
+    {HEAD "axes: [{field: array.rows, values: [1]}]\ntechnology: 3nm\n", "plan.yaml:6: technology 3nm: there is no such one in"},
     {HEAD "axes: [{field: array.rows, values: [1]}]\ndims: [{name: seq, value: 0}]\n", "plan.yaml:6: dimension seq is '0'"},
     {HEAD "axes: [{field: array.rows, values: [1]}]\ndims:\n  - {name: S, value: 7}\n  - {name: S, value: 8}\n", "plan.yaml:8: dimension S is there twice"},
-    {"name: t\nbase: tpu-v9\nnetworks: [resnet50]\nbatches: [1]\naxes: [{field: array.rows, values: [1]}]\n", "plan.yaml:2: base: no machine 'tpu-v9'"},
+    {"name: t\nbase: tpu-v9\nnetworks: [resnet50]\nbatches: [1]\naxes: [{field: array.rows, values: [1]}]\n", "plan.yaml:2: base: machine tpu-v9: there is no such one in"},
     {"name: t\nbase: tiny\nnetworks:\n  - resnet50\n  - resnet51\nbatches: [1]\naxes: [{field: array.rows, values: [1]}]\n", "plan.yaml:5: network resnet51: no such model"},
     {"name: t\nbase: tiny\nnetworks: [resnet50]\nbatches: [0]\naxes: [{field: array.rows, values: [1]}]\n", "plan.yaml:4: batch is '0'"},
 };
@@ -104,6 +105,7 @@ static void what_is_refused(void **state)
         assert_int_equal(weft_plan_load(&plan, "plan.yaml", &(struct weft_diag){.report = catch_message, .user = &caught}), WEFT_ERROR);
         if (!strstr(caught.text, bad[i].message))
             fail_msg("plan %zu: not '%s' in: %s", i, bad[i].message, caught.text);
+        assert_string_equal(strchr(caught.text, '\n'), "\n"); /* one message, of one line */
     }
 }
 

@@ -230,6 +230,7 @@ static enum weft_status say_value(const char *what, unsigned long line, const st
                   {"Expecting STRING, got event: ", "one value is expected here, not "},
                   {"STRING length < 1", "a value is missing"},
                   {"STRING length > ", "a value has more characters than "},
+                  {"Insufficient entries (0 of 1 min)", "the list is empty; it has at least one entry"},
                   {"Insufficient entries ", "a list has too few entries "},
                   {"Excessive entries ", "a list has too many entries "},
                   {"YAML alias", "an alias (*NAME) is not taken; write the value itself"},
