@@ -1,4 +1,5 @@
 /* import.c: an ONNX model's graph: initialisers, inputs with their open dimensions, nodes, outputs. */
+#include "dims.h"
 #include "import.h"
 
 #include <stdio.h>
@@ -124,19 +125,11 @@ static enum weft_status add_initialisers(struct lower *l, struct scope *scope)
 
 /* --- inputs ---------------------------------------------------------------------------------------------------------------------- */
 
-static bool find_dim(const struct weft_compile_options *options, const char *name, int64_t *out)
-{
-    for (size_t i = 0; i < options->dim_count; i++)
-        if (*name && !strcmp(options->dims[i].name, name))
-            return *out = options->dims[i].value, true;
-    return false;
-}
-
-/* The first dimension is the batch: --batch decides, then what the file says, then --dim (check_dims: which says the same), then 1. */
+/* The first dimension is the batch: --batch decides, then what the file says, then --dim (dims_check: which says the same), then 1. */
 static bool resolve_batch(struct lower *l, int64_t *dim, bool open, const char *name)
 {
     int64_t given = 0;
-    bool named = open && find_dim(l->options, name, &given);
+    bool named = open && dims_find(l->options, name, &given);
     if (!open)
         l->file_batch = *dim;
     if (l->options->batch)
@@ -158,9 +151,9 @@ static bool resolve_dim(struct lower *l, const char *input, size_t axis, const O
     *dim = open ? 0 : proto->dim_value;
     if (!axis)
         resolve_batch(l, dim, open, name);
-    else if (open && !find_dim(l->options, name, dim)) {
+    else if (open && !dims_find(l->options, name, dim)) {
         if (*name)
-            FAIL("%s: input %s: dimension %zu (%s) is open; give it with --dim %s=N", l->path, input, axis, name, name);
+            FAIL("%s: input %s: dimension %zu (%s) is open; give it a number, as in --dim %s=%d", l->path, input, axis, name, name, DIMS_EXAMPLE);
         else
             FAIL("%s: input %s: dimension %zu is open and has no name; the file must give it a number, or a name for --dim", l->path, input,
                  axis);
@@ -239,43 +232,12 @@ static enum weft_status add_input(struct lower *l, struct scope *scope, const On
     return names_set(&scope->values, name, id) ? WEFT_OK : WEFT_NO_MEMORY;
 }
 
-/* Of one of the first `axes` dimensions of an input. */
-static bool names_dimension(const Onnx__GraphProto *graph, const char *name, size_t axes)
-{
-    for (size_t i = 0; i < graph->n_input; i++) {
-        const Onnx__TypeProto *type = graph->input[i]->type;
-        const Onnx__TensorShapeProto *shape =
-            type && type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE ? type->tensor_type->shape : NULL;
-        for (size_t k = 0; shape && k < shape->n_dim && k < axes; k++)
-            if (shape->dim[k]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM &&
-                !strcmp(text(shape->dim[k]->dim_param), name))
-                return true;
-    }
-    return false;
-}
-
-static void check_dims(struct lower *l)
-{
-    const Onnx__GraphProto *graph = l->model->proto->graph;
-    int64_t batch = l->options->batch;
-    for (size_t i = 0; i < l->options->dim_count; i++) {
-        const struct weft_dim *dim = &l->options->dims[i];
-        if (dim->optional)
-            continue;
-        if (!names_dimension(graph, dim->name, SIZE_MAX))
-            FAIL("%s: no input has an open dimension named %s", l->path, dim->name);
-        else if (batch && batch != dim->value && names_dimension(graph, dim->name, 1))
-            FAIL("%s: --dim %s=%lld contradicts --batch %lld: %s is the batch, the first dimension of an input; give one of the two", l->path,
-                 dim->name, (long long)dim->value, (long long)batch, dim->name);
-    }
-}
-
 static enum weft_status add_inputs(struct lower *l, struct scope *scope)
 {
     const Onnx__GraphProto *graph = l->model->proto->graph;
     l->graph->inputs = malloc((graph->n_input + 1) * sizeof *l->graph->inputs);
     enum weft_status status = l->graph->inputs ? WEFT_OK : WEFT_NO_MEMORY;
-    check_dims(l);
+    l->refusals += dims_check(graph, l->options, l->path, l->diag);
     for (size_t i = 0; i < graph->n_input && status != WEFT_NO_MEMORY; i++)
         if (add_input(l, scope, graph->input[i]) == WEFT_NO_MEMORY)
             status = WEFT_NO_MEMORY;

@@ -36,7 +36,7 @@ static const struct {
     {HEAD(13) "m (seq(float[2]) x) => (float[2] y) { y = Relu (x) }", "input x is a sequence"},
     {HEAD(13) "m (string[2] x) => (float[2] y) { y = Relu (x) }", "element type string"},
     {HEAD(13) "m (float[] x) => (float[2] y) { y = Relu (x) }", "input x has no shape"},
-    {HEAD(13) "m (float[1, seq] x) => (float[2] y) { y = Relu (x) }", "dimension 1 (seq) is open; give it with --dim seq=N"},
+    {HEAD(13) "m (float[1, seq] x) => (float[2] y) { y = Relu (x) }", "dimension 1 (seq) is open; give it a number, as in --dim seq=4"},
     {HEAD(13) "m (float[2] x) => (int32[2] y) { y = Relu (x) }", "is declared as int32"},
     /* names */
     {ONE("y = Relu (z)"), "y (Relu): reads z, which nothing makes"},
@@ -203,13 +203,13 @@ static void all_at_once(void **state)
 
 static void unknown_dimension(void **state)
 {
-    struct weft_dim dims[] = {{"sequence", 5}};
-    struct weft_compile_options options = {.dims = dims, .dim_count = 1};
-    static const char text[] = ONE("y = Relu (x)");
+    struct weft_dim dims[] = {{"sequence", 5}, {"seq", 2}, {"se", 2}};
+    struct weft_compile_options options = {.dims = dims, .dim_count = 3};
+    static const char text[] = HEAD(13) "m (float[n, seq] x, float[n, seq, se] z) => (float[n, seq] y) { y = Relu (x) }";
     struct caught caught;
     struct graph *graph;
     assert_int_equal(import_bytes(&graph, text, strlen(text), ".onnxtxt", &options, &caught), WEFT_ERROR);
-    assert_non_null(strstr(caught.text, "no input has an open dimension named sequence"));
+    assert_non_null(strstr(caught.text, "no input has an open dimension named sequence; there are: n, seq, se"));
 }
 
 /* --batch and --dim name one dimension: one line where they differ, however many inputs have it; none where they agree. */
