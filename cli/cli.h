@@ -13,6 +13,8 @@
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 }; /* exit status */
 #define CLI_MACHINE "tpu-v1"                        /* without -m */
+#define CLI_TESTED_MACHINE "tiny"                   /* of `weft conformance`; and without --format: */
+#define CLI_TESTED_FORMAT "fp32"
 
 struct cli_command {
     const char *name, *summary;
@@ -42,6 +44,7 @@ struct cli_options {
     bool quiet, verbose, seeded; /* seeded: --seed was given */
 };
 extern const struct argp cli_machine_argp, cli_network_argp, cli_common_argp;
+extern const struct argp cli_tested_argp; /* machine and network of `weft conformance`, which has other defaults and fewer options */
 /* A subcommand's parser calls this for keys that are not its own: hands the options to its `children`. */
 error_t cli_children(int key, struct argp_state *state, const struct argp_child *children);
 void cli_options_free(struct cli_options *options);

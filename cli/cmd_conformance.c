@@ -6,11 +6,8 @@
 #include <string.h>
 
 enum { KEY_ENGINE = 0x300, KEY_SECONDS, KEY_RTOL, KEY_ATOL };
-#define CONFORMANCE_MACHINE "tiny"
-#define CONFORMANCE_FORMAT "fp32"
 
-static const struct argp_child children[] = {
-    {&cli_machine_argp, 0, NULL, 1}, {&cli_network_argp, 0, NULL, 2}, {&cli_common_argp, 0, NULL, 9}, {0}};
+static const struct argp_child children[] = {{&cli_tested_argp, 0, NULL, 1}, {&cli_common_argp, 0, NULL, 9}, {0}};
 
 static double tolerance(const char *option, const char *text, struct argp_state *state)
 {
@@ -38,15 +35,13 @@ static error_t parse(int key, char *text, struct argp_state *state)
         argp_error(state, "one folder at a time; '%s' is a second one", text);
     else if (key == ARGP_KEY_END && (!options->folder || !*options->folder))
         argp_error(state, "which tests? A folder with model.onnx and test_data_set_0, or one that holds such folders");
-    else if (key == ARGP_KEY_END && options->common.compile.dump_after)
-        argp_error(state, "--dump-after is for one network: weft compile model.onnx --dump-after %s", options->common.compile.dump_after);
     else
         return cli_children(key, state, children);
     return 0;
 }
 
 static const struct argp_option options_table[] = {
-    {"engine", KEY_ENGINE, "ENGINE", 0, "fast (default), reference or systemc", 0},
+    {"engine", KEY_ENGINE, "ENGINE", 0, "fast, reference or systemc (fast)", 0},
     {"rtol", KEY_RTOL, "R", 0, "floats may differ by R times what is wanted (1e-3)", 0},
     {"atol", KEY_ATOL, "A", 0, "plus A (1e-7)", 0},
     {"seconds", KEY_SECONDS, "N", 0, "a test that takes longer has failed (60)", 0},
@@ -57,8 +52,7 @@ static const struct argp argp = {
     parse,
     "DIR",
     "Runs ONNX's backend tests: compiles each model, runs it on its inputs, compares with its outputs. "
-    "What holds without an option stands in parentheses; here the machine is " CONFORMANCE_MACHINE " and the format " CONFORMANCE_FORMAT
-    ".\v"
+    "What holds without an option stands in parentheses.\v"
     "DIR is a test (model.onnx, test_data_set_*/input_N.pb and output_N.pb) or a tree of them. Prints a line for every "
     "test that failed or is not supported, with the reason (with -v: for every test), then the totals. "
     "Exit status 1 if any failed.\n\n"
@@ -73,9 +67,9 @@ int cmd_conformance(int argc, char **argv)
     struct weft_diag diag = cli_diag();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     if (!options.common.machine)
-        options.common.machine = CONFORMANCE_MACHINE;
+        options.common.machine = CLI_TESTED_MACHINE;
     if (!options.common.compile.format)
-        options.common.compile.format = CONFORMANCE_FORMAT;
+        options.common.compile.format = CLI_TESTED_FORMAT;
     enum weft_status status = cli_machine(&options.machine, &options.common, &diag);
     if (!status)
         status = conformance_run(&options, &diag);

@@ -76,12 +76,11 @@ static error_t parse_machine(int key, char *text, struct argp_state *state)
     return 0;
 }
 
-static const struct argp_option machine_options[] = {
-    {NULL, 0, NULL, 0, "Machine:", 1},
-    {"machine", 'm', "MACHINE", 0, "a machine of `weft machines`, or a file (" CLI_MACHINE ")", 1},
-    {"set", KEY_SET, "FIELD=VALUE", 0, "change a field of the machine, such as array.rows=128; may be repeated", 1},
-    {0},
-};
+#define MACHINE_ROWS(without)                                                                                                                  \
+    {NULL, 0, NULL, 0, "Machine:", 1}, {"machine", 'm', "MACHINE", 0, "a machine of `weft machines`, or a file (" without ")", 1},            \
+        {"set", KEY_SET, "FIELD=VALUE", 0, "change a field of the machine, such as array.rows=128; may be repeated", 1}
+
+static const struct argp_option machine_options[] = {MACHINE_ROWS(CLI_MACHINE), {0}};
 const struct argp cli_machine_argp = {machine_options, parse_machine, NULL, NULL, NULL, NULL, NULL};
 
 /* --- network ---------------------------------------------------------------------------------------------------------- */
@@ -198,20 +197,33 @@ static error_t parse_network(int key, char *text, struct argp_state *state)
     }
 }
 
+#define NETWORK_ROWS(without)                                                                                                                  \
+    {NULL, 0, NULL, 0, "Network:", 2},                                                                                                         \
+        {"batch", KEY_BATCH, "N", 0, "inferences at once: the first dimension of every input, also where the file gives it a number (what the file says, or 1)", 2}, \
+        {"dim", KEY_DIM, "NAME=N", 0, "size of a dimension that the file leaves open; may be repeated", 2},                                    \
+        {"seed", KEY_SEED, "N", 0, "seed of random input (0)", 2},                                                                             \
+        {"format", KEY_FORMAT, "FORMAT", 0, "number format: int8, int16, bf16, or fp32 in bf16 passes: in three, bf16x3, or in six, fp32 (" without ")", 2}
+
 static const struct argp_option network_options[] = {
-    {NULL, 0, NULL, 0, "Network:", 2},
-    {"batch", KEY_BATCH, "N", 0, "inferences at once: the first dimension of every input, also where the file gives it a number (what the file says, or 1)", 2},
-    {"dim", KEY_DIM, "NAME=N", 0, "size of a dimension that the file leaves open; may be repeated", 2},
-    {"format", KEY_FORMAT, "FORMAT", 0, "number format: int8 (default), int16, bf16, bf16x3 (fp32 in three bf16 passes) or fp32 (in six)", 2},
+    NETWORK_ROWS("int8"),
     {"calibration", KEY_CALIBRATION, "FILE", 0, "inputs (.npz, .npy) by which the ranges of int8 are chosen (for `run`: those of -i; else seeded random input)", 2},
     {"range", KEY_RANGE, "HOW", 0, "how they are chosen: minmax, percentile or mse (minmax)", 2},
     {"prune", KEY_PRUNE, "SHARE", 0, "set this share of the blocks of each weight matrix to zero, those of least magnitude, such as 0.5", 2},
     {"prune-block", KEY_PRUNE_BLOCK, "ROWSxCOLUMNS", 0, "size of these blocks (the array's)", 2},
-    {"seed", KEY_SEED, "N", 0, "seed of random input (0)", 2},
     {"dump-after", KEY_DUMP, "PASS", 0, "print the network as ONNX text after a pass of the compiler, on standard error", 2},
     {0},
 };
 const struct argp cli_network_argp = {network_options, parse_network, NULL, NULL, NULL, NULL, NULL};
+
+/* Tests bring their own inputs and want their own outputs: nothing to calibrate by, to prune or to dump. */
+static error_t parse_tested(int key, char *text, struct argp_state *state)
+{
+    error_t error = parse_machine(key, text, state);
+    return error == ARGP_ERR_UNKNOWN ? parse_network(key, text, state) : error;
+}
+
+static const struct argp_option tested_options[] = {MACHINE_ROWS(CLI_TESTED_MACHINE), NETWORK_ROWS(CLI_TESTED_FORMAT), {0}};
+const struct argp cli_tested_argp = {tested_options, parse_tested, NULL, NULL, NULL, NULL, NULL};
 
 /* --- common ----------------------------------------------------------------------------------------------------------- */
 
@@ -238,7 +250,7 @@ static const struct argp_option common_options[] = {
     {NULL, 0, NULL, 0, "Everywhere:", -1},
     {"quiet", 'q', NULL, 0, "say nothing but errors", -1},
     {"verbose", 'v', NULL, 0, "say what is being done", -1},
-    {"jobs", 'j', "N", 0, "threads (1)", -1},
+    {"jobs", 'j', "N", OPTION_HIDDEN, NULL, -1}, /* taken as 1, for scripts that give it to every command */
     {0},
 };
 const struct argp cli_common_argp = {common_options, parse_common, NULL, NULL, NULL, NULL, NULL};

@@ -238,6 +238,21 @@ static void every_command_has_help(void **state)
         says(out, "Usage: weft ");
         says(out, commands[i]);
     }
+    static const char *const alone[] = {"compile", "run", "asm", "disasm", "report", "conformance"}; /* on one thread: they refuse -j 2 */
+    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++) {
+        snprintf(line, sizeof line, "%s --help", alone[i]);
+        succeeds(line);
+        assert_null(strstr(out, "--jobs"));
+    }
+    succeeds("sweep --help");
+    says(out, "--jobs");
+    succeeds("conformance --help");
+    says(out, "or a file (tiny)");
+    says(out, "(fp32)");
+    assert_null(strstr(out, "tpu-v1"));
+    assert_null(strstr(out, "--prune"));
+    assert_null(strstr(out, "--range"));
+    assert_null(strstr(out, "--dump-after"));
     succeeds("--help");
     says(out, "First steps:");
     succeeds("help run");
