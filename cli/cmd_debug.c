@@ -52,7 +52,8 @@ static const struct argp argp = {options_table,
                                  parse,
                                  "PROGRAM",
                                  "Steps through a program: breaks on instructions, layers and writes; prints memories and registers.\v"
-                                 "Commands are read from standard input, so that a session can be a file; `help` lists them.\n\n"
+                                 "Commands are read from standard input, so that a session can be a file; `help` lists them. Exit status 1 if one of such a session "
+                                 "could not be done.\n\n"
                                  "Example: printf 'break layer conv1\\ncontinue\\nprint ub 0 16 s8\\n' | weft debug my.tpu",
                                  NULL,
                                  NULL,
@@ -74,7 +75,17 @@ static enum weft_status feed(struct weft_sim *sim, const struct weft_program *pr
     return status;
 }
 
-static enum weft_status converse(struct debug *debug)
+/* Who types sees what was wrong; a script is told at the end. */
+static enum weft_status judge(const struct debug *debug, const char *program, bool terminal)
+{
+    if (debug->failed)
+        return WEFT_ERROR; /* a fault, which was said */
+    if (terminal || !debug->wrong)
+        return WEFT_OK;
+    return weft_error(debug->diag, "%s: commands that could not be done: %zu, the first in line %zu of standard input", program, debug->wrong, debug->wrong_line);
+}
+
+static enum weft_status converse(struct debug *debug, const char *program)
 {
     char *line = NULL;
     size_t room = 0;
@@ -88,10 +99,11 @@ static enum weft_status converse(struct debug *debug)
         fflush(debug->out);
         if (getline(&line, &room, stdin) < 0)
             break;
+        debug->line++;
         debug_command(debug, line);
     }
     free(line);
-    return debug->failed ? WEFT_ERROR : WEFT_OK;
+    return judge(debug, program, terminal);
 }
 
 static enum weft_status debug_program(const struct options *options, struct weft_diag *diag)
@@ -107,7 +119,7 @@ static enum weft_status debug_program(const struct options *options, struct weft
     if (!status)
         status = debug_init(&debug, program, sim, stdout, diag);
     if (!status)
-        status = converse(&debug);
+        status = converse(&debug, options->program);
     debug_free(&debug);
     weft_sim_free(sim);
     weft_program_free(program);

@@ -1,9 +1,20 @@
 /* debug.c: stepping and breakpoints. */
 #include "debug.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 
 #include "weft_asm.h"
+
+void debug_wrong(struct debug *debug, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(debug->out, format, arguments);
+    va_end(arguments);
+    if (!debug->wrong++)
+        debug->wrong_line = debug->line;
+}
 
 enum weft_status debug_init(struct debug *out, const struct weft_program *program, struct weft_sim *sim, FILE *to, struct weft_diag *diag)
 {
@@ -73,7 +84,7 @@ void debug_run(struct debug *debug, uint64_t steps)
 {
     const struct breakpoint *hit = NULL;
     if (debug->done || debug->failed) {
-        fprintf(debug->out, "the program has ended\n");
+        debug_wrong(debug, "the program has ended\n");
         return;
     }
     for (uint64_t i = 0; i < steps && !hit && !debug->done && !debug->failed; i++) {

@@ -21,12 +21,15 @@ struct debug {
     struct breakpoint breaks[DEBUG_BREAKS_MAX];
     size_t break_count;
     bool done, failed, quit;
+    size_t line, wrong, wrong_line; /* of the session: where it is; commands that could not be done, and the line of the first */
     struct weft_diag *diag;
     FILE *out;
 };
 
 enum weft_status debug_init(struct debug *out, const struct weft_program *program, struct weft_sim *sim, FILE *to, struct weft_diag *diag);
 void debug_free(struct debug *debug);
+/* Says why a command cannot be done, and counts it. */
+void debug_wrong(struct debug *debug, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void debug_command(struct debug *debug, char *line); /* one line of the user's (debug_commands.c) */
 
 void debug_list(struct debug *debug, size_t first, size_t count);

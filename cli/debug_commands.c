@@ -18,7 +18,7 @@ static bool number(struct debug *debug, const char *text, uint64_t *out)
     *out = strtoull(text, &end, 0);
     if (!errno && !*end && end != text && *text != '-')
         return true;
-    fprintf(debug->out, "'%s' is not a number\n", text);
+    debug_wrong(debug, "'%s' is not a number\n", text);
     return false;
 }
 
@@ -31,7 +31,7 @@ static bool space(struct debug *debug, const char *text, enum weft_space *out)
             *out = (enum weft_space)i;
             return true;
         }
-    fprintf(debug->out, "'%s' is not a memory: ub, acc, host, dram are\n", text);
+    debug_wrong(debug, "'%s' is not a memory: ub, acc, host, dram are\n", text);
     return false;
 }
 
@@ -59,7 +59,7 @@ static bool find_layer(struct debug *debug, const char *name, uint64_t *out)
             *out = i;
             return true;
         }
-    fprintf(debug->out, "there is no layer '%s'; `info` lists them\n", name);
+    debug_wrong(debug, "there is no layer '%s'; `info` lists them\n", name);
     return false;
 }
 
@@ -68,9 +68,9 @@ static bool instruction(struct debug *debug, uint64_t at)
     if (at < debug->program->instructions)
         return true;
     if (!debug->program->instructions)
-        fprintf(debug->out, "the program has no instructions\n");
+        debug_wrong(debug, "the program has no instructions\n");
     else
-        fprintf(debug->out, "there is no instruction %llu; the last is %zu\n", (unsigned long long)at, debug->program->instructions - 1);
+        debug_wrong(debug, "there is no instruction %llu; the last is %zu\n", (unsigned long long)at, debug->program->instructions - 1);
     return false;
 }
 
@@ -79,7 +79,7 @@ static void do_break(struct debug *debug, char **words, int count)
     struct breakpoint b = {.kind = BREAK_INSTRUCTION};
     bool understood = false;
     if (debug->break_count == DEBUG_BREAKS_MAX) {
-        fprintf(debug->out, "there are %d breaks already; `delete N` takes one away\n", DEBUG_BREAKS_MAX);
+        debug_wrong(debug, "there are %d breaks already; `delete N` takes one away\n", DEBUG_BREAKS_MAX);
         return;
     }
     if (count == 2) {
@@ -91,7 +91,7 @@ static void do_break(struct debug *debug, char **words, int count)
         b.kind = BREAK_WRITE;
         understood = space(debug, words[2], &b.space) && number(debug, words[3], &b.at);
     } else {
-        fprintf(debug->out, "break INSTRUCTION, break layer NAME, or break write ub|acc|host|dram ADDRESS\n");
+        debug_wrong(debug, "break INSTRUCTION, break layer NAME, or break write ub|acc|host|dram ADDRESS\n");
     }
     if (!understood)
         return;
@@ -105,7 +105,7 @@ static void do_delete(struct debug *debug, char **words, int count)
     if (count > 1 && !number(debug, words[1], &which))
         return;
     if (count > 1 && which >= debug->break_count) {
-        fprintf(debug->out, "there is no break %s\n", words[1]);
+        debug_wrong(debug, "there is no break %s\n", words[1]);
         return;
     }
     size_t gone = count > 1 ? 1 : debug->break_count;
@@ -118,18 +118,18 @@ static void do_print(struct debug *debug, char **words, int count)
     enum weft_space where;
     uint64_t address, many = 1;
     if (count < 3) {
-        fprintf(debug->out, "print ub|acc|host|dram ADDRESS [COUNT] [FORMAT]; for acc ADDRESS and COUNT are rows\n");
+        debug_wrong(debug, "print ub|acc|host|dram ADDRESS [COUNT] [FORMAT]; for acc ADDRESS and COUNT are rows\n");
         return;
     }
     if (!space(debug, words[1], &where) || !number(debug, words[2], &address) || (count > 3 && !number(debug, words[3], &many)))
         return;
     enum weft_format format = where == WEFT_SPACE_ACC ? WEFT_FORMAT_s32 : WEFT_FORMAT_s8;
     if (count > 4 && !weft_format_find(&format, words[4])) {
-        fprintf(debug->out, "'%s' is not a format: u8, s8, s16, s32, bf16, f32 are\n", words[4]);
+        debug_wrong(debug, "'%s' is not a format: u8, s8, s16, s32, bf16, f32 are\n", words[4]);
         return;
     }
     if (where == WEFT_SPACE_ACC && weft_format_bytes(format) != 4)
-        fprintf(debug->out, "an accumulator lane is s32 or f32\n");
+        debug_wrong(debug, "an accumulator lane is s32 or f32\n");
     else
         debug_print(debug, where, address, many, format);
 }
@@ -222,5 +222,5 @@ void debug_command(struct debug *debug, char *line)
             table[i].run(debug, words, count);
             return;
         }
-    fprintf(debug->out, "there is no command '%s'; `help` lists those there are\n", words[0]);
+    debug_wrong(debug, "there is no command '%s'; `help` lists those there are\n", words[0]);
 }

@@ -21,7 +21,7 @@ static bool print_range(struct debug *debug, enum weft_space space, uint64_t fir
     for (uint64_t i = 0; i < count; i++) {
         uint8_t bytes[8];
         if (!weft_sim_read(debug->sim, space, first + i * width, bytes, width)) {
-            fprintf(debug->out, "%saddress %" PRIu64 " is out of range\n", i ? "\n" : "", first + i * width);
+            debug_wrong(debug, "%saddress %" PRIu64 " is out of range\n", i ? "\n" : "", first + i * width);
             return false;
         }
         if (i % A_LINE == 0 && label)
@@ -41,7 +41,7 @@ bool debug_print(struct debug *debug, enum weft_space space, uint64_t address, u
     uint64_t columns = debug->program->machine.columns;
     bool read = address <= UINT32_MAX; /* rows, not bytes; no overflow below */
     if (!read)
-        fprintf(debug->out, "row %" PRIu64 " is out of range\n", address);
+        debug_wrong(debug, "row %" PRIu64 " is out of range\n", address);
     for (uint64_t row = address; read && row < address + count; row++) {
         char label[32];
         snprintf(label, sizeof label, "row %" PRIu64, row);

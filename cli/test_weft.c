@@ -177,7 +177,7 @@ static void a_session_of_the_debugger_is_a_file(void **state)
                           "s8\ncontinue\nstep\nfly\nlist 9999999\nbreak 99\nprint ub 99999999 1\n");
     const char *const lines[] = {"debug tile.tpu < session", "debug tile.tpu --engine fast < session"};
     for (int i = 0; i < 2; i++) {
-        succeeds(lines[i]);
+        refuses(lines[i], 1, "tile.tpu: commands that could not be done: 5, the first in line 10 of standard input\n");
         says(out, "break 0 set");
         says(out, ">      6  activate");
         says(out, "row 0                  5           6           7           4");
@@ -200,10 +200,10 @@ static void the_debugger_takes_what_has_no_name_and_what_is_empty(void **state)
     write_text("empty.s", ".machine tiny\n");
     write_text("session", "info\ninfo x\nbreak layer x\nlist\n");
     succeeds("asm -q bare.s");
-    succeeds("debug bare.tpu < session");
+    refuses("debug bare.tpu < session", 1, "could not be done: 1, the first in line 3");
     says(out, "there is no layer 'x'");
     succeeds("asm -q empty.s");
-    succeeds("debug empty.tpu < session");
+    refuses("debug empty.tpu < session", 1, "could not be done: 2, the first in line 3");
     says(out, "the program has no instructions");
 }
 
