@@ -161,7 +161,7 @@ static const struct argp_option options_table[] = {
     {"timing", KEY_TIMING, NULL, 0, "cycles without values: needs no weights and no input", 0},
     {"check", KEY_CHECK, "NETWORK", OPTION_ARG_OPTIONAL,
      "compare every layer with the float network; a PROGRAM needs =NETWORK, the one that it was made from", 0},
-    {"check-at", KEY_CHECK_AT, "DB", 0, "with --check: a value below so many decibels is an error, status 1 (20, and no error)", 0},
+    {"check-at", KEY_CHECK_AT, "DB", 0, "with --check: a value below so many decibels is an error, status 1 (the number format's own bar, docs/compiler.md, and no error)", 0},
     {"report", KEY_REPORT, "KIND[=FILE]", 0, "text, json or html (one page, for a browser), on standard output or into a file; may be repeated (text)", 0},
     {"baseline", KEY_BASELINE, "FILE", 0, "a JSON report of an earlier run, to state the speed-up over it", 0},
     {"technology", KEY_TECHNOLOGY, "NAME|FILE", 0,

@@ -333,7 +333,7 @@ static enum weft_status report(struct run *run)
         .layers = run->layers,
         .accuracy = run->check.items,
         .accuracy_count = run->check.count,
-        .accuracy_db = o->check_at,
+        .accuracy_db = o->check_at ? o->check_at : weft_compile_bar(run->program->format),
         .baseline = o->baseline ? &run->baseline : NULL,
         .what_if = o->what_if ? run->what_if : NULL,
         .technology = run->has_technology ? &run->technology : NULL,

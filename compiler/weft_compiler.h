@@ -66,6 +66,7 @@ enum weft_status weft_random_inputs(struct weft_arrays *out, const struct weft_p
 
 /* The formats of --format: name and meaning; NULL behind the last. */
 const char *weft_compile_format(size_t index, const char **meaning);
+double weft_compile_bar(const char *format); /* decibels below which a value of such a program has departed from the float network; NULL: int8's */
 /* Names for --dump-after and --help. */
 const char *const *weft_pass_names(size_t *count);
 /* The table of ONNX operators: name, first and last opset supported, remark. docs/operators.md is made from it. */

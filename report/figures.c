@@ -68,15 +68,10 @@ void report_layer_figures(struct weft_figures *out, const struct weft_report_inp
     weft_figures_compute(out, &input->layers[layer], &input->program->machine, macs, l->roofline_cycles, l->mapping_cycles);
 }
 
-double weft_accuracy_threshold(const struct weft_report_input *input)
-{
-    return input->accuracy_db ? input->accuracy_db : WEFT_ACCURACY_DB;
-}
-
 const struct weft_accuracy *weft_accuracy_departure(const struct weft_report_input *input)
 {
     for (size_t i = 0; i < input->accuracy_count; i++)
-        if (!(input->accuracy[i].sqnr_db >= weft_accuracy_threshold(input))) /* NAN departs too */
+        if (!(input->accuracy[i].sqnr_db >= input->accuracy_db)) /* NAN departs too */
             return &input->accuracy[i];
     return NULL;
 }

@@ -162,7 +162,7 @@ static json_t *accuracy_object(const struct weft_report_input *in)
                                                 "equal", isinf(a->sqnr_db) && a->sqnr_db > 0));
     }
     const struct weft_accuracy *departs = weft_accuracy_departure(in);
-    return json_pack("{so so so}", "threshold_db", json_real(weft_accuracy_threshold(in)), "departs", text(departs ? departs->name : NULL), "values",
+    return json_pack("{so so so}", "threshold_db", json_real(in->accuracy_db), "departs", text(departs ? departs->name : NULL), "values",
                      values);
 }
 

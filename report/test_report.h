@@ -63,7 +63,7 @@ static inline struct weft_program program_of(size_t layer_count)
 
 static inline struct weft_report_input input_of(const struct weft_program *program)
 {
-    return (struct weft_report_input){.program = program, .name = "net.tpu", .inputs = "random, seed 0", .run = &whole, .layers = counters};
+    return (struct weft_report_input){.program = program, .name = "net.tpu", .inputs = "random, seed 0", .run = &whole, .layers = counters, .accuracy_db = 20};
 }
 
 static inline void assert_says(const char *text, const char *words)

@@ -368,9 +368,9 @@ static void print_accuracy(FILE *out, const struct weft_report_input *in)
     }
     const struct weft_accuracy *departs = weft_accuracy_departure(in);
     if (departs)
-        fprintf(out, "  first below %g dB: %s\n", weft_accuracy_threshold(in), departs->name);
+        fprintf(out, "  first below %g dB: %s\n", in->accuracy_db, departs->name);
     else
-        fprintf(out, "  every value compared is at %g dB or better\n", weft_accuracy_threshold(in));
+        fprintf(out, "  every value compared is at %g dB or better\n", in->accuracy_db);
 }
 
 void weft_report_text(FILE *out, const struct weft_report_input *in)

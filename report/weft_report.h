@@ -114,7 +114,6 @@ struct weft_accuracy {
 };
 /* `exact` and `got` are the float network's values and the machine's. */
 void weft_accuracy_measure(struct weft_accuracy *out, const float *exact, const float *got, uint64_t count);
-#define WEFT_ACCURACY_DB 20.0 /* below this a layer has departed */
 
 /* --- the report ------------------------------------------------------------------------------------------------------- */
 
@@ -137,7 +136,7 @@ struct weft_report_input {
     const struct weft_counters *layers;   /* one for each layer of the program */
     const struct weft_accuracy *accuracy; /* NULL: not checked */
     size_t accuracy_count;
-    double accuracy_db; /* below this a value has departed; 0: WEFT_ACCURACY_DB */
+    double accuracy_db; /* below this a value has departed */
     const struct weft_baseline *baseline;     /* NULL: none */
     const struct weft_technology *technology; /* NULL: no energy, no area */
     const struct weft_what_if *what_if;       /* WEFT_WHAT_IFS rows, sorted; NULL: not asked */
@@ -145,7 +144,6 @@ struct weft_report_input {
 
 /* First value, in order of the program, that has departed; NULL: none. */
 const struct weft_accuracy *weft_accuracy_departure(const struct weft_report_input *input);
-double weft_accuracy_threshold(const struct weft_report_input *input);
 
 void weft_report_text(FILE *out, const struct weft_report_input *input);
 /* Caller frees *out with free. */

@@ -152,7 +152,7 @@ struct owed_write { uint64_t ub, host, bytes; };
 struct owed { struct owed_write *writes; size_t count, next; int room; uint64_t link, now; /* cycles, of writes and of layers so far */ };
 
 enum compile_format {
-#define COMPILE_FORMAT(ID, name, planes, meaning) COMPILE_##ID,
+#define COMPILE_FORMAT(ID, name, planes, bar, meaning) COMPILE_##ID,
 #include "formats.def"
     COMPILE_FORMATS
 };

@@ -216,8 +216,8 @@ static void make_constants(struct weft_network *network)
     pthread_mutex_unlock(&network->making);
 }
 
-static const struct { const char *name; int planes; const char *meaning; } formats[COMPILE_FORMATS] = {
-#define COMPILE_FORMAT(ID, name, planes, meaning) {name, planes, meaning},
+static const struct { const char *name; int planes; double bar; const char *meaning; } formats[COMPILE_FORMATS] = {
+#define COMPILE_FORMAT(ID, name, planes, bar, meaning) {name, planes, bar, meaning},
 #include "formats.def"
 };
 
@@ -229,15 +229,26 @@ const char *weft_compile_format(size_t index, const char **meaning)
     return formats[index].name;
 }
 
+/* COMPILE_FORMATS: none has the name. */
+static enum compile_format format_of(const char *name)
+{
+    int i = 0;
+    while (i < COMPILE_FORMATS && strcmp(formats[i].name, name ? name : "int8"))
+        i++;
+    return (enum compile_format)i;
+}
+
+double weft_compile_bar(const char *format)
+{
+    enum compile_format found = format_of(format);
+    return formats[found < COMPILE_FORMATS ? found : COMPILE_INT8].bar;
+}
+
 static bool find_format(struct backend *b, const char *name)
 {
-    for (int i = 0; i < COMPILE_FORMATS; i++)
-        if (!strcmp(formats[i].name, name ? name : "int8")) {
-            b->format = (enum compile_format)i;
-            b->planes = formats[i].planes;
-            return true;
-        }
-    return false;
+    b->format = format_of(name);
+    b->planes = b->format < COMPILE_FORMATS ? formats[b->format].planes : 0;
+    return b->format < COMPILE_FORMATS;
 }
 
 enum weft_status weft_compile(struct weft_program **out, struct weft_network *network, const struct weft_machine *machine,
