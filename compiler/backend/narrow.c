@@ -17,13 +17,13 @@ static bool is_batch(const struct backend *b, int value)
     return p.placed && !p.outside && !p.piece && s->rank >= 2 && s->dims[0] == b->batch && *outermost_of(&p.g, s->rank).extent % b->batch == 0;
 }
 
-/* In parts like the result, or constant and the same for all of them. */
+/* In parts like the result, to which it is broadcast from the innermost dimension on, or constant and the same for all of them. */
 static bool operand_fits(const struct backend *b, int value, unsigned rank)
 {
     if (value == GRAPH_NONE)
         return true;
     const struct value *v = &b->graph->values[value];
-    return value_is_constant(v) ? v->shape.rank < rank || v->shape.dims[0] == 1 : is_batch(b, value);
+    return value_is_constant(v) ? v->shape.rank < rank || v->shape.dims[0] == 1 : is_batch(b, value) && v->shape.rank == rank;
 }
 
 static bool kind_fits(const struct backend *b, const struct layer *l)
@@ -53,7 +53,7 @@ static bool kind_fits(const struct backend *b, const struct layer *l)
 bool narrow_takes(const struct backend *b, const struct layer *l)
 {
     unsigned rank = b->graph->values[l->y].shape.rank;
-    bool fits = kind_fits(b, l) && is_batch(b, l->y) && operand_fits(b, l->x, rank) && operand_fits(b, l->other, rank) && operand_fits(b, l->residual, rank);
+    bool fits = kind_fits(b, l) && is_batch(b, l->y) && (l->kind == LAYER_BINARY ? operand_fits(b, l->x, rank) : is_batch(b, l->x)) && operand_fits(b, l->other, rank) && operand_fits(b, l->residual, rank);
     for (unsigned k = 0; k < l->input_count && fits; k++)
         fits = is_batch(b, l->inputs[k]);
     return fits;

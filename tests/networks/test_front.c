@@ -135,10 +135,25 @@ static void layers_of_every_kind(void **state)
     in_format("fp32", false);
 }
 
+/* Eight images and eight channels: t has as many channels as there are images, and is the same for all of them. */
+static void what_is_broadcast_is_no_batch(void **state)
+{
+    static const char text[] = HEAD "plus (float[8, 8, 16, 16] x, float[8, 16, 16] t) => (float[8, 8, 16, 16] y) {\n"
+        WEIGHTS("w1", "8, 8, 1, 1", "1.0") "a = Conv <kernel_shape = [1, 1]> (x, w1)\n b = Add (a, t)\n" WEIGHTS("w2", "8, 8, 1, 1", "2.0") "y = Conv <kernel_shape = [1, 1]> (b, w2) }";
+    struct built whole = build(text, "bf16", (const char *[]){FAST_LINK, NULL}), front = build(text, "bf16", (const char *[]){"link.in_bytes_per_second=2000000000", NULL});
+    struct weft_sim *a = run(whole.program, WEFT_ENGINE_FAST), *b = run(front.program, WEFT_ENGINE_FAST);
+    assert_int_equal(layers_in_front(whole.program), 0);
+    same_outputs(whole.program, a, front.program, b);
+    weft_sim_free(a);
+    weft_sim_free(b);
+    drop(&whole);
+    drop(&front);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(what_does_not_fit_comes_image_by_image), cmocka_unit_test(each_part_of_a_batch_has_its_own_inputs),
                                        cmocka_unit_test(work_goes_beside_the_link),
-                                       cmocka_unit_test(probes_name_the_images), cmocka_unit_test(layers_of_every_kind)};
+                                       cmocka_unit_test(probes_name_the_images), cmocka_unit_test(layers_of_every_kind), cmocka_unit_test(what_is_broadcast_is_no_batch)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
