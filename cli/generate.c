@@ -297,14 +297,29 @@ static enum weft_status all_steps(struct generate *g, struct weft_phase *phases)
 
 /* --- in order --------------------------------------------------------------------------------------------------------- */
 
+static enum weft_status print_text(struct generate *g, const struct weft_generation *generation)
+{
+    char *text = NULL;
+    size_t size = 0;
+    if (!g->options->text_path)
+        return weft_report_generation_text(stdout, generation), WEFT_OK;
+    FILE *memory = open_memstream(&text, &size);
+    if (!memory)
+        return WEFT_NO_MEMORY;
+    weft_report_generation_text(memory, generation);
+    enum weft_status status = fclose(memory) ? WEFT_NO_MEMORY : weft_file_write(g->options->text_path, text, size, g->diag);
+    free(text);
+    return status;
+}
+
 static enum weft_status print(struct generate *g, const struct weft_generation *generation)
 {
     const struct run_options *o = g->options;
     char *json = NULL;
     enum weft_status status = WEFT_OK;
     if (o->text || (!o->json && !o->common.quiet))
-        weft_report_generation_text(stdout, generation);
-    if (o->json)
+        status = print_text(g, generation);
+    if (!status && o->json)
         status = weft_report_generation_json(&json, generation);
     if (json && o->json_path)
         status = weft_file_write(o->json_path, json, strlen(json), g->diag);

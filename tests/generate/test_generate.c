@@ -60,8 +60,10 @@ static json_t *write_on(const char *format, const char *more)
     char path[128];
     int64_t ids[PROMPT] = {7, 31, 2, 44, 19, 7};
     write_ids(ids, PROMPT);
-    assert_int_equal(command(WEFT_COMMAND " run " HERE "/lm.onnxtxt --dim seq=%d --steps %d" MACHINE "--format %s %s --report json=%s/report.json", PROMPT,
-                             STEPS, format, more, directory), 0);
+    assert_int_equal(command(WEFT_COMMAND " run " HERE "/lm.onnxtxt --dim seq=%d --steps %d" MACHINE "--format %s %s --report json=%s/report.json --report text=%s/report.txt",
+                             PROMPT, STEPS, format, more, directory, directory), 0);
+    snprintf(path, sizeof path, "%s/report.txt", directory); /* the text goes where it was sent, too */
+    assert_int_equal(access(path, F_OK), 0);
     snprintf(path, sizeof path, "%s/report.json", directory);
     json_t *report = json_load_file(path, 0, NULL);
     assert_non_null(report);
