@@ -4,18 +4,32 @@
 
 #include <string.h>
 
-static bool same_layers(const struct weft_program *a, const struct weft_program *b)
+/* A copy in another order stands where ranges of values ask for it, which are not known where a program is made for timing only. */
+static bool is_own(const struct weft_layer *layer)
 {
-    bool same = a->layer_count == b->layer_count;
-    for (size_t i = 0; same && i < a->layer_count; i++)
-        same = a->layers[i].name && b->layers[i].name && !strcmp(a->layers[i].name, b->layers[i].name);
-    return same;
+    return layer->name && !(layer->op && !strcmp(layer->op, "Relayout"));
+}
+
+static bool has_layer(const struct weft_program *program, const char *name)
+{
+    for (size_t i = 0; i < program->layer_count; i++)
+        if (program->layers[i].name && !strcmp(program->layers[i].name, name))
+            return true;
+    return false;
+}
+
+static bool has_layers_of(const struct weft_program *program, const struct weft_program *other)
+{
+    for (size_t i = 0; i < other->layer_count; i++)
+        if (is_own(&other->layers[i]) && !has_layer(program, other->layers[i].name))
+            return false;
+    return true;
 }
 
 enum weft_status counterpart_same(const struct counterpart *counterpart, const struct weft_program *made, struct weft_diag *diag)
 {
     const char *from = counterpart->program->network;
-    if (same_layers(made, counterpart->program))
+    if (has_layers_of(made, counterpart->program) && has_layers_of(counterpart->program, made))
         return WEFT_OK;
     return weft_error(diag, "%s: %s=%s: the program was not made from this network, or with other options: its layers are others%s%s", counterpart->subject,
                       counterpart->option, counterpart->name, from ? "; it was made from " : "", from ? from : "");

@@ -50,6 +50,9 @@ static void a_program_is_checked_by_its_network(void **state)
     refuses("run lenet.tpu --check=cifar10-keras", 1,
             "lenet.tpu: --check=cifar10-keras: the program was not made from this network, or with other options: its layers are others; it was made from");
     assert_string_equal(out, "");
+    succeeds("compile " SOURCE_DIR "/tests/networks/halo.onnxtxt -m tiny -q -o halo.tpu"); /* has a copy that a program for timing only does without */
+    succeeds("run halo.tpu -q --check=" SOURCE_DIR "/tests/networks/halo.onnxtxt");
+    succeeds("run halo.tpu -q --timing --what-if=" SOURCE_DIR "/tests/networks/halo.onnxtxt");
     write_text("soft.onnxtxt", softmax); /* of several core operators, each with a value of its own name */
     succeeds("run soft.onnxtxt -q --check --check-at=20");
     succeeds("run small.onnxtxt -m tiny --calibration three.npy -i three.npy --check --check-at=10 -q");
