@@ -172,8 +172,8 @@ void reads_plan(struct backend *b, const uint64_t *input_host, int64_t part)
 /* What the part of the batch being emitted needs of an operand. */
 static void read_operand(struct backend *b, int value)
 {
-    if (value == GRAPH_NONE || !b->places[value].placed)
-        return;
+    if (value == GRAPH_NONE || !b->places[value].placed || b->places[value].buffer < 0)
+        return; /* in bands or pieces, if at all */
     const struct shape *s = &b->graph->values[value].shape;
     bool part = b->wave.count > 1 && s->rank && s->dims[0] % b->wave.count == 0;
     uint64_t bytes = geometry_span(&b->places[value].g);
