@@ -41,9 +41,9 @@ class ram : public sc_core::sc_module
             payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
             return;
         }
-        if (payload.is_read())
+        if (length && payload.is_read()) /* with nothing to copy there may be nowhere to copy it */
             std::memcpy(payload.get_data_ptr(), &bytes_[address], length);
-        else
+        else if (length)
             std::memcpy(&bytes_[address], payload.get_data_ptr(), length);
         delay += sc_core::sc_time(10, sc_core::SC_NS);
         payload.set_response_status(tlm::TLM_OK_RESPONSE);
