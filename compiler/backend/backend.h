@@ -7,6 +7,7 @@
  *   steps.c recipes.c planes.c    layers that take several instructions, one layer each
  *   layout.c buffers.c            an order of bytes for every value; halos, buffers and their lifetimes
  *   mapping.c lines.c depthwise.c tiles.c share.c prune.c      products on the array (mapping.h)
+ *   batch_axis.c                  where the inferences of a batch stand in each value (batch_axis.h)
  *   waves.c lag.c                 two halves of a batch (waves.h)
  *   narrow.c                      a layer for a few inferences of the batch (narrow.h)
  *   front.c                       the first layers, a few images at a time (front.h)
@@ -185,6 +186,7 @@ struct backend {
     struct leaving leaving;            /* writes.c: of the product being emitted */
     struct owed owed;                  /* of those before it */
     int64_t part;                      /* being emitted, of `repeats` */
+    struct batch_axis *axes; int axis_count;      /* batch_axis.c, of a part of the batch */
     int64_t repeats;                   /* the graph holds one part of the batch; the program runs it this many times */
     bool draft;                        /* compiled for its bounds, and to see whether it can be: one part of the batch is emitted, not `repeats` */
     uint64_t too_big;                  /* bytes of unified buffer that were needed and not there, or 0 */

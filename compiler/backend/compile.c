@@ -1,4 +1,5 @@
 /* compile.c: weft_compile: the backend's stages in order, and the bounds that the program is measured against. */
+#include "batch_axis.h"
 #include "emit.h"
 #include "finish.h"
 #include "front.h"
@@ -45,6 +46,7 @@ void backend_free(struct backend *b)
     free(b->constants);
     free(b->reads);
     free(b->made);
+    free(b->axes);
     free(b->output_host);
     free(b->left);
     free(b->owed.writes);
@@ -145,6 +147,8 @@ int64_t backend_batch(const struct graph *graph)
 static enum weft_status run_stages(struct backend *b)
 {
     b->batch = backend_batch(b->graph);
+    b->axes = b->repeats > 1 ? batch_axes(b->graph, b->batch) : NULL;
+    b->axis_count = b->axes ? b->graph->value_count : 0;
     enum weft_status status = backend_outputs(b);
     if (!status)
         status = backend_one_hot(b);

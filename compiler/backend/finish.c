@@ -1,5 +1,6 @@
 /* finish.c: the emitted instructions become the program: layers are tagged, weight tiles are fetched as far ahead as the FIFO
  * allows, across layer borders. */
+#include "batch_axis.h"
 #include "emit.h"
 #include "finish.h"
 #include "front.h"
@@ -74,10 +75,12 @@ static void before_layer(struct backend *b, int i)
 /* A batch in parts never has a whole value in the buffer. */
 void finish_note(struct backend *b, int layer, int64_t first, int64_t count)
 {
-    const struct shape *y = &b->graph->values[b->layers[layer].y].shape;
+    int y = b->layers[layer].y;
+    const struct shape *shape = &b->graph->values[y].shape;
+    bool known = b->repeats == 1 || (y < b->axis_count && b->axes[y].axis == 0);
     if (!count && b->repeats > 1)
         count = b->batch;
-    if (count && (!y->rank || y->dims[0] != count))
+    if (count && (!known || !shape->rank || shape->dims[0] != count))
         return; /* not the batch's */
     if (!backend_grow(b, &b->made, b->made_count, &b->made_room, sizeof *b->made))
         return;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "backend.h"
+#include "batch_axis.h"
 #include "import.h"
 #include "passes.h"
 #include "spill.h"
@@ -19,6 +20,15 @@ static bool every_first_dimension_is(const struct graph *graph, int64_t batch)
         if (!graph->values[graph->outputs[i]].shape.rank || graph->values[graph->outputs[i]].shape.dims[0] != batch)
             return false;
     return true;
+}
+
+/* Is the first dimension a batch, of which no inference asks for another? */
+static bool may_part(struct graph *graph, int64_t batch)
+{
+    struct batch_axis *axes = every_first_dimension_is(graph, batch) ? batch_axes(graph, batch) : NULL;
+    bool apart = axes != NULL;
+    free(axes);
+    return apart;
 }
 
 /* What --dim says of the batch is true of the whole alone. */
@@ -88,7 +98,7 @@ static bool try_part(struct attempt *a, const struct weft_network *network, cons
 /* The least of the parts that divide the batch, from the largest down to the first that needs no bands: smaller ones fetch the more. */
 static struct attempt best_part(const struct weft_network *network, const struct backend *whole)
 {
-    int64_t batch = backend_batch(whole->graph), least = every_first_dimension_is(whole->graph, batch) ? 1 : batch;
+    int64_t batch = backend_batch(whole->graph), least = may_part(network->graph, batch) ? 1 : batch;
     struct attempt best = {0};
     int tries = 0;
     for (int64_t part = batch; part >= least; part--) {
