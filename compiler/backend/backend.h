@@ -3,7 +3,7 @@
  *   outputs.c lookup.c pieces.c   the graph as the machine can take it: outputs that nothing computes, embeddings, sequences in pieces
  *   refuse.c                      what has no form on the machine, all at once
  *   fuse*.c chain.c product.c     graph -> layers (fuse.h): what one pass of the machine does at once
- *   calibrate.c quantise.c        a format, scale and zero point for every value
+ *   calibrate.c quantise.c normal.c      a format, scale and zero point for every value
  *   steps.c recipes.c planes.c    layers that take several instructions, one layer each
  *   layout.c buffers.c            an order of bytes for every value; halos, buffers and their lifetimes
  *   mapping.c lines.c depthwise.c tiles.c share.c prune.c      products on the array (mapping.h)
@@ -124,7 +124,8 @@ struct layer {
     struct product *product;
     int temp[4];                       /* buffers, or -1 */
     uint64_t table_offset; bool table; /* 256 bytes among the constants */
-    uint64_t const_offset; int64_t const_strides[GRAPH_RANK_MAX]; /* f32 operand of a binary layer; strides over the result's dimensions */
+    enum weft_format const_format;
+    uint64_t const_offset; int64_t const_strides[GRAPH_RANK_MAX]; /* operand of a binary layer in f32 or normal.c's format; strides over the result's dimensions */
     uint32_t reduced;                  /* of a reduction: bit d for dimension d */
     struct vector_step step;           /* binary and unary layers made by steps.c */
     uint64_t *input_offsets;           /* concatenation: where constant inputs lie among the constants; or NULL */
@@ -228,6 +229,8 @@ enum weft_status backend_quantise(struct backend *b);
 enum weft_status backend_calibrate(struct backend *b);
 /* Scale and zero of a QUANTIZE or DEQUANTIZE layer; false: not constants, or not one for the whole tensor. */
 bool quantise_parameters(const struct backend *b, const struct layer *layer, struct quantisation *out);
+bool normal_step(const struct backend *b, const struct layer *layer); /* normal.c: is its result x - mean, or a multiple of it, in an eight-bit network? */
+enum weft_format normal_constant(const struct backend *b, const struct layer *layer); /* of the constant operand of a binary layer */
 bool backend_is_constant(const struct backend *b, int value); /* and there */
 bool backend_value_is_real(const struct backend *b, int value); /* float in the network, so quantised by us */
 float backend_scale(const struct backend *b, int value);

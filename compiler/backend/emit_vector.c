@@ -243,7 +243,7 @@ struct vector_view vector_view_of(const struct backend *b, const struct layer *l
     struct vector_view view = {.mul = 1};
     if (value_is_constant(&b->graph->values[value])) {
         view.at = emit_constant_address(b, l->const_offset);
-        view.format = WEFT_FORMAT_f32;
+        view.format = l->const_format;
         memcpy(view.strides, l->const_strides, sizeof view.strides);
         view.at += l->band.used ? (uint64_t)(l->band.first * l->const_strides[l->band.cut]) : 0;
         vector_view_part(b, &view, y);

@@ -150,12 +150,14 @@ static enum weft_status binary_constant(struct backend *b, struct layer *l, int 
     const struct shape *y = &b->graph->values[l->y].shape;
     unsigned order[GRAPH_RANK_MAX], behind = y->rank - v->shape.rank;
     int64_t own[GRAPH_RANK_MAX] = {0}, count = 1, stride = 1;
+    enum weft_format format = l->const_format = normal_constant(b, l);
+    int64_t bytes = weft_format_bytes(format);
     memory_order(order, &b->places[l->y], y);
     for (unsigned d = v->shape.rank; d-- > 0; stride *= v->shape.dims[d])
         own[behind + d] = v->shape.dims[d] > 1 ? stride : 0;
     for (unsigned i = y->rank; i-- > 0; count *= own[order[i]] ? y->dims[order[i]] : 1)
-        l->const_strides[order[i]] = own[order[i]] ? count * 4 : 0;
-    float *out = calloc((size_t)count + 1, sizeof *out);
+        l->const_strides[order[i]] = own[order[i]] ? count * bytes : 0;
+    char *out = calloc((size_t)count + 1, (size_t)bytes);
     if (!out)
         return WEFT_NO_MEMORY;
     for (int64_t i = 0; i < count && !b->options->timing_only; i++) {
@@ -167,9 +169,9 @@ static enum weft_status binary_constant(struct backend *b, struct layer *l, int 
                 rest /= y->dims[order[d]];
             }
         value_at(b->graph, value, index, &real);
-        out[i] = (float)real;
+        weft_store_float(out + i * bytes, format, (float)real);
     }
-    l->const_offset = backend_constant(b, out, (uint64_t)count * 4, 64);
+    l->const_offset = backend_constant(b, out, (uint64_t)(count * bytes), 64);
     free(out);
     return WEFT_OK;
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLOAT_OUTPUT_MAX = 65536 }; /* elements; beyond it narrower results save the link */
+enum { LARGE_OUTPUT = 65536 }; /* elements; from here on narrower results save the link */
 
 bool backend_is_constant(const struct backend *b, int value)
 {
@@ -119,7 +119,7 @@ static bool is_large_output(const struct backend *b, int value)
 {
     for (unsigned i = 0; i < b->graph->output_count; i++)
         if (b->graph->outputs[i] == value)
-            return !resident_output(b, value) && shape_count(&b->graph->values[value].shape) > FLOAT_OUTPUT_MAX;
+            return !resident_output(b, value) && shape_count(&b->graph->values[value].shape) >= LARGE_OUTPUT;
     return false;
 }
 
@@ -198,7 +198,7 @@ static struct quantisation format_for(const struct backend *b, int value)
 
 static bool read_only_as_float(const struct backend *b, int value)
 {
-    if (shape_count(&b->graph->values[value].shape) > FLOAT_OUTPUT_MAX)
+    if (shape_count(&b->graph->values[value].shape) >= LARGE_OUTPUT)
         return false;
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
@@ -382,6 +382,8 @@ static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
         y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1}; /* outputs.c */
     else if (keeps_scale(layer) && !layer->input_count && backend_value_is_real(b, layer->x))
         y->q = b->graph->values[layer->x].q;
+    else if (normal_step(b, layer) && stays_fine(b, layer))
+        y->q = float_beside(b);
     else if (!b->planes && ((can_make_float(b, layer) && read_only_as_float(b, layer->y)) || stays_fine(b, layer)))
         y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1};
     else if (!b->planes && (can_make_float(b, layer) || is_fine(layer)) && feeds_softmax(b, layer->y))

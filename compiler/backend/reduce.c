@@ -197,14 +197,14 @@ void emit_reduce(struct backend *b, struct layer *l)
 
 /* --- softmax --------------------------------------------------------------------------------------------------------- */
 
-/* A part of a softmax: operand, result, and where its exponentials and the one number of each row stand between them. */
-struct part { struct vector_box box; bool reduced[GRAPH_RANK_MAX]; struct vector_view x, y, e, one; };
+/* A part of a softmax: operand, result, and where its exponentials and the one number of each row, first a maximum and then a sum, stand between them. */
+struct part { struct vector_box box; bool reduced[GRAPH_RANK_MAX]; struct vector_view x, y, e, most, sum; };
 
-/* Numbers in fp32, densely, in C order; `still` dimensions are not stored. */
-static struct vector_view dense(uint64_t at, const struct vector_box *box, const bool *still)
+/* Numbers densely, in C order; `still` dimensions are not stored. */
+static struct vector_view dense(uint64_t at, enum weft_format format, const struct vector_box *box, const bool *still)
 {
-    struct vector_view view = {.at = at, .format = WEFT_FORMAT_f32, .mul = 1};
-    int64_t stride = 4;
+    struct vector_view view = {.at = at, .format = format, .mul = 1};
+    int64_t stride = weft_format_bytes(format);
     for (unsigned d = box->rank; d-- > 0;)
         if (!still || !still[d]) {
             view.strides[d] = stride;
@@ -219,15 +219,21 @@ static void float_result(struct backend *b)
     emit_set(b, REG_clamp_low, (uint32_t)INT32_MIN, (uint32_t)INT32_MAX);
 }
 
+/* Of the exponentials: eight digits are enough for shares of eight bits, and cost half the lines. */
+static enum weft_format exponentials(const struct backend *b, const struct layer *l)
+{
+    return weft_format_bytes(b->places[l->y].g.format) == 1 ? WEFT_FORMAT_bf16 : WEFT_FORMAT_f32;
+}
+
 static void softmax_part(struct backend *b, const struct layer *l, const struct part *p)
 {
-    struct vector_view y = p->y, minus = p->one;
+    struct vector_view y = p->y;
     float_result(b);
-    reduce(b, &p->box, p->reduced, &p->one, &p->x, WEFT_REDUCTION_max);
-    vector_nd(b, &(struct vector_call){.op = WEFT_OP_SUB, .func = WEFT_FUNCTION_exp}, &p->box, &p->e, &p->x, &minus);
-    reduce(b, &p->box, p->reduced, &p->one, &p->e, WEFT_REDUCTION_sum);
+    reduce(b, &p->box, p->reduced, &p->most, &p->x, WEFT_REDUCTION_max);
+    vector_nd(b, &(struct vector_call){.op = WEFT_OP_SUB, .func = WEFT_FUNCTION_exp}, &p->box, &p->e, &p->x, &p->most);
+    reduce(b, &p->box, p->reduced, &p->sum, &p->e, WEFT_REDUCTION_sum);
     vector_result(b, l->y, 1 / backend_scale(b, l->y));
-    vector_nd(b, &(struct vector_call){.op = WEFT_OP_DIV, .func = WEFT_FUNCTION_none}, &p->box, &y, &p->e, &p->one);
+    vector_nd(b, &(struct vector_call){.op = WEFT_OP_DIV, .func = WEFT_FUNCTION_none}, &p->box, &y, &p->e, &p->sum);
 }
 
 static int64_t elements_of(const struct vector_box *box)
@@ -283,8 +289,9 @@ static void softmax_parts(struct backend *b, const struct layer *l, const struct
             p.x.at += (uint64_t)(at[d] * p.x.strides[d]);
             p.y.at += (uint64_t)(at[d] * p.y.strides[d]);
         }
-        p.e = dense(b->buffers[l->temp[0]].ub, &p.box, NULL);
-        p.one = dense(b->buffers[l->temp[1]].ub, &p.box, p.reduced);
+        p.e = dense(b->buffers[l->temp[0]].ub, exponentials(b, l), &p.box, NULL);
+        p.most = dense(b->buffers[l->temp[1]].ub, p.x.format == WEFT_FORMAT_bf16 ? WEFT_FORMAT_bf16 : WEFT_FORMAT_f32, &p.box, p.reduced);
+        p.sum = dense(b->buffers[l->temp[1]].ub, WEFT_FORMAT_f32, &p.box, p.reduced);
         softmax_part(b, l, &p);
         int d = (int)p.box.rank - 1;
         for (; d >= 0 && (at[d] += size->dims[d]) >= whole->box.dims[d]; d--)
@@ -309,7 +316,7 @@ void softmax_temporaries(uint64_t bytes[2], const struct backend *b, const struc
     struct part whole = softmax_whole(b, l, x, x);
     struct vector_box size;
     int64_t elements = cut(&size, b, &whole);
-    bytes[0] = (uint64_t)elements * 4;
+    bytes[0] = (uint64_t)(elements * weft_format_bytes(exponentials(b, l)));
     bytes[1] = (uint64_t)(elements / size.dims[b->graph->nodes[l->node].at.axis]) * 4;
 }
 

@@ -1,39 +1,10 @@
 /* test_fused.c: what leaves with the instruction in front of it: programs of small networks in bf16, instruction by instruction. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "weft_compiler.h"
-
-/* The instructions of the network `body` makes of float[2, 24] x. */
-static struct weft_program *compile(const char *body)
-{
-    char path[] = "/tmp/weft-fused-XXXXXX.onnxtxt";
-    FILE *file = fdopen(mkstemps(path, 8), "w");
-    fprintf(file, "<ir_version: 8, opset_import: [\"\" : 24]>\nn (float[2, 24] x) => (float[2, 24] y)\n{\n%s}\n", body);
-    fclose(file);
-    struct weft_diag diag = {weft_diag_stderr, NULL, 0};
-    struct weft_compile_options options = {.format = "bf16"};
-    struct weft_network *network;
-    struct weft_machine machine;
-    struct weft_program *program;
-    assert_int_equal(weft_machine_load(&machine, "tpu-v4i", &diag), WEFT_OK);
-    assert_int_equal(weft_network_load(&network, path, &options, &diag), WEFT_OK);
-    assert_int_equal(weft_compile(&program, network, &machine, &options, &diag), WEFT_OK);
-    weft_network_free(network);
-    unlink(path);
-    return program;
-}
+#include "test_body.h"
 
 /* All that its vector unit computes is `op` with this function (of a reduction: this reduction) or `also`; however many instructions that takes. */
 static void expect_ops(const char *body, enum weft_opcode op, unsigned choice, enum weft_opcode also)
 {
-    struct weft_program *program = compile(body);
+    struct weft_program *program = compile_body(body, "2, 24", "tpu-v4i", "bf16");
     int count = 0;
     for (size_t i = 0; i < program->instructions; i++) {
         struct weft_instr instr;

@@ -1,0 +1,40 @@
+/* normal.c: what passes between the steps of a normalisation, (x - mean) / deviation x gain + offset, in eight-bit networks. Each step walks over all of x, so the
+ * bytes of a number are cycles; the result has eight bits. What is centred and scaled is bf16 therefore, with the gain and the offset; the mean and the deviation,
+ * one number a row, and all sums stay fp32. */
+#include "backend.h"
+
+static const struct layer *maker_of(const struct backend *b, int value)
+{
+    for (int i = 0; i < b->layer_count; i++)
+        if (b->layers[i].y == value)
+            return &b->layers[i];
+    return NULL;
+}
+
+static int64_t count_of(const struct backend *b, int value)
+{
+    return shape_count(&b->graph->values[value].shape);
+}
+
+/* x - mean of x */
+static bool is_centred(const struct backend *b, const struct layer *l)
+{
+    const struct layer *mean = l->op == CORE_SUB ? maker_of(b, l->other) : NULL;
+    return mean && mean->kind == LAYER_REDUCE && mean->op == CORE_REDUCE_MEAN && mean->x == l->x && count_of(b, mean->y) < count_of(b, l->y);
+}
+
+bool normal_step(const struct backend *b, const struct layer *l)
+{
+    if (b->format != COMPILE_INT8 || !l || l->kind != LAYER_BINARY || l->other == GRAPH_NONE)
+        return false;
+    if (is_centred(b, l))
+        return true;
+    bool scales = (l->op == CORE_MUL || l->op == CORE_DIV) && count_of(b, l->other) < count_of(b, l->y);
+    return scales && normal_step(b, maker_of(b, l->x));
+}
+
+enum weft_format normal_constant(const struct backend *b, const struct layer *l)
+{
+    bool beside = l->kind == LAYER_BINARY && !value_is_constant(&b->graph->values[l->x]) && normal_step(b, maker_of(b, l->x));
+    return beside ? WEFT_FORMAT_bf16 : WEFT_FORMAT_f32;
+}

@@ -1,0 +1,56 @@
+/* test_normal.c: the numbers between the steps of a normalisation and of a softmax, in the formats that have eight bits and in those that have more. */
+#include "test_body.h"
+
+static const char normalisation[] = "w = RandomNormal <shape = [64, 64], seed = 1.0> ()\n"
+                                    "p = MatMul (x, w)\n"
+                                    "g = RandomNormal <shape = [64], mean = 1.0, scale = 0.1, seed = 2.0> ()\n"
+                                    "o = RandomNormal <shape = [64], scale = 0.1, seed = 3.0> ()\n"
+                                    "n = LayerNormalization (p, g, o)\n"
+                                    "y = MatMul (n, w)\n";
+static const char softmax[] = "w = RandomNormal <shape = [64, 64], seed = 1.0> ()\np = MatMul (x, w)\ns = Softmax (p)\ny = MatMul (s, w)\n";
+
+/* How many instructions of this kind there are that write so. */
+static int writes(const char *body, const char *format, enum weft_opcode op, enum weft_format result)
+{
+    struct weft_program *program = compile_body(body, "32, 64", "tpu-v1", format);
+    int count = 0;
+    for (size_t i = 0; i < program->instructions; i++) {
+        struct weft_instr instr;
+        assert_true(weft_decode(&instr, program->text + i * WEFT_WORD_BYTES));
+        count += instr.op == op && instr.fmt == result;
+    }
+    weft_program_free(program);
+    return count;
+}
+
+static void eight_bits_have_short_steps(void **state)
+{
+    assert_true(writes(normalisation, "int8", WEFT_OP_SUB, WEFT_FORMAT_bf16) > 0);
+    assert_int_equal(writes(normalisation, "int8", WEFT_OP_SUB, WEFT_FORMAT_f32), 0);
+    assert_int_equal(writes(normalisation, "int8", WEFT_OP_MUL, WEFT_FORMAT_f32), 0);
+    assert_int_equal(writes(normalisation, "int8", WEFT_OP_DIV, WEFT_FORMAT_f32), 0);
+    assert_true(writes(softmax, "int8", WEFT_OP_SUB, WEFT_FORMAT_bf16) > 0);
+}
+
+static void sixteen_have_long_ones(void **state)
+{
+    assert_int_equal(writes(normalisation, "int16", WEFT_OP_SUB, WEFT_FORMAT_bf16), 0);
+    assert_true(writes(normalisation, "int16", WEFT_OP_SUB, WEFT_FORMAT_f32) > 0);
+    assert_true(writes(softmax, "int16", WEFT_OP_SUB, WEFT_FORMAT_f32) > 0);
+}
+
+/* The mean, the deviation and the sums. */
+static void numbers_of_rows_stay_long(void **state)
+{
+    assert_int_equal(writes(normalisation, "int8", WEFT_OP_REDUCE, WEFT_FORMAT_bf16) + writes(normalisation, "int8", WEFT_OP_POOL, WEFT_FORMAT_bf16), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(eight_bits_have_short_steps),
+        cmocka_unit_test(sixteen_have_long_ones),
+        cmocka_unit_test(numbers_of_rows_stay_long),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
