@@ -219,8 +219,8 @@ static void float_result(struct backend *b)
     emit_set(b, REG_clamp_low, (uint32_t)INT32_MIN, (uint32_t)INT32_MAX);
 }
 
-/* Of the exponentials: eight digits are enough for shares of eight bits, and cost half the lines. */
-static enum weft_format exponentials(const struct backend *b, const struct layer *l)
+/* Of the exponentials and their sums: eight digits are enough for shares of eight bits, and cost half the lines. */
+static enum weft_format shares_format(const struct backend *b, const struct layer *l)
 {
     return weft_format_bytes(b->places[l->y].g.format) == 1 ? WEFT_FORMAT_bf16 : WEFT_FORMAT_f32;
 }
@@ -289,9 +289,9 @@ static void softmax_parts(struct backend *b, const struct layer *l, const struct
             p.x.at += (uint64_t)(at[d] * p.x.strides[d]);
             p.y.at += (uint64_t)(at[d] * p.y.strides[d]);
         }
-        p.e = dense(b->buffers[l->temp[0]].ub, exponentials(b, l), &p.box, NULL);
+        p.e = dense(b->buffers[l->temp[0]].ub, shares_format(b, l), &p.box, NULL);
         p.most = dense(b->buffers[l->temp[1]].ub, p.x.format == WEFT_FORMAT_bf16 ? WEFT_FORMAT_bf16 : WEFT_FORMAT_f32, &p.box, p.reduced);
-        p.sum = dense(b->buffers[l->temp[1]].ub, WEFT_FORMAT_f32, &p.box, p.reduced);
+        p.sum = dense(b->buffers[l->temp[1]].ub, shares_format(b, l), &p.box, p.reduced);
         softmax_part(b, l, &p);
         int d = (int)p.box.rank - 1;
         for (; d >= 0 && (at[d] += size->dims[d]) >= whole->box.dims[d]; d--)
@@ -316,7 +316,7 @@ void softmax_temporaries(uint64_t bytes[2], const struct backend *b, const struc
     struct part whole = softmax_whole(b, l, x, x);
     struct vector_box size;
     int64_t elements = cut(&size, b, &whole);
-    bytes[0] = (uint64_t)(elements * weft_format_bytes(exponentials(b, l)));
+    bytes[0] = (uint64_t)(elements * weft_format_bytes(shares_format(b, l)));
     bytes[1] = (uint64_t)(elements / size.dims[b->graph->nodes[l->node].at.axis]) * 4;
 }
 
