@@ -17,9 +17,25 @@ int lower_transpose_last(struct lower *l, int value)
     return lower_emit(l, CORE_TRANSPOSE, &value, 1, &at, l->graph->values[value].element, &shape);
 }
 
+enum { CONSTANT_DEPTH = 8 }; /* nodes from a constant to the weights it becomes: dequantized, turned, given another shape */
+
+/* Will it be a constant once the passes are done? Dequantized weights stay nodes until then. */
+static bool becomes_constant(const struct graph *graph, int value, unsigned depth)
+{
+    if (value == GRAPH_NONE || value_is_constant(&graph->values[value]))
+        return true;
+    if (graph->values[value].producer == GRAPH_NONE || !depth)
+        return false;
+    const struct node *node = &graph->nodes[graph->values[value].producer];
+    for (unsigned k = 0; k < node->input_count; k++)
+        if (!becomes_constant(graph, node->inputs[k], depth - 1))
+            return false;
+    return true;
+}
+
 static bool is_constant(const struct lower *l, int value)
 {
-    return value != LOWER_POISON && value_is_constant(&l->graph->values[value]);
+    return value != LOWER_POISON && becomes_constant(l->graph, value, CONSTANT_DEPTH);
 }
 
 static bool matmul_shape(struct lower *l, unsigned a_at, unsigned b_at, struct shape *out)
@@ -134,7 +150,7 @@ static bool gemm_addend(struct lower *l, const struct shape *out)
 static bool is_bias(struct lower *l, const struct shape *out)
 {
     struct shape c = lower_shape(l, 2);
-    if (!value_is_constant(lower_value(l, 2)) || (c.rank == 2 && c.dims[0] != 1))
+    if (!is_constant(l, l->in[2]) || (c.rank == 2 && c.dims[0] != 1))
         return false;
     return !c.rank || c.dims[c.rank - 1] == 1 || c.dims[c.rank - 1] == out->dims[1];
 }
