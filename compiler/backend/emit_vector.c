@@ -44,10 +44,12 @@ float layer_domain(const struct backend *b, const struct layer *l)
     return f == WEFT_FUNCTION_none || f == WEFT_FUNCTION_relu || f == WEFT_FUNCTION_leaky ? backend_scale(b, l->y) : 1;
 }
 
-static int32_t code_of(const struct backend *b, int value, float real)
+/* The code of a number; an integer of the network is its own. */
+static int32_t code_of(const struct backend *b, int value, float number)
 {
     enum weft_format f = backend_format(b, value);
-    return weft_requantise(real / backend_scale(b, value), backend_zero(b, value), weft_format_low(f), weft_format_high(f));
+    bool real = backend_value_is_real(b, value);
+    return weft_requantise(real ? number / backend_scale(b, value) : number, real ? backend_zero(b, value) : 0, weft_format_low(f), weft_format_high(f));
 }
 
 static void clip_codes(const struct backend *b, const struct layer *l, int node, int32_t *low, int32_t *high)

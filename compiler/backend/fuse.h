@@ -13,6 +13,7 @@ bool fuse_same_shape(const struct shape *a, const struct shape *b);
 bool fuse_made_before(const struct graph *graph, int value, int node);
 void fuse_function(struct backend *b, struct layer *layer, bool *taken);
 void fuse_behind(struct backend *b, struct layer *layer, bool *taken);
+void fuse_clamp(struct backend *b, struct layer *layer, bool *taken);
 bool fuse_table(struct backend *b, int node, bool *taken);
 /* fuse_matrix.c */
 enum weft_status fuse_conv(struct backend *b, int node, bool *taken);

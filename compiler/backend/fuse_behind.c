@@ -112,6 +112,18 @@ void fuse_behind(struct backend *b, struct layer *layer, bool *taken)
     fuse_function(b, layer, taken);
 }
 
+/* A relu or clip of the network's own integers, which have their bytes already: the bounds to which they are clamped anyway. */
+void fuse_clamp(struct backend *b, struct layer *layer, bool *taken)
+{
+    int next = fuse_only_reader(b, layer->y);
+    enum core_op op = next == GRAPH_NONE ? CORE_ADD : b->graph->nodes[next].op;
+    if (layer->m->raw || (op != CORE_RELU && op != CORE_CLIP))
+        return;
+    layer->function = next;
+    layer->y = b->graph->nodes[next].outputs[0];
+    taken[next] = true;
+}
+
 /* The one operand that is no constant, or GRAPH_NONE. */
 static int only_operand(const struct backend *b, const struct node *n)
 {

@@ -97,7 +97,9 @@ enum weft_status fuse_conv(struct backend *b, int node, bool *taken)
     if (status)
         return status;
     describe_conv(b, layer, weights);
-    if (!integer)
+    if (integer)
+        fuse_clamp(b, layer, taken);
+    else
         fuse_behind(b, layer, taken);
     return WEFT_OK;
 }
@@ -135,7 +137,9 @@ enum weft_status fuse_gemm(struct backend *b, int node, bool *taken)
             return fuse_refuse(b, node, "C must have one number a column (or one in all)");
         m->bias[0] = c;
     }
-    if (!integer)
+    if (integer)
+        fuse_clamp(b, layer, taken);
+    else
         fuse_behind(b, layer, taken);
     return WEFT_OK;
 }

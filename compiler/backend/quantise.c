@@ -344,7 +344,8 @@ static enum weft_status quantise_integers(struct backend *b, const struct layer 
     return WEFT_OK;
 }
 
-/* What is only quantised by the network itself takes the network's scale, and so its very integers: it is rounded once. */
+/* What is only quantised by the network itself takes the network's scale, and so its very integers: it is rounded once. Layers that hand integers on
+ * may stand between. */
 static bool own_scale(struct backend *b, int value, struct quantisation *out)
 {
     bool found = false;
@@ -353,10 +354,12 @@ static bool own_scale(struct backend *b, int value, struct quantisation *out)
             return false; /* is wanted as it is, too */
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
-        struct quantisation q;
+        struct quantisation q = {0};
         if (!layer_reads(l, value))
             continue;
-        if (l->kind != LAYER_UNARY || l->op != CORE_QUANTIZE || !quantise_parameters(b, l, &q) ||
+        bool quantises = l->kind == LAYER_UNARY && l->op == CORE_QUANTIZE && quantise_parameters(b, l, &q);
+        bool hands_on = keeps_scale(l) && !l->input_count && own_scale(b, l->y, &q);
+        if ((!quantises && !hands_on) ||
             (found && (q.scale != out->scale || q.zero != out->zero || q.format != out->format)))
             return false;
         *out = q;

@@ -68,8 +68,6 @@ static int new_value(struct spill *s, int like, const struct shape *shape, const
     g->values[value].element = g->values[like].element;
     g->values[value].shape = *shape;
     g->values[value].q = g->values[like].q;
-    g->values[value].q.scales = NULL; /* the other's own */
-    g->values[value].q.count = 0;
     s->b->places[value] = *place;
     return value;
 }

@@ -39,6 +39,22 @@ static void channel_scales(const struct matrix *m, const float *w, int64_t depth
         scales[o] = isfinite(scales[o]) ? scales[o] / 127 : 1;
 }
 
+/* The network's own scales, in which its weights are whole numbers; false: it has none along the output channels. */
+static bool own_scales(struct backend *b, const struct matrix *m, float *scales)
+{
+    const struct value *w = &b->graph->values[m->weights];
+    int64_t count = w->multiples.known ? shape_count(&b->graph->values[w->multiples.scales].shape) : 0;
+    if (!count || (count > 1 && (count != m->co || w->multiples.axis != (m->weights_kn ? w->shape.rank - 1 : 0))))
+        return false;
+    for (int64_t o = 0; o < m->co; o++) {
+        double scale;
+        if (!value_at(b->graph, w->multiples.scales, count > 1 ? o : 0, &scale) || !(scale > 0))
+            return false;
+        scales[o] = (float)scale;
+    }
+    return true;
+}
+
 /* The greatest sum of products that calibration saw, and as much again: s16 operands could carry it beyond s32. (Partial sums may: they wrap.) */
 static double greatest_sum(const struct backend *b, const struct layer *l)
 {
@@ -50,13 +66,13 @@ static double greatest_sum(const struct backend *b, const struct layer *l)
 }
 
 /* The bias is added as an integer of scale x weight scale. Weights next to nothing (a channel that training switched off) must not make
- * that scale so small that the bias leaves s32: 24 bits of it are enough. */
+ * that scale so small that the bias leaves s32: 24 bits of it are enough. Scales of the network are kept as long as 30 do. */
 static void widen_for_bias(struct backend *b, const struct layer *l)
 {
     const struct matrix *m = l->m;
-    double most = greatest_sum(b, l);
+    double most = greatest_sum(b, l), bias_max = b->graph->values[m->weights].multiples.known ? 1073741824.0 : 16777216.0;
     for (int64_t o = 0; o < m->co; o++) {
-        double step = backend_scale(b, l->x) * fabs((double)m->alpha), least = fabs(params_bias(b, l, o)) / (16777216.0 * step);
+        double step = backend_scale(b, l->x) * fabs((double)m->alpha), least = fabs(params_bias(b, l, o)) / (bias_max * step);
         least = fmax(least, most / (1073741824.0 * step));
         float *scale = &m->w_scales[o];
         *scale = *scale < least ? (float)least : *scale;
@@ -67,7 +83,7 @@ static void widen_for_bias(struct backend *b, const struct layer *l)
 static int8_t round_weight(float w, float inverse)
 {
     float q = rintf(w * inverse);
-    return (int8_t)(q > 127 ? 127 : q < -127 ? -127 : q == q ? q : 0);
+    return (int8_t)(q > 127 ? 127 : q < -128 ? -128 : q == q ? q : 0);
 }
 
 enum { TRANSPOSE_BLOCK = 32 };
@@ -90,7 +106,7 @@ static enum weft_status find_scales(struct backend *b, const struct layer *l, co
         return WEFT_NO_MEMORY;
     if (other && other->raw_scales)
         memcpy(m->raw_scales, other->raw_scales, (size_t)m->co * sizeof *m->raw_scales);
-    else
+    else if (!own_scales(b, m, m->raw_scales))
         channel_scales(m, w, depth, m->raw_scales);
     memcpy(m->w_scales, m->raw_scales, (size_t)m->co * sizeof *m->w_scales);
     widen_for_bias(b, l);

@@ -16,9 +16,8 @@ static bool clone_value(struct value *copy, const struct value *value)
 {
     *copy = *value;
     copy->borrowed = true;
-    copy->q.scales = value->q.scales ? copy_bytes(value->q.scales, (size_t)value->q.count * sizeof *value->q.scales) : NULL;
     copy->name = strdup(value->name);
-    return copy->name && (copy->q.scales || !value->q.scales);
+    return copy->name != NULL;
 }
 
 static bool clone_node(struct node *copy, const struct node *node)

@@ -19,7 +19,6 @@ static void value_clear(struct value *value)
     free(value->name);
     if (!value->borrowed)
         free(value->bytes);
-    free(value->q.scales);
 }
 
 static void node_clear(struct node *node)
@@ -195,6 +194,9 @@ static void free_unread(struct graph *graph, bool *read)
 {
     for (unsigned k = 0; k < graph->input_count; k++)
         read[graph->inputs[k]] = true;
+    for (int i = 0; i < graph->value_count; i++)
+        if (read[i] && graph->values[i].multiples.known)
+            read[graph->values[i].multiples.scales] = true;
     for (int i = 0; i < graph->value_count; i++) {
         struct value *value = &graph->values[i];
         if (read[i] || !value->bytes || value->borrowed)

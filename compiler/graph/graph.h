@@ -30,8 +30,11 @@ struct quantisation {       /* how the integers of a value stand for reals: real
     bool known;
     enum weft_format format;
     float scale; int32_t zero;          /* per tensor */
-    float *scales; int64_t count;       /* per output channel, symmetric: zero is 0; or NULL */
 };
+
+/* Of weights that the network gives as integers: they are whole multiples of these scales (a constant's id), one for all or one for each index of
+ * an axis, and from -128 to 127 of them. */
+struct multiples { bool known; int scales; int64_t axis; };
 
 struct value {
     char *name;
@@ -41,6 +44,7 @@ struct value {
     void *bytes; bool borrowed;         /* CONTENTS_BYTES; borrowed: lies in the model file's memory */
     double fill, mean, deviation; uint64_t seed; /* FILL; NORMAL: mean, deviation; UNIFORM: mean is low, deviation is high */
     struct quantisation q;              /* set by the quantiser, or by the network itself */
+    struct multiples multiples;
     int producer;                       /* node, or GRAPH_NONE */
 };
 

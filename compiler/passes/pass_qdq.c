@@ -4,8 +4,10 @@
  *     w int8 -> dequantize -- conv -- (relu) -- quantize -- y    w, bias int32 - qconv -- y
  *       bias (float, or int32 -> dequantize) /
  *
- * A matmul of constant weights becomes qmatmul, a gemm with bias qconv over one pixel. A relu goes where saturation does its
- * work: zero is the least integer. What is left of dequantized constants becomes floats.
+ * A matmul of constant weights becomes qmatmul, a gemm with bias qconv over one pixel. Rounding and saturation keep the order of numbers, so what
+ * only orders, picks or moves the product's numbers in front of the quantize does the same to the integers behind it: pools of the
+ * maximum, moves, and relus and clips between the codes of their bounds, which go where saturation does their work. What is left of
+ * dequantized constants becomes floats.
  */
 #include "pass_edit.h"
 #include "passes.h"
@@ -14,9 +16,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BETWEEN_MAX = 8 };
+
 struct chain {
     struct node *quantize, *product, *x, *w, *bias /* dequantized, or NULL */;
+    const struct node *between[BETWEEN_MAX]; /* the quantize and the product, the last one first */
+    unsigned count;
 };
+
+static double entry(struct graph *graph, int value, int64_t channel)
+{
+    double out = 0;
+    value_at(graph, value, shape_count(&graph->values[value].shape) == 1 ? 0 : channel, &out);
+    return out;
+}
 
 static bool is_byte(const struct graph *graph, int value)
 {
@@ -41,27 +54,34 @@ static struct node *dequantize_of(const struct graph *graph, int value)
     return node && node->op == CORE_DEQUANTIZE ? node : NULL;
 }
 
-static bool relu_is_saturation(struct graph *graph, const struct node *quantize)
+static bool keeps_order(const struct node *node)
 {
-    double zero = 1;
-    return value_at(graph, quantize->inputs[2], 0, &zero) &&
-           zero == (graph->values[quantize->outputs[0]].element == ELEMENT_S8 ? INT8_MIN : 0);
+    return node->op == CORE_RELU || node->op == CORE_CLIP || node->op == CORE_MAXPOOL || node->op == CORE_RESHAPE ||
+           node->op == CORE_TRANSPOSE || node->op == CORE_SLICE;
 }
 
-static struct node *product_before(struct graph *graph, const struct node *quantize)
+static bool is_product(const struct node *node)
 {
-    int value = quantize->inputs[0];
-    struct node *node = edit_producer(graph, value);
-    if (!node || !edit_only_reader(graph, value))
-        return NULL;
-    if (node->op == CORE_RELU && relu_is_saturation(graph, quantize)) {
-        value = node->inputs[0];
-        node = edit_producer(graph, value);
-        if (!node || !edit_only_reader(graph, value))
-            return NULL;
-    }
     bool plain_gemm = node->op == CORE_GEMM && !node->at.trans_a && node->at.alpha == 1 && node->at.beta == 1;
-    return node->op == CORE_CONV || node->op == CORE_MATMUL || plain_gemm ? node : NULL;
+    return node->op == CORE_CONV || node->op == CORE_MATMUL || plain_gemm;
+}
+
+/* Finds the product, and what stands between. */
+static bool walk_back(struct chain *c, const struct graph *graph)
+{
+    for (int value = c->quantize->inputs[0];;) {
+        struct node *node = edit_producer(graph, value);
+        if (!node || !edit_only_reader(graph, value))
+            return false;
+        if (is_product(node)) {
+            c->product = node;
+            return true;
+        }
+        if (!keeps_order(node) || c->count == BETWEEN_MAX)
+            return false;
+        c->between[c->count++] = node;
+        value = node->inputs[0];
+    }
 }
 
 /* Along which axis of the weights the output's channels lie. */
@@ -103,8 +123,8 @@ static bool match(struct chain *c, struct graph *graph, struct node *quantize)
 {
     if (quantize->dead || quantize->op != CORE_QUANTIZE || !is_byte(graph, quantize->outputs[0]) || !is_scalar(graph, quantize))
         return false;
-    *c = (struct chain){.quantize = quantize, .product = product_before(graph, quantize)};
-    if (!c->product)
+    *c = (struct chain){.quantize = quantize};
+    if (!walk_back(c, graph) || (c->count && !(entry(graph, quantize->inputs[1], 0) > 0))) /* a scale below zero turns the order round */
         return false;
     c->x = dequantize_of(graph, c->product->inputs[0]);
     c->w = dequantize_of(graph, c->product->inputs[1]);
@@ -114,13 +134,6 @@ static bool match(struct chain *c, struct graph *graph, struct node *quantize)
 }
 
 /* --- bias ---------------------------------------------------------------------------------------------------------------- */
-
-static double entry(struct graph *graph, int value, int64_t channel)
-{
-    double out = 0;
-    value_at(graph, value, shape_count(&graph->values[value].shape) == 1 ? 0 : channel, &out);
-    return out;
-}
 
 /* The bias counts units of x_scale w_scale. Integers that do so already stay as they are. */
 static int32_t bias_of(struct graph *graph, const struct chain *c, int64_t channel)
@@ -173,22 +186,26 @@ static int add_node(struct graph *graph, enum core_op op, const struct node *lik
 
 struct ids {
     int product, quantize, inputs[9];
+    int out /* what the integer operator makes */, between[BETWEEN_MAX];
+    unsigned count;
 }; /* nodes by number, since adding nodes moves them */
 
 static struct ids take_ids(const struct graph *graph, const struct chain *c, int bias)
 {
-    return (struct ids){(int)(c->product - graph->nodes),
-                        (int)(c->quantize - graph->nodes),
-                        {c->x->inputs[0], c->x->inputs[1], c->x->inputs[2], c->w->inputs[0], c->w->inputs[1], c->w->inputs[2],
-                         c->quantize->inputs[1], c->quantize->inputs[2], bias}};
+    struct ids ids = {(int)(c->product - graph->nodes),
+                      (int)(c->quantize - graph->nodes),
+                      {c->x->inputs[0], c->x->inputs[1], c->x->inputs[2], c->w->inputs[0], c->w->inputs[1], c->w->inputs[2],
+                       c->quantize->inputs[1], c->quantize->inputs[2], bias},
+                      .count = c->count};
+    for (unsigned i = 0; i < c->count; i++)
+        ids.between[i] = (int)(c->between[i] - graph->nodes);
+    return ids;
 }
 
-/* The new node makes what quantize made. */
+/* The new node makes ids->out. */
 static enum weft_status replace(struct graph *graph, const struct ids *ids, enum core_op op, unsigned count)
 {
-    int out = graph->nodes[ids->quantize].outputs[0];
-    edit_kill(graph, &graph->nodes[ids->quantize]);
-    int made = add_node(graph, op, &graph->nodes[ids->product], "", ids->inputs, count, ELEMENT_U8, NULL, out);
+    int made = add_node(graph, op, &graph->nodes[ids->product], "", ids->inputs, count, ELEMENT_U8, NULL, ids->out);
     return made == GRAPH_NONE ? WEFT_NO_MEMORY : WEFT_OK;
 }
 
@@ -215,7 +232,7 @@ static int make_filters(struct graph *graph, const struct node *product, int w, 
 static enum weft_status replace_gemm(struct graph *graph, struct ids *ids)
 {
     struct node *product = &graph->nodes[ids->product];
-    int out = graph->nodes[ids->quantize].outputs[0];
+    int out = ids->out;
     struct shape x = graph->values[ids->inputs[0]].shape, y = graph->values[out].shape;
     enum element element = graph->values[out].element;
     x.rank = y.rank = 4;
@@ -231,42 +248,164 @@ static enum weft_status replace_gemm(struct graph *graph, struct ids *ids)
                           element, &y, GRAPH_NONE);
     if (pixels == GRAPH_NONE)
         return WEFT_NO_MEMORY;
-    edit_kill(graph, &graph->nodes[ids->quantize]);
     int made = add_node(graph, CORE_RESHAPE, &graph->nodes[ids->product], "", &pixels, 1, element, NULL, out);
     return made == GRAPH_NONE ? WEFT_NO_MEMORY : WEFT_OK;
 }
 
+/* --- what stood between ---------------------------------------------------------------------------------------------------- */
+
+/* The codes that a relu or clip leaves. False: it is no such node. */
+static bool clip_codes(struct graph *graph, const struct ids *ids, const struct node *node, float *low, float *high)
+{
+    bool is_signed = graph->values[ids->out].element == ELEMENT_S8;
+    int32_t least = is_signed ? INT8_MIN : 0, greatest = is_signed ? INT8_MAX : UINT8_MAX;
+    float scale = (float)entry(graph, ids->inputs[6], 0);
+    int32_t zero = (int32_t)entry(graph, ids->inputs[7], 0);
+    if (node->op != CORE_RELU && node->op != CORE_CLIP)
+        return false;
+    *low = (float)weft_requantise((node->op == CORE_RELU ? 0 : node->at.alpha) / scale, zero, least, greatest);
+    *high = node->op == CORE_RELU ? (float)greatest : (float)weft_requantise(node->at.beta / scale, zero, least, greatest);
+    return true;
+}
+
+static bool is_saturation(struct graph *graph, const struct ids *ids, const struct node *node)
+{
+    float low, high;
+    bool is_signed = graph->values[ids->out].element == ELEMENT_S8;
+    return clip_codes(graph, ids, node, &low, &high) && low == (is_signed ? INT8_MIN : 0) && high == (is_signed ? INT8_MAX : UINT8_MAX);
+}
+
+static void drop_saturations(struct graph *graph, struct ids *ids)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < ids->count; i++)
+        if (!is_saturation(graph, ids, &graph->nodes[ids->between[i]]))
+            ids->between[kept++] = ids->between[i];
+    ids->count = kept;
+}
+
+/* What the integer operator makes: the quantize's result, or where nodes follow a value of their own. */
+static enum weft_status find_out(struct graph *graph, struct ids *ids)
+{
+    ids->out = graph->nodes[ids->quantize].outputs[0];
+    drop_saturations(graph, ids);
+    edit_kill(graph, &graph->nodes[ids->quantize]);
+    if (!ids->count)
+        return WEFT_OK;
+    const struct node *product = &graph->nodes[ids->product];
+    struct shape shape = graph->values[product->outputs[0]].shape;
+    ids->out = edit_constant(graph, product->name, "integers", graph->values[ids->out].element, &shape, NULL);
+    if (ids->out == GRAPH_NONE)
+        return WEFT_NO_MEMORY;
+    graph->values[ids->out].contents = CONTENTS_NONE;
+    return WEFT_OK;
+}
+
+/* `node` again, of the integers `from`; its result's id, or GRAPH_NONE. `out` as for add_node. */
+static int add_between(struct graph *graph, const struct ids *ids, int id, int from, int out)
+{
+    struct node *node = &graph->nodes[id];
+    struct shape shape = graph->values[node->outputs[0]].shape;
+    float low, high;
+    bool clips = clip_codes(graph, ids, node, &low, &high);
+    int made = add_node(graph, clips ? CORE_CLIP : node->op, node, "integers", &from, 1, graph->values[from].element, &shape, out);
+    if (made == GRAPH_NONE || !clips)
+        return made;
+    struct attributes *at = &edit_producer(graph, made)->at;
+    at->alpha = low;
+    at->beta = high;
+    return made;
+}
+
+static enum weft_status add_all_between(struct graph *graph, const struct ids *ids, int out)
+{
+    int value = ids->out;
+    for (unsigned i = ids->count; i-- > 0 && value != GRAPH_NONE;)
+        value = add_between(graph, ids, ids->between[i], value, i ? GRAPH_NONE : out);
+    return value == GRAPH_NONE ? WEFT_NO_MEMORY : WEFT_OK;
+}
+
+static enum weft_status replace_product(struct graph *graph, struct ids *ids)
+{
+    const struct node *product = &graph->nodes[ids->product];
+    bool biased = ids->inputs[8] != GRAPH_NONE;
+    if (product->op == CORE_CONV)
+        return replace(graph, ids, CORE_QCONV, biased ? 9 : 8);
+    if (product->op == CORE_MATMUL || (!biased && !product->at.trans_b))
+        return replace(graph, ids, CORE_QMATMUL, 8);
+    return replace_gemm(graph, ids);
+}
+
 static enum weft_status replace_chain(struct graph *graph, const struct chain *c)
 {
-    int bias;
+    int bias, out = c->quantize->outputs[0];
     enum weft_status status = make_bias(&bias, graph, c);
     if (status)
         return status;
     struct ids ids = take_ids(graph, c, bias);
-    if (c->product->op == CORE_CONV)
-        return replace(graph, &ids, CORE_QCONV, bias == GRAPH_NONE ? 8 : 9);
-    if (c->product->op == CORE_MATMUL || (bias == GRAPH_NONE && !c->product->at.trans_b))
-        return replace(graph, &ids, CORE_QMATMUL, 8);
-    return replace_gemm(graph, &ids);
+    status = find_out(graph, &ids);
+    if (!status)
+        status = replace_product(graph, &ids);
+    return status ? status : add_all_between(graph, &ids, out);
 }
 
-/* A reshape or transpose behind a dequantize moves before it: the bytes move, and what follows finds the dequantize. */
-static enum weft_status move_before(struct graph *graph, int id)
+/* The axis of the scales once `node` has moved the numbers; -1: they have none any more. */
+static int64_t axis_behind(const struct graph *graph, const struct node *node, const struct node *dequantize)
+{
+    if (is_scalar(graph, dequantize))
+        return dequantize->at.axis;
+    int64_t axis = -1;
+    for (unsigned d = 0; node->op == CORE_TRANSPOSE && d < graph->values[node->outputs[0]].shape.rank; d++)
+        axis = node->at.perm[d] == dequantize->at.axis ? d : axis;
+    return axis;
+}
+
+/* A reshape or transpose behind a dequantize moves before it: the bytes move, and what follows finds the dequantize. Weights move at once. */
+static enum weft_status move_before(struct graph *graph, int id, struct weft_diag *diag)
 {
     const struct node *node = &graph->nodes[id], *before = node->input_count ? dequantize_of(graph, node->inputs[0]) : NULL;
-    if (node->dead || (node->op != CORE_RESHAPE && node->op != CORE_TRANSPOSE) || !before || !is_scalar(graph, before))
+    if (node->dead || (node->op != CORE_RESHAPE && node->op != CORE_TRANSPOSE) || !before)
         return WEFT_OK;
-    if (value_is_constant(&graph->values[before->inputs[0]]))
-        return WEFT_OK; /* weights: their scales may lie along an axis, and folding deals with them */
+    int64_t axis = axis_behind(graph, node, before);
+    if (axis < 0)
+        return WEFT_OK;
     int out = node->outputs[0], by_number = (int)(before - graph->nodes),
         inputs[3] = {before->inputs[0], before->inputs[1], before->inputs[2]};
+    bool weights = value_is_constant(&graph->values[inputs[0]]);
     struct shape shape = graph->values[out].shape;
     inputs[0] = add_node(graph, node->op, node, "bytes", inputs, 1, graph->values[inputs[0]].element, &shape, GRAPH_NONE);
     if (inputs[0] == GRAPH_NONE)
         return WEFT_NO_MEMORY;
+    enum weft_status status = weights ? edit_fold(graph, edit_producer(graph, inputs[0]), diag) : WEFT_OK;
+    if (status)
+        return status;
     edit_kill(graph, &graph->nodes[id]);
     int made = add_node(graph, CORE_DEQUANTIZE, &graph->nodes[by_number], "", inputs, 3, ELEMENT_F32, NULL, out);
-    return made == GRAPH_NONE ? WEFT_NO_MEMORY : WEFT_OK;
+    if (made == GRAPH_NONE)
+        return WEFT_NO_MEMORY;
+    edit_producer(graph, made)->at.axis = axis;
+    return WEFT_OK;
+}
+
+/* Does every integer less its zero point fit a signed byte? Then weights can stay what the network has them. */
+static bool fits_signed_byte(struct graph *graph, const struct node *dequantize)
+{
+    int q = dequantize->inputs[0], zeros = dequantize->inputs[2];
+    bool one = shape_count(&graph->values[zeros].shape) == 1;
+    const uint8_t *bytes = is_byte(graph, q) && edit_is_known(graph, q) && (one || edit_is_all(graph, zeros, 0)) ? value_bytes(graph, q) : NULL;
+    int zero = (int)entry(graph, zeros, 0), count = bytes ? 1 : 0;
+    bool is_signed = graph->values[q].element == ELEMENT_S8;
+    for (int64_t i = 0, all = shape_count(&graph->values[q].shape); count && i < all; i++) {
+        int weight = (is_signed ? (int8_t)bytes[i] : bytes[i]) - zero;
+        count = weight >= INT8_MIN && weight <= INT8_MAX;
+    }
+    return count;
+}
+
+static void note_multiples(struct graph *graph, const struct node *node)
+{
+    struct value *value = &graph->values[node->outputs[0]];
+    value->multiples = (struct multiples){fits_signed_byte(graph, node), node->inputs[1], node->at.axis};
 }
 
 static enum weft_status fold_the_rest(struct graph *graph, struct weft_diag *diag)
@@ -278,6 +417,7 @@ static enum weft_status fold_the_rest(struct graph *graph, struct weft_diag *dia
             continue;
         if (!is_constant(graph, node->inputs[1]) || !is_constant(graph, node->inputs[2]))
             continue;
+        note_multiples(graph, node);
         enum weft_status status = edit_fold(graph, node, diag);
         if (status)
             return status;
@@ -289,7 +429,7 @@ enum weft_status pass_qdq(struct graph *graph, struct weft_diag *diag)
 {
     struct chain c;
     for (int i = 0, count = graph->node_count; i < count; i++) {
-        enum weft_status status = move_before(graph, i);
+        enum weft_status status = move_before(graph, i, diag);
         if (status)
             return status;
     }
@@ -302,5 +442,6 @@ enum weft_status pass_qdq(struct graph *graph, struct weft_diag *diag)
     if (status)
         return status;
     graph_sweep(graph); /* what only the chains read must not count as read any more */
-    return fold_the_rest(graph, diag);
+    status = fold_the_rest(graph, diag);
+    return status ? status : pass_fold(graph, diag); /* what was made of them */
 }

@@ -107,7 +107,11 @@ static int matrix_of_weights(const struct stack *s, int64_t i)
         return GRAPH_NONE;
     snprintf(name, sizeof name, "%.120s", s->graph->values[s->weights].name);
     snprintf(suffix, sizeof suffix, "%d_%lld", s->node, (long long)i);
-    return edit_constant(s->graph, name, suffix, element, &flat, all ? all + (size_t)index * bytes : NULL);
+    int made = edit_constant(s->graph, name, suffix, element, &flat, all ? all + (size_t)index * bytes : NULL);
+    const struct multiples *m = &s->graph->values[s->weights].multiples;
+    if (made != GRAPH_NONE && m->known && shape_count(&s->graph->values[m->scales].shape) == 1)
+        s->graph->values[made].multiples = *m;
+    return made;
 }
 
 static int product(const struct stack *s, int64_t i)

@@ -70,7 +70,7 @@ static void check_qdq(struct graph *graph, enum core_op product, int nodes)
 
 static const int8_t bytes[] = {1, -2, 3, -4, 5, -6, 7, -8, 9, -10, 11, -12, 127, -127, 64, -64};
 
-/* zero 0: the relu is what saturation does; zero 3: it is not, and the chain stays as it is but for its weights. */
+/* zero 0: the relu is what saturation does; zero 3: it is not, and the codes are clipped. */
 static void qdq_conv(void **state)
 {
     for (int zero = 0; zero <= 3; zero += 3)
@@ -89,10 +89,7 @@ static void qdq_conv(void **state)
             graph->nodes[conv].at = (struct attributes){.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}, .spatial = 2, .groups = 1};
             int relu = node(graph, CORE_RELU, "relu", SHAPE(1, 4, 3, 3), 1, (int[]){result(graph, conv)});
             quantized_output(graph, result(graph, relu), 32, zero);
-            if (zero)
-                check_qdq(graph, CORE_CONV, 4); /* dequantize, conv, relu, quantize */
-            else
-                check_qdq(graph, CORE_QCONV, 1);
+            check_qdq(graph, CORE_QCONV, zero ? 2 : 1);
         }
 }
 
@@ -116,6 +113,38 @@ static void qdq_gemm(void **state)
     check_qdq(quantised_gemm(false, true), CORE_QCONV, 3);
     check_qdq(quantised_gemm(true, false), CORE_QCONV, 3);
     check_qdq(quantised_gemm(false, false), CORE_QMATMUL, 1);
+}
+
+/* A clip, a pool of the maximum and a transpose between product and quantize: the same of the integers. */
+static void qdq_in_order(void **state)
+{
+    struct graph *graph = new_graph();
+    int x = quantized_input(graph, SHAPE(1, 4, 4, 4));
+    int w = dequantized(graph, "w", graph_add_constant(graph, "w_q", ELEMENT_S8, SHAPE(4, 1, 2, 2), bytes), scalar(graph, "w_scale", 0.25f),
+                        zero_point(graph, "w_zero", ELEMENT_S8, 0), 0);
+    int conv = node(graph, CORE_CONV, "conv", SHAPE(1, 4, 3, 3), 2, (int[]){x, w});
+    graph->nodes[conv].at = (struct attributes){.kernel = {2, 2}, .stride = {1, 1}, .dilation = {1, 1}, .spatial = 2, .groups = 4};
+    int clip = node(graph, CORE_CLIP, "clip", SHAPE(1, 4, 3, 3), 1, (int[]){result(graph, conv)});
+    graph->nodes[clip].at = (struct attributes){.alpha = -300, .beta = 410};
+    int pool = node(graph, CORE_MAXPOOL, "pool", SHAPE(1, 4, 2, 2), 1, (int[]){result(graph, clip)});
+    graph->nodes[pool].at = (struct attributes){.kernel = {2, 2}, .stride = {1, 1}, .dilation = {1, 1}, .spatial = 2};
+    int turned = node(graph, CORE_TRANSPOSE, "turned", SHAPE(1, 2, 2, 4), 1, (int[]){result(graph, pool)});
+    memcpy(graph->nodes[turned].at.perm, (int64_t[]){0, 2, 3, 1}, 4 * sizeof(int64_t));
+    quantized_output(graph, result(graph, turned), 4, 100);
+    check_qdq(graph, CORE_QCONV, 4);
+}
+
+/* Weights dequantized with a scale a channel, then turned: the axis of the scales turns with them. */
+static void qdq_turned_weights(void **state)
+{
+    struct graph *graph = new_graph();
+    int x = quantized_input(graph, SHAPE(3, 8));
+    int w = dequantized(graph, "w", graph_add_constant(graph, "w_q", ELEMENT_S8, SHAPE(2, 8), bytes), constant(graph, "w_scale", SHAPE(2), (float[]){0.25f, 0.5f}),
+                        graph_add_constant(graph, "w_zero", ELEMENT_S8, SHAPE(2), (int8_t[2]){0}), 0);
+    int turned = node(graph, CORE_TRANSPOSE, "turned", SHAPE(8, 2), 1, &w);
+    memcpy(graph->nodes[turned].at.perm, (int64_t[]){1, 0}, 2 * sizeof(int64_t));
+    quantized_output(graph, result(graph, node(graph, CORE_MATMUL, "product", SHAPE(3, 2), 2, (int[]){x, result(graph, turned)})), 16, 100);
+    check_qdq(graph, CORE_QMATMUL, 1);
 }
 
 /* A flatten between dequantize and gemm moves before it; the one pixel's reshape then joins it. */
@@ -164,7 +193,7 @@ static void qdq_in_a_row(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(qdq_conv), cmocka_unit_test(qdq_gemm), cmocka_unit_test(qdq_behind_a_flatten),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(qdq_conv), cmocka_unit_test(qdq_gemm), cmocka_unit_test(qdq_in_order), cmocka_unit_test(qdq_turned_weights), cmocka_unit_test(qdq_behind_a_flatten),
                                        cmocka_unit_test(qdq_in_a_row)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,24 +17,41 @@ static struct weft_diag loud(void)
     return (struct weft_diag){.report = weft_diag_stderr};
 }
 
-struct built build(const char *text, const char *format, const char *const *settings)
+#define PATTERN "/tmp/weft-built-XXXXXX.onnxtxt"
+
+/* A file of the text, which must stay while the network is compiled: a batch in parts reads it again. */
+static struct weft_network *load(const char *text, char path[sizeof PATTERN], const struct weft_compile_options *options)
+{
+    struct weft_diag diag = loud();
+    struct weft_network *network;
+    memcpy(path, PATTERN, sizeof PATTERN);
+    int file = mkstemps(path, 8);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, text, strlen(text)), (ssize_t)strlen(text));
+    close(file);
+    assert_int_equal(weft_network_load(&network, path, options, &diag), WEFT_OK);
+    return network;
+}
+
+struct built build_for(const char *text, const char *format, const char *machine_name, const char *const *settings)
 {
     struct built built = {0};
     struct weft_diag diag = loud();
     struct weft_machine machine;
     struct weft_compile_options options = {.seed = 7, .format = format};
-    char path[] = "/tmp/weft-built-XXXXXX.onnxtxt";
-    int file = mkstemps(path, 8);
-    assert_true(file >= 0);
-    assert_int_equal(write(file, text, strlen(text)), (ssize_t)strlen(text));
-    close(file);
-    assert_int_equal(weft_machine_load(&machine, "tiny", &diag), WEFT_OK);
+    assert_int_equal(weft_machine_load(&machine, machine_name, &diag), WEFT_OK);
     for (; *settings; settings++)
         assert_int_equal(weft_machine_set(&machine, *settings, &diag), WEFT_OK);
-    assert_int_equal(weft_network_load(&built.network, path, &options, &diag), WEFT_OK);
+    char path[sizeof PATTERN];
+    built.network = load(text, path, &options);
     assert_int_equal(weft_compile(&built.program, built.network, &machine, &options, &diag), WEFT_OK);
     unlink(path);
     return built;
+}
+
+struct built build(const char *text, const char *format, const char *const *settings)
+{
+    return build_for(text, format, "tiny", settings);
 }
 
 void drop(struct built *built)
@@ -76,6 +93,39 @@ void same_outputs(const struct weft_program *a, const struct weft_sim *sim_a, co
         free(y.name);
         free(y.bytes);
     }
+}
+
+static int integer_at(const struct weft_array *y, uint64_t i)
+{
+    return *y->element == 'u' ? ((const uint8_t *)y->bytes)[i] : ((const int8_t *)y->bytes)[i];
+}
+
+int differing_integers(const struct built *built, const char *reference)
+{
+    struct weft_diag diag = loud();
+    char path[sizeof PATTERN];
+    struct weft_network *network = load(reference, path, &(struct weft_compile_options){0});
+    unlink(path);
+    const struct weft_tensor *y = &built->program->outputs[0];
+    struct weft_arrays inputs = {0};
+    struct weft_array out = {0};
+    uint64_t bytes, count;
+    int differ = 0;
+    assert_int_equal(weft_random_inputs(&inputs, built->program, 7, &diag), WEFT_OK);
+    assert_int_equal(weft_network_interpret(network, &inputs, &diag), WEFT_OK);
+    struct weft_sim *sim = run(built->program, WEFT_ENGINE_FAST);
+    const uint8_t *host = weft_sim_memory(sim, WEFT_SPACE_HOST, &bytes);
+    assert_int_equal(weft_tensor_unpack(&out, y, host, bytes, &diag), WEFT_OK);
+    const float *want = weft_network_value(network, y->name, &count);
+    assert_int_equal(out.size, count);
+    for (uint64_t i = 0; i < count; i++)
+        differ += integer_at(&out, i) != (int)want[i];
+    free(out.name);
+    free(out.bytes);
+    weft_sim_free(sim);
+    weft_arrays_free(&inputs);
+    weft_network_free(network);
+    return differ;
 }
 
 void same_memories(const struct weft_sim *a, const struct weft_sim *b)
