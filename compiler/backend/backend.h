@@ -289,6 +289,7 @@ bool backend_grow(struct backend *b, void *array, size_t count, int *room, size_
 int backend_add_buffer(struct backend *b, uint64_t bytes, int first, int last);
 void geometry_finish(struct geometry *g);
 int32_t geometry_least(enum weft_format format);
+bool pool_pads(const struct backend *b, const struct layer *layer); /* does a window reach beyond the operand? Both sides have places */
 /* ONNX dimension d of a value: stride in bytes; *offset: of element 0. */
 void place_strides(const struct place *p, const struct shape *shape, int64_t strides[GRAPH_RANK_MAX]);
 uint64_t place_origin(const struct backend *b, int value); /* UB address of element 0 */

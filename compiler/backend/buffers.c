@@ -2,6 +2,7 @@
  * writing into its buffer, lifetimes. Addresses come later (allocate.c). */
 #include "emit.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,63 +75,47 @@ int32_t geometry_least(enum weft_format format)
     return weft_format_is_integer(format) ? weft_format_low(format) : format == WEFT_FORMAT_bf16 ? 0xff80 : INT32_MIN + 0x7f800000;
 }
 
-/* A max pool's halo must hold the least number; that is the zero point of most values, but not of all. */
-static bool halo_by_pool(struct backend *b, const struct layer *l, struct geometry *x)
+bool pool_pads(const struct backend *b, const struct layer *l)
 {
     struct window w = pool_window(b, l);
-    struct geometry before = *x;
-    need_halo(x, &b->places[l->y].g, w.kernel, w.stride, w.dilation, w.top, w.left);
-    bool pads = w.top || w.left || x->bottom > 0 || x->right > 0;
-    if (l->op != CORE_MAXPOOL || !pads)
-        return true;
-    int32_t low = geometry_least(x->format);
-    if (x->fill == low)
-        return true;
-    if (has_halo(&before))
-        return false;
-    x->fill = low;
-    return true;
+    struct geometry x = b->places[l->x].g;
+    x.top = x.bottom = x.left = x.right = 0;
+    need_halo(&x, &b->places[l->y].g, w.kernel, w.stride, w.dilation, w.top, w.left);
+    return has_halo(&x);
 }
 
-static bool is_quantised_input(const struct backend *b, int value)
+/* A max pool's halo holds the least number. Where that is another code than zero it is the only reader of its operand (layout.c). */
+static void widen_pool(struct backend *b, const struct layer *l)
 {
-    bool input = false;
-    for (unsigned i = 0; i < b->graph->input_count; i++)
-        input |= b->graph->inputs[i] == value;
-    return input && backend_value_is_real(b, value) && weft_format_is_integer(b->places[value].g.format);
+    struct window w = pool_window(b, l);
+    struct geometry *x = &b->places[l->x].g;
+    if (l->op == CORE_MAXPOOL && pool_pads(b, l)) {
+        assert(x->fill == geometry_least(x->format) || !has_halo(x));
+        x->fill = geometry_least(x->format);
+    }
+    need_halo(x, &b->places[l->y].g, w.kernel, w.stride, w.dilation, w.top, w.left);
 }
 
-static enum weft_status widen_matrix(struct backend *b, const struct layer *l, int value)
+static void widen_matrix(struct backend *b, const struct layer *l, int value)
 {
     const struct matrix *m = l->m;
     struct geometry *x = &b->places[value].g;
-    if (x->fill != backend_zero(b, value) && (m->top || m->left || m->kh > 1 || m->kw > 1))
-        return weft_error(b->diag, "%s: layer %s: its input is also padded for a max pool with a signed range; pad with an explicit Pad node",
-                          b->graph->name, l->name);
+    assert(x->fill == backend_zero(b, value) || (!m->top && !m->left && m->kh == 1 && m->kw == 1));
     need_halo(x, &b->places[l->y].g, (int64_t[]){m->kh, m->kw}, (int64_t[]){m->sy, m->sx}, (int64_t[]){m->dy, m->dx}, m->top, m->left);
-    return WEFT_OK;
 }
 
-static enum weft_status widen(struct backend *b)
+static void widen(struct backend *b)
 {
     for (int i = 0; i < b->layer_count; i++) {
-        struct layer *l = &b->layers[i];
-        struct geometry *x = &b->places[l->x].g;
+        const struct layer *l = &b->layers[i];
         if ((l->kind == LAYER_MATRIX && layer_is_conv(b, l)) || l->kind == LAYER_DEPTHWISE) {
-            enum weft_status status = widen_matrix(b, l, l->x);
-            for (unsigned k = 1; k < l->input_count && !status; k++)
-                status = widen_matrix(b, l, l->inputs[k]);
-            if (status)
-                return status;
-        } else if (l->kind == LAYER_POOL && !halo_by_pool(b, l, x)) {
-            return weft_error(b->diag, "%s: layer %s: a padded max pool and a padded convolution read the same signed value; "
-                              "insert a Relu or pad explicitly", b->graph->name, l->name);
-        } else if (l->kind == LAYER_POOL && is_quantised_input(b, l->x) && x->fill != backend_zero(b, l->x)) {
-            return weft_error(b->diag, "%s: layer %s: a padded max pool reads an input with negative numbers, around which the host puts zeros; "
-                              "--format bf16 and fp32 take it", b->graph->name, l->name);
+            widen_matrix(b, l, l->x);
+            for (unsigned k = 1; k < l->input_count; k++)
+                widen_matrix(b, l, l->inputs[k]);
+        } else if (l->kind == LAYER_POOL) {
+            widen_pool(b, l);
         }
     }
-    return WEFT_OK;
 }
 
 void layer_temps(struct backend *b, struct layer *l, int index)
@@ -379,9 +364,8 @@ static enum weft_status keep_places(struct backend *b)
 
 enum weft_status backend_buffers(struct backend *b)
 {
-    enum weft_status status = widen(b);
-    if (!status)
-        status = keep_places(b);
+    widen(b);
+    enum weft_status status = keep_places(b);
     if (status)
         return status;
     concat_in_place(b);

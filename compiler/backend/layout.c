@@ -224,16 +224,23 @@ static bool operand_order(const struct backend *b, const struct layer *l)
     return b->places[l->y].g.spatial;
 }
 
-/* A max pool pads with the least number, everybody else with zero. Where those are different codes and others read the value too,
- * the pool gets a copy of its own. */
+/* Another layer that reads the value may count on them; and so does the host, which puts zero points around an input that it quantises. */
+static bool others_want_zeros(const struct backend *b, int value)
+{
+    int readers = 0;
+    bool quantised = backend_value_is_real(b, value) && weft_format_is_integer(b->places[value].g.format);
+    for (int i = 0; i < b->layer_count; i++)
+        readers += layer_reads(&b->layers[i], value);
+    for (unsigned i = 0; i < b->graph->input_count; i++)
+        readers += quantised && b->graph->inputs[i] == value;
+    return readers > 1;
+}
+
+/* A max pool pads with the least number, everybody else with zero. Where those are different codes the pool gets a copy of its own. */
 static void copy_for_pool(struct backend *b, struct sequence *s, struct layer *l)
 {
     const struct geometry *x = &b->places[l->x].g;
-    const struct attributes *at = &b->graph->nodes[l->node].at;
-    bool pads = false;
-    for (unsigned d = 0; d < at->spatial && d < 3; d++)
-        pads |= at->pad_begin[d] > 0 || at->pad_end[d] > 0;
-    if (!pads || x->fill == geometry_least(x->format) || graph_uses(b->graph, l->x) < 2)
+    if (!pool_pads(b, l) || x->fill == geometry_least(x->format) || !others_want_zeros(b, l->x))
         return;
     struct layer *made = append(b, s);
     if (!made)

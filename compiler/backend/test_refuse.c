@@ -68,13 +68,6 @@ static void both_kinds_at_once(void **state)
     assert_null(strstr(c.text, "Relu"));
 }
 
-/* The host puts zero points around an input, and a max pool of negative numbers would choose them. */
-static void max_pool_of_a_signed_input(void **state)
-{
-    struct caught c = try_text(HEAD "m (float[1, 1, 4, 4] x) => (float[1, 1, 4, 4] y) { y = MaxPool <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (x) }", 0, false);
-    says(&c, "layer y: a padded max pool reads an input with negative numbers");
-}
-
 /* A scale for each channel divides like any other constant, and one that the network computes like any other value. */
 static void scales_of_an_axis(void **state)
 {
@@ -148,7 +141,7 @@ static void too_large_a_batch(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(both_kinds_at_once), cmocka_unit_test(max_pool_of_a_signed_input), cmocka_unit_test(scales_of_an_axis),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(both_kinds_at_once), cmocka_unit_test(scales_of_an_axis),
                                        cmocka_unit_test(three_dimensions), cmocka_unit_test(computed_integers), cmocka_unit_test(hostile_sizes),
                                        cmocka_unit_test(too_many_constants), cmocka_unit_test(too_large_a_batch)};
     return cmocka_run_group_tests(tests, NULL, NULL);
