@@ -74,6 +74,7 @@ struct mapping {
     int64_t last_split;                /* chunks in so many, where columns are too few for all arrays; 0 or 1: whole */
     int64_t parts;                     /* of the batch, emitted one after the other (waves.c); 0: one */
     uint64_t product_cycles, fetch_cycles, vector_cycles, fetches;
+    uint64_t supply_cycles;            /* fetch_cycles, or what the latency of as many fetches as the FIFO has slots allows */
     uint64_t bound_cycles;             /* product_cycles without waiting between arrays: what the mapping bound counts */
     uint64_t array_cycles;             /* product_cycles, and what rows wait for lines (lines.c): by this mappings are chosen */
 };

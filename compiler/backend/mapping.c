@@ -116,6 +116,8 @@ static void price_tiles(const struct backend *b, const struct layer *l, struct m
     if (arrays > 1)
         map->fetches = map->fetches * (uint64_t)planes_pairs(b, l) / (uint64_t)planes;
     map->fetch_cycles = cycles_of_bytes(machine, map->fetches * tile_bytes, machine->dram_bytes_per_second);
+    uint64_t held = cycles_of_bytes(machine, tile_bytes, machine->dram_bytes_per_second) + machine->dram_latency + (uint64_t)shift; /* a slot */
+    map->supply_cycles = largest(map->fetch_cycles, map->fetches * held / machine->fifo_tiles);
 }
 
 /* Chunks of `rows` rows: as few as the accumulators ask for; with several arrays, as many as keep all of them at work for the least cycles. */
@@ -132,7 +134,7 @@ static void cut_rows(const struct backend *b, const struct layer *l, struct mapp
         if (arrays > 1 && try.chunk_rows * arrays > (int64_t)b->machine->acc_rows)
             continue;
         price_tiles(b, l, &try);
-        if (!best.chunks || largest(try.product_cycles, try.fetch_cycles) < largest(best.product_cycles, best.fetch_cycles))
+        if (!best.chunks || largest(try.product_cycles, try.supply_cycles) < largest(best.product_cycles, best.supply_cycles))
             best = try;
     }
     if (best.chunks) {
@@ -159,8 +161,8 @@ static void price(const struct backend *b, const struct layer *l, struct mapping
 
 static uint64_t score(const struct mapping *map)
 {
-    uint64_t top = largest(largest(map->array_cycles, map->fetch_cycles), map->vector_cycles);
-    return top * 16 + (map->array_cycles + map->fetch_cycles + 2 * map->vector_cycles) / 4;
+    uint64_t top = largest(largest(map->array_cycles, map->supply_cycles), map->vector_cycles);
+    return top * 16 + (map->array_cycles + map->supply_cycles + 2 * map->vector_cycles) / 4;
 }
 
 /* A short shift hides nothing: rows alone, all of them on all arrays, are the least that waiting multiplies. */
@@ -348,6 +350,12 @@ uint64_t mapping_split_price(const struct backend *b, const struct layer *l, int
     return (uint64_t)b->repeats * largest(map.bound_cycles, map.fetch_cycles);
 }
 
+uint64_t mapping_bands_price(const struct backend *b, const struct layer *l, int64_t bands)
+{
+    struct mapping map = split_rows(b, l, bands);
+    return largest(map.product_cycles, map.supply_cycles);
+}
+
 void mapping_split(struct backend *b, struct layer *l, int64_t parts)
 {
     l->m->map = split_rows(b, l, parts);
@@ -357,7 +365,7 @@ void mapping_split(struct backend *b, struct layer *l, int64_t parts)
 
 uint64_t mapping_cost(const struct mapping *map)
 {
-    return largest(largest(map->array_cycles, map->fetch_cycles), map->vector_cycles);
+    return largest(largest(map->array_cycles, map->supply_cycles), map->vector_cycles);
 }
 
 uint64_t mapping_price(struct backend *b, struct layer *l)

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIALS_A_ROW = 64 };
+enum { TRIALS_A_ROW = 64, TRIED_MOST = 8 };
 
 /* --- what is there at once ------------------------------------------------------------------------------------------------------------ */
 
@@ -151,22 +151,25 @@ static struct use *largest_whole(const struct spill *s, int row, int cut)
     return best;
 }
 
-/* The fewest bands, more than there are, with which what is cut now fits. */
-static bool find_bands(struct spill *s, int row, int cut)
+static bool any_streams(const struct spill *s, int row)
 {
-    struct plan *plan = &s->plans[row];
-    int64_t extent = s->b->graph->values[s->rows[row].y].shape.dims[cut], from = plan->bands + 1 + plan->bands / 8;
     bool any = false;
     for (int i = s->row_uses[row]; i < s->row_uses[row + 1]; i++)
         any |= s->uses[i].streams;
-    for (int64_t bands = from; any && bands <= extent; bands++) {
+    return any;
+}
+
+/* The fewest bands, more than there are, with which what is cut now fits; 0: none. */
+static int64_t fewest_bands(const struct spill *s, int row, int cut)
+{
+    const struct plan *plan = &s->plans[row];
+    int64_t extent = s->b->graph->values[s->rows[row].y].shape.dims[cut], from = plan->bands + 1 + plan->bands / 8;
+    for (int64_t bands = from; any_streams(s, row) && bands <= extent; bands++) {
         int64_t size = (extent + bands - 1) / bands;
-        if (size == (extent + plan->bands - 1) / plan->bands || needed(s, row, cut, size) > s->b->machine->ub_bytes)
-            continue;
-        plan->bands = bands;
-        return true;
+        if (size != (extent + plan->bands - 1) / plan->bands && needed(s, row, cut, size) <= s->b->machine->ub_bytes)
+            return bands;
     }
-    return false;
+    return 0;
 }
 
 /* What cannot lie within its whole must be cut. */
@@ -179,22 +182,62 @@ static void stream_the_scattered(struct spill *s, int row, int cut)
     }
 }
 
+/* What a way to cut a row costs: a product fetches its weights for each band; one set of band buffers waits for what comes and goes. */
+static double way_price(const struct spill *s, int row, int64_t bands, bool single)
+{
+    const struct layer *l = &s->rows[row];
+    uint64_t bytes = 0;
+    if (l->kind != LAYER_MATRIX)
+        return 0;
+    for (int i = s->row_uses[row]; i < s->row_uses[row + 1]; i++)
+        bytes += s->uses[i].streams ? s->classes[s->uses[i].class].bytes : 0;
+    uint64_t rate = s->b->machine->dram_writable ? s->b->machine->dram_bytes_per_second : s->b->machine->link_in_bytes_per_second;
+    double moves = (double)cycles_of_bytes(s->b->machine, bytes, rate);
+    return (double)mapping_bands_price(s->b, l, bands) + (single ? moves : moves / (double)bands);
+}
+
+/* The first `count` streams are the largest values; in one set of buffers or two. */
+struct way { int count; bool single; int64_t bands; double price; };
+
+static void try_way(struct spill *s, int row, int cut, int count, bool single, struct way *best)
+{
+    s->plans[row].single = single;
+    int64_t bands = fewest_bands(s, row, cut);
+    double price = bands ? way_price(s, row, bands, single) : 0;
+    if (bands && (!best->bands || price < best->price))
+        *best = (struct way){count, single, bands, price};
+}
+
+/* Of all ways: one value after the other is cut too, from the largest on. The first is taken of those that cost the same. */
+static struct way best_way(struct spill *s, int row, int cut)
+{
+    struct way best = {0};
+    struct use *tried[TRIED_MOST];
+    int count = 0;
+    for (struct use *u = NULL; count < TRIED_MOST; tried[count++] = u, u->streams = true) {
+        try_way(s, row, cut, count, false, &best);
+        if (!(u = largest_whole(s, row, cut)))
+            break;
+    }
+    for (int k = count; k >= 0; k--) {
+        if (k < count)
+            tried[k]->streams = false;
+        try_way(s, row, cut, k, true, &best);
+    }
+    return best;
+}
+
 static bool cut_along(struct spill *s, int row, int cut)
 {
     struct plan *plan = &s->plans[row];
     stream_the_scattered(s, row, cut);
-    while (!find_bands(s, row, cut)) {
-        struct use *u = largest_whole(s, row, cut);
-        if (!u && plan->single)
-            return false;
-        if (u)
-            stream(s, u);
-        else
-            plan->single = true;
-        plan->bands = 1;
-    }
+    struct way way = best_way(s, row, cut);
+    for (int k = 0; k < way.count; k++)
+        stream(s, largest_whole(s, row, cut));
+    plan->single = way.single;
+    plan->bands = way.bands ? way.bands : 1;
     plan->cut = cut;
-    return true;
+    return way.bands > 0;
 }
 
 /* One dimension after the other: images first, then their lines. */
