@@ -131,6 +131,7 @@ struct layer {
     struct vector_step step;           /* binary and unary layers made by steps.c */
     uint64_t *input_offsets;           /* concatenation: where constant inputs lie among the constants; or NULL */
     uint64_t constants_first, constants_end; /* this layer's part of the constants */
+    int constants_buffer;              /* 1 + the buffer of a band's own part of them; 0: none, they are there as a whole */
     uint64_t macs, roofline, mapping;
     int64_t pieces;                    /* of the batch, for each of which it is mapped and emitted; 0 or 1: whole */
     int row, follows;                  /* spill.c: the layer it is a part of; the first band of it, or -1 */
@@ -285,6 +286,7 @@ bool layer_is_conv(const struct backend *b, const struct layer *layer);
 void layout_extents(struct geometry *g, const struct shape *shape, bool spatial);
 /* buffers.c */
 enum weft_status backend_buffers(struct backend *b);
+int64_t backend_piece_bytes(const struct backend *b); /* of what stands between a layer's own steps, about */
 void layer_temps(struct backend *b, struct layer *layer, int index);
 bool backend_grow(struct backend *b, void *array, size_t count, int *room, size_t size); /* graph_grow; b->out_of_memory where it fails */
 int backend_add_buffer(struct backend *b, uint64_t bytes, int first, int last);

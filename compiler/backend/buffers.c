@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEMP_BYTES = 131072 }; /* an LRN works in pieces about this large */
+enum { PIECE_BYTES = 131072, PIECE_SHARE = 8 /* but not more than one in so many of the buffer's bytes */ };
 
 bool backend_grow(struct backend *b, void *array, size_t count, int *room, size_t size)
 {
@@ -118,6 +118,11 @@ static void widen(struct backend *b)
     }
 }
 
+int64_t backend_piece_bytes(const struct backend *b)
+{
+    return least(PIECE_BYTES, (int64_t)(b->machine->ub_bytes / PIECE_SHARE));
+}
+
 void layer_temps(struct backend *b, struct layer *l, int index)
 {
     const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
@@ -129,7 +134,7 @@ void layer_temps(struct backend *b, struct layer *l, int index)
         l->temp[0] = backend_add_buffer(b, bytes[0], index, index);
         l->temp[1] = backend_add_buffer(b, bytes[1], index, index);
     } else if (l->kind == LAYER_LRN) {
-        int64_t line = x->w * (x->c + b->graph->nodes[l->node].at.size) * 4, piece = most(1, TEMP_BYTES / line);
+        int64_t line = x->w * (x->c + b->graph->nodes[l->node].at.size) * 4, piece = most(1, backend_piece_bytes(b) / line);
         piece = piece < x->h ? piece : x->h;
         l->temp[0] = backend_add_buffer(b, (uint64_t)(piece * line), index, index);
         l->temp[1] = backend_add_buffer(b, (uint64_t)(piece * line), index, index);

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { TEMP_BYTES = 131072 /* a piece of lines is about this large */, AXES = 4 };
+enum { AXES = 4 };
 
 bool depthwise_is(const struct layer *l)
 {
@@ -114,7 +114,7 @@ void depthwise_temps(struct backend *b, struct layer *l, int index)
 {
     const struct geometry *y = &b->places[l->y].g;
     for (int t = 0; t < 2; t++)
-        l->temp[t] = backend_add_buffer(b, (uint64_t)(piece_lines(y, TEMP_BYTES) * line_bytes(y)), index, index);
+        l->temp[t] = backend_add_buffer(b, (uint64_t)(piece_lines(y, backend_piece_bytes(b)) * line_bytes(y)), index, index);
 }
 
 /* --- its instructions --------------------------------------------------------------------------------------------------- */

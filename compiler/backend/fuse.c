@@ -48,7 +48,7 @@ static enum weft_status count_uses(struct backend *b)
     return WEFT_OK;
 }
 
-static enum weft_status fuse_simple(struct backend *b, int node, enum layer_kind kind, bool *taken, bool with_function)
+enum weft_status fuse_simple(struct backend *b, int node, enum layer_kind kind, bool *taken, bool with_function)
 {
     struct layer *layer = fuse_add(b, kind, node);
     if (!layer)
@@ -110,9 +110,7 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
         return fuse_gemm(b, node, taken);
     case CORE_MAXPOOL:
     case CORE_AVERAGEPOOL:
-        if (n->at.spatial > 2)
-            return fuse_refuse(b, node, "pooling in three dimensions is not supported; one and two are");
-        return fuse_simple(b, node, LAYER_POOL, taken, false);
+        return fuse_pool(b, node, taken);
     case CORE_ADD:
     case CORE_SUB:
     case CORE_MUL:

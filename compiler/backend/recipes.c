@@ -3,6 +3,7 @@
  * Multiplied by infinity, a difference becomes an infinity of its sign, or NaN where there is none; rounded to integers they saturate and NaN
  * gives zero. So "a > b" is (a - b) x inf, clamped to 0..1: exact, equal infinities included. */
 #include "emit.h"
+#include "fuse.h"
 #include "steps.h"
 
 #include <math.h>
@@ -326,15 +327,16 @@ static enum weft_status power(struct steps *s)
 
 /* --- reductions -------------------------------------------------------------------------------------------------------- */
 
-/* Of many numbers in few runs of dimensions, all but the last dimension first, along which the lanes lie; of several runs, the last ones. */
-static uint32_t first_stage(const struct shape *x, uint32_t reduced)
+/* Of many numbers in few runs of dimensions, all but the last dimension first, along which the lanes lie, or that one where the layer must run in bands of
+ * the others; of several runs, the last ones. */
+static uint32_t first_stage(const struct shape *x, uint32_t reduced, bool in_bands)
 {
     uint32_t stage = 0;
     unsigned last = x->rank - 1;
     while (last > 0 && (!(reduced >> last & 1) || x->dims[last] == 1))
         last--;
     if (reduce_runs(x, reduced) <= REDUCE_RUNS)
-        return reduced & ~(1u << last);
+        return in_bands ? 1u << last : reduced & ~(1u << last);
     for (unsigned d = x->rank; d-- > 0 && reduce_runs(x, stage | (reduced & 1u << d)) <= REDUCE_RUNS;)
         stage |= reduced & 1u << d;
     return stage;
@@ -343,7 +345,7 @@ static uint32_t first_stage(const struct shape *x, uint32_t reduced)
 static enum weft_status reduce(struct steps *s)
 {
     const struct shape *x = &s->b->graph->values[s->layer.x].shape;
-    int value = steps_reduce(s, s->layer.x, first_stage(x, s->layer.reduced));
+    int value = steps_reduce(s, s->layer.x, first_stage(x, s->layer.reduced, fuse_fills_buffer(s->b, x)));
     if (s->layer.op == CORE_REDUCE_SQUARES || s->layer.op == CORE_REDUCE_MEAN_SQUARES) /* squared once */
         s->layer.op = s->layer.op == CORE_REDUCE_SQUARES ? CORE_REDUCE_SUM : CORE_REDUCE_MEAN;
     steps_reduce_last(s, value, s->layer.reduced); /* eight dimensions have four runs at most */

@@ -4,8 +4,7 @@
 #include "emit_vector.h"
 #include "mapping.h"
 
-enum { WINDOWS = 2, LANE_LEVELS = 3, PIECE_ELEMENTS = 32768 /* of a softmax at once, or as many as fill the vector unit's lanes with rows */,
-       PIECE_SHARE = 32 /* but not more than one in so many of the buffer's bytes */ };
+enum { WINDOWS = 2, LANE_LEVELS = 3, PIECE_SHARE = 32 /* of a softmax at once, not more numbers than one for so many of the buffer's bytes */ };
 
 struct level { int64_t count, stride; };
 
@@ -261,7 +260,8 @@ static int64_t piece_of(const struct backend *b, const struct part *p)
         row *= p->reduced[d] ? p->box.dims[d] : 1;
     int64_t full = row < most ? row * (int64_t)backend_vector_width(b) : most;
     full = full < most ? full : most;
-    return full > PIECE_ELEMENTS ? full : PIECE_ELEMENTS;
+    int64_t piece = backend_piece_bytes(b) / (int64_t)sizeof(float);
+    return full > piece ? full : piece;
 }
 
 /* Elements of a part when the box is cut along its outermost dimensions until it is small. */

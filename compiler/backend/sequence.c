@@ -139,17 +139,24 @@ static void store(struct spill *s, int row, int value, int output)
         note_stored(c, at);
 }
 
+static void push_constants(struct spill *s, int row, uint64_t first, uint64_t end, int buffer)
+{
+    const struct layer *l = &s->rows[row];
+    struct layer constants = {.kind = LAYER_CONSTANTS, .op = CORE_OPS, .node = GRAPH_NONE, .name = l->name, .x = l->y, .other = GRAPH_NONE, .y = l->y,
+                              .residual = GRAPH_NONE, .function = GRAPH_NONE, .preact = GRAPH_NONE, .temp = {-1, -1, -1, -1}, .follows = -1,
+                              .constants_first = first, .constants_end = end, .constants_buffer = buffer};
+    push(s, &constants, row);
+}
+
 static void load_constants(struct spill *s, int row)
 {
     const struct layer *l = &s->rows[row];
-    uint64_t bytes = l->constants_end - l->constants_first;
-    if (s->constants[row] >= 0 || !bytes)
+    bool cut = s->plans[row].bands > 1 && bands_constant(s, l, s->plans[row].cut);
+    uint64_t end = cut ? l->const_offset : l->constants_end;
+    if (s->constants[row] >= 0 || end == l->constants_first)
         return;
-    s->constants[row] = backend_add_buffer(s->b, bytes, s->b->layer_count, s->b->layer_count);
-    struct layer constants = {.kind = LAYER_CONSTANTS, .op = CORE_OPS, .node = GRAPH_NONE, .name = l->name, .x = l->y, .other = GRAPH_NONE, .y = l->y,
-                              .residual = GRAPH_NONE, .function = GRAPH_NONE, .preact = GRAPH_NONE, .temp = {-1, -1, -1, -1}, .follows = -1,
-                              .constants_first = l->constants_first, .constants_end = l->constants_end};
-    push(s, &constants, row);
+    s->constants[row] = backend_add_buffer(s->b, end - l->constants_first, s->b->layer_count, s->b->layer_count);
+    push_constants(s, row, l->constants_first, end, 0);
 }
 
 /* --- a row --------------------------------------------------------------------------------------------------------------------------- */
@@ -243,7 +250,8 @@ struct strip {
     struct transfer transfers[RING];
 };
 
-struct strips { struct spill *s; const struct layer *l; int row, cut, rings; int64_t extent, size, count; struct strip items[OPERANDS_MAX + 1]; int item_count; };
+struct strips { struct spill *s; const struct layer *l; int row, cut, rings; int64_t extent, size, count; struct strip items[OPERANDS_MAX + 1]; int item_count;
+                uint64_t constant; /* bytes of the constant operand for each step of the cut, or 0 */ int constants[RING]; };
 
 static int64_t start_of(const struct strips *p, int64_t k)
 {
@@ -278,6 +286,20 @@ static void open_strip(struct strips *p, int value, bool result, bool residual)
         strip->ring[i] = backend_add_buffer(s->b, bytes, s->b->layer_count, s->b->layer_count);
 }
 
+static void open_constants(struct strips *p)
+{
+    p->constant = bands_constant(p->s, p->l, p->cut);
+    for (int i = 0; i < RING; i++)
+        p->constants[i] = p->constant && i < p->rings ? backend_add_buffer(p->s->b, p->constant * (uint64_t)p->size, p->s->b->layer_count, p->s->b->layer_count) : -1;
+}
+
+static void enter_constants(const struct strips *p, int64_t k)
+{
+    uint64_t first = p->l->const_offset + (uint64_t)start_of(p, k) * p->constant;
+    if (p->constant)
+        push_constants(p->s, p->row, first, first + (uint64_t)p->size * p->constant, p->constants[k % p->rings] + 1);
+}
+
 /* The id of band k of a strip, brought from its home where it must be. */
 static void enter_band(struct strips *p, struct strip *strip, int64_t k)
 {
@@ -300,7 +322,10 @@ static void enter_band(struct strips *p, struct strip *strip, int64_t k)
 
 static void enter(struct strips *p, int64_t k)
 {
-    for (int i = 0; i < p->item_count && k < p->count; i++)
+    if (k >= p->count)
+        return;
+    enter_constants(p, k);
+    for (int i = 0; i < p->item_count; i++)
         enter_band(p, &p->items[i], k);
 }
 
@@ -316,6 +341,7 @@ static int push_band(struct strips *p, int64_t k, int first)
             rename_operand(&copy, p->l, p->items[i].value, p->items[i].residual, p->items[i].ids[slot]);
     bands_adjust(p->s, &copy, p->l, p->cut, start_of(p, k), p->size);
     copy.follows = first;
+    copy.constants_buffer = p->constants[slot] + 1;
     int at = push(p->s, &copy, p->row);
     if (b->out_of_memory)
         return at;
@@ -346,6 +372,8 @@ static void close_strips(struct strips *p, int first)
     }
     for (int t = 0; t < 4 && !s->b->out_of_memory; t++)
         touch(s, s->b->layers[first].temp[t], last);
+    for (int r = 0; r < RING; r++)
+        touch(s, p->constants[r], last);
     touch(s, s->constants[p->row], last);
 }
 
@@ -362,6 +390,7 @@ static void run_bands(struct spill *s, int row)
     for (int i = 0; i < o.count; i++)
         open_strip(&p, o.values[i], false, o.residual[i]);
     open_strip(&p, l->y, true, false);
+    open_constants(&p);
     for (int64_t k = 0; k < p.count && !s->b->out_of_memory; k++) {
         if (k == 0 || p.rings == 1)
             enter(&p, k);

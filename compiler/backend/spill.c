@@ -131,10 +131,13 @@ static uint64_t class_bytes(const struct spill *s, int row, int class, int cut, 
 /* What the row needs at once with bands of this size, temporaries apart. */
 static uint64_t needed(const struct spill *s, int row, int cut, int64_t size)
 {
-    uint64_t bytes = rounded(s, s->rows[row].constants_end - s->rows[row].constants_first);
+    int sets = s->plans[row].single ? 1 : 2;
+    const struct layer *l = &s->rows[row];
+    uint64_t step = bands_constant(s, l, cut);
+    uint64_t bytes = rounded(s, (step ? l->const_offset : l->constants_end) - l->constants_first) + (uint64_t)sets * rounded(s, step * (uint64_t)size);
     for (int i = s->row_uses[row]; i < s->row_uses[row + 1]; i++) {
         const struct use *u = &s->uses[i];
-        bytes += u->streams ? (s->plans[row].single ? 1 : 2) * class_bytes(s, row, u->class, cut, size) : rounded(s, s->classes[u->class].bytes);
+        bytes += u->streams ? (uint64_t)sets * class_bytes(s, row, u->class, cut, size) : rounded(s, s->classes[u->class].bytes);
     }
     return bytes;
 }
@@ -159,14 +162,13 @@ static bool any_streams(const struct spill *s, int row)
     return any;
 }
 
-/* The fewest bands, more than there are, with which what is cut now fits; 0: none. */
-static int64_t fewest_bands(const struct spill *s, int row, int cut)
+/* The fewest bands, more than `present`, with which what is cut now fits; 0: none. */
+static int64_t fewest_bands(const struct spill *s, int row, int cut, int64_t present)
 {
-    const struct plan *plan = &s->plans[row];
-    int64_t extent = s->b->graph->values[s->rows[row].y].shape.dims[cut], from = plan->bands + 1 + plan->bands / 8;
-    for (int64_t bands = from; any_streams(s, row) && bands <= extent; bands++) {
+    int64_t extent = s->b->graph->values[s->rows[row].y].shape.dims[cut];
+    for (int64_t bands = present + 1 + present / 8; any_streams(s, row) && bands <= extent; bands++) {
         int64_t size = (extent + bands - 1) / bands;
-        if (size != (extent + plan->bands - 1) / plan->bands && needed(s, row, cut, size) <= s->b->machine->ub_bytes)
+        if (size != (extent + present - 1) / present && needed(s, row, cut, size) <= s->b->machine->ub_bytes)
             return bands;
     }
     return 0;
@@ -196,26 +198,31 @@ static double way_price(const struct spill *s, int row, int64_t bands, bool sing
     return (double)mapping_bands_price(s->b, l, bands) + (single ? moves : moves / (double)bands);
 }
 
-/* The first `count` streams are the largest values; in one set of buffers or two. */
+/* So many of the largest values are cut beside those that are already; in one set of buffers or two. */
 struct way { int count; bool single; int64_t bands; double price; };
 
 static void try_way(struct spill *s, int row, int cut, int count, bool single, struct way *best)
 {
-    s->plans[row].single = single;
-    int64_t bands = fewest_bands(s, row, cut);
+    struct plan *plan = &s->plans[row];
+    bool present = !count && single == plan->single, was = plan->single;
+    plan->single = single;
+    int64_t bands = fewest_bands(s, row, cut, present ? plan->bands : 1);
+    plan->single = was;
     double price = bands ? way_price(s, row, bands, single) : 0;
     if (bands && (!best->bands || price < best->price))
         *best = (struct way){count, single, bands, price};
 }
 
-/* Of all ways: one value after the other is cut too, from the largest on. The first is taken of those that cost the same. */
+/* Of all ways that cut more than is cut already: one value after the other, from the largest on, in two sets of buffers and then in one. The first is taken of
+ * those that cost the same. */
 static struct way best_way(struct spill *s, int row, int cut)
 {
     struct way best = {0};
     struct use *tried[TRIED_MOST];
     int count = 0;
     for (struct use *u = NULL; count < TRIED_MOST; tried[count++] = u, u->streams = true) {
-        try_way(s, row, cut, count, false, &best);
+        if (!s->plans[row].single)
+            try_way(s, row, cut, count, false, &best);
         if (!(u = largest_whole(s, row, cut)))
             break;
     }
@@ -303,10 +310,14 @@ static enum weft_status relieve(struct spill *s, uint64_t *sums, bool *any)
     for (int r = 0; r < s->row_count; r++) {
         if (sums[r] <= limit)
             continue;
-        *any = true;
         uint64_t held = sums[r];
-        if (!step(s, r, held - limit, sums))
+        struct plan plan = s->plans[r];
+        bool done = step(s, r, held - limit, sums);
+        if (!done && !*any)
             return refuse(s, r, held);
+        if (!done)
+            s->plans[r] = plan; /* what was done for the rows before may help it */
+        *any = true;
         r++;
     }
     return WEFT_OK;

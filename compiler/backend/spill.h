@@ -69,6 +69,7 @@ struct band bands_of(const struct spill *s, const struct layer *layer, int value
 /* The place of a band: in a buffer of its own, or within the value's. `transfer` is what brings or takes a band of its own. */
 struct place bands_place(const struct spill *s, int value, int dimension, const struct band *band, bool within, struct shape *shape, struct transfer *transfer);
 bool bands_lie_within(const struct spill *s, int value, int dimension);
+uint64_t bands_constant(const struct spill *s, const struct layer *layer, int cut); /* bytes of the constant operand that go with each step of the cut; 0: it is there as a whole */
 void bands_adjust(const struct spill *s, struct layer *copy, const struct layer *row, int cut, int64_t start, int64_t size); /* its padding */
 
 /* --- sequence.c --------------------------------------------------------------------------------------------------------------- */

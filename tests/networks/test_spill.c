@@ -36,6 +36,15 @@ static const char two[] = HEAD "two (float[2, 4, 12, 10] x, float[1, 8, 1, 1] s)
 static const char rows[] = HEAD "rows (float[1, 40, 24] x) => (float[1, 40, 24] y) {\n" WEIGHTS("w1", "24, 48", "1.0") "a = MatMul (x, w1)\n r = Relu (a)\n"
     WEIGHTS("w2", "48, 24", "2.0") "b = MatMul (r, w2)\n m = Add (b, x)\n y = Softmax <axis = 2> (m) }";
 
+/* Operands that are constants: 40 x 24 numbers are 3840 bytes in fp32, the first with a table of 256 bytes in front of them. */
+static const char positions[] = HEAD "positions (float[1, 40, 24] x) => (float[1, 40, 24] y) {\n"
+    WEIGHTS("c1", "40, 24", "1.0") "a = Add (x, c1)\n s = Sigmoid (a)\n" WEIGHTS("w1", "24, 24", "2.0") "p = MatMul (s, w1)\n"
+    WEIGHTS("c2", "1, 40, 24", "3.0") "q = Mul (p, c2)\n y = Sub (c1, q) }";
+
+/* The mean of an image of 3072 bytes. */
+static const char mean[] = HEAD "mean (float[1, 3, 16, 16] x) => (float[1, 12, 1, 1] y) {\n" WEIGHTS("w1", "12, 3, 3, 3", "1.0")
+    "a = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (x, w1)\n r = Relu (a)\n y = GlobalAveragePool (r) }";
+
 static struct built build_in(const char *text, const char *format, uint64_t buffer, bool dram)
 {
     char bytes[64];
@@ -123,9 +132,27 @@ static void matrices_in_bands(void **state)
     in_every_engine(rows, "bf16", 6144, false);
 }
 
+static void constants_in_bands(void **state)
+{
+    in_every_engine(positions, "int8", 3072, true);
+    in_every_engine(positions, "int8", 2560, false);
+    in_every_engine(positions, "bf16", 3072, true);
+}
+
+/* Two layers, one after the other dimension: they add in another order than the one of a buffer that holds the image, so this holds them to the float network. */
+static void a_mean_in_bands(void **state)
+{
+    struct built small = build_in(mean, "int8", 2560, true);
+    struct weft_sim *fast = run(small.program, WEFT_ENGINE_FAST);
+    assert_true(weft_sim_counters(fast)->bytes_dram_write > 0);
+    same_in_every_engine(small.program, fast);
+    weft_sim_free(fast);
+    drop(&small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits_leaves), cmocka_unit_test(fewest_bands), cmocka_unit_test(windows_in_bands), cmocka_unit_test(images_and_their_lines),
-                                       cmocka_unit_test(matrices_in_bands)};
+                                       cmocka_unit_test(matrices_in_bands), cmocka_unit_test(constants_in_bands), cmocka_unit_test(a_mean_in_bands)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
