@@ -117,12 +117,13 @@ static double combine(const struct node *n, double x, double y)
     case CORE_LOG: return log(x);
     case CORE_SQRT: return sqrt(x);
     case CORE_RECIPROCAL: return 1 / x;
+    case CORE_RSQRT: return 1 / sqrt(x);
     case CORE_NEG: return -x;
     case CORE_ABS: return fabs(x);
     case CORE_FLOOR: return floor(x);
     case CORE_CEIL: return ceil(x);
     case CORE_ERF: return erf(x);
-    case CORE_SILU: return x / (1 + exp(-x));
+    case CORE_SILU: return x / (1 + exp(-n->at.alpha * x));
     case CORE_GELU: return x * erfc(-x * M_SQRT1_2) / 2;
     default: return x;
     }

@@ -15,6 +15,7 @@ enum weft_function machine_function(enum core_op op)
     case CORE_LOG: return WEFT_FUNCTION_log;
     case CORE_SQRT: return WEFT_FUNCTION_sqrt;
     case CORE_RECIPROCAL: return WEFT_FUNCTION_recip;
+    case CORE_RSQRT: return WEFT_FUNCTION_rsqrt;
     case CORE_ABS: return WEFT_FUNCTION_abs;
     case CORE_FLOOR: return WEFT_FUNCTION_floor;
     case CORE_ERF: return WEFT_FUNCTION_erf;
@@ -35,12 +36,15 @@ enum weft_function layer_function(const struct backend *b, const struct layer *l
     return op == CORE_RELU && weft_format_is_integer(backend_format(b, l->y)) ? WEFT_FUNCTION_none : machine_function(op);
 }
 
-/* What one step of the numbers means that the function sees: relu and its like take any, a table the codes of its operand, the others reals. */
+/* What one step of the numbers means that the function sees: relu and its like take any, a table the codes of its operand, the others reals;
+ * x sigmoid(alpha x) is silu(alpha x) / alpha. */
 float layer_domain(const struct backend *b, const struct layer *l)
 {
     if (l->table)
         return backend_scale(b, l->preact != GRAPH_NONE ? l->preact : l->x);
     enum weft_function f = layer_function(b, l);
+    if (f == WEFT_FUNCTION_silu)
+        return 1 / b->graph->nodes[l->function].at.alpha;
     return f == WEFT_FUNCTION_none || f == WEFT_FUNCTION_relu || f == WEFT_FUNCTION_leaky ? backend_scale(b, l->y) : 1;
 }
 
@@ -389,7 +393,8 @@ static void emit_function(struct backend *b, const struct layer *l)
     } else {
         if (l->op == CORE_LEAKY)
             emit_set_float(b, REG_alpha, b->graph->nodes[l->node].at.alpha, 0);
-        copy_all(b, l, from, to, machine_function(l->op));
+        float alpha = l->op == CORE_SILU ? b->graph->nodes[l->node].at.alpha : 1;
+        copy_all(b, l, from * alpha, to / alpha, machine_function(l->op));
     }
 }
 

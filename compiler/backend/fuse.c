@@ -127,6 +127,7 @@ static enum weft_status fuse_node(struct backend *b, int node, bool *taken)
     case CORE_LOG:
     case CORE_SQRT:
     case CORE_RECIPROCAL:
+    case CORE_RSQRT:
     case CORE_NEG:
     case CORE_ABS:
     case CORE_FLOOR:

@@ -91,8 +91,8 @@ bool lower_swish(struct lower *l, const struct onnx_op *op)
     int x = l->in[0];
     if (l->failed || !lower_want_float(l, 0))
         return false;
-    if (alpha == 1)
-        return lower_done(l, build_unary(l, CORE_SILU, x));
+    if (alpha != 0 && isfinite(alpha))
+        return lower_done(l, build_silu(l, x, alpha));
     int gate = build_unary(l, CORE_SIGMOID, build_with(l, CORE_MUL, x, (double)alpha));
     return lower_done(l, build_binary(l, CORE_MUL, x, gate));
 }

@@ -74,6 +74,11 @@ int build_clip(struct lower *l, int x, float low, float high)
     return emit_like(l, CORE_CLIP, x, &(struct attributes){.alpha = low, .beta = high}, build_element(l, x));
 }
 
+int build_silu(struct lower *l, int x, float alpha)
+{
+    return emit_like(l, CORE_SILU, x, &(struct attributes){.alpha = alpha}, build_element(l, x));
+}
+
 int build_cast(struct lower *l, int x, enum element to)
 {
     return x < 0 || build_element(l, x) == to ? x : emit_like(l, CORE_CAST, x, &(struct attributes){.to = to}, to);

@@ -19,6 +19,7 @@ int build_binary(struct lower *l, enum core_op op, int a, int b);
 int build_with(struct lower *l, enum core_op op, int x, double number);
 int build_from(struct lower *l, enum core_op op, double number, int x);
 int build_clip(struct lower *l, int x, float low, float high);
+int build_silu(struct lower *l, int x, float alpha); /* x sigmoid(alpha x) */
 int build_cast(struct lower *l, int x, enum element to);
 int build_not(struct lower *l, int x); /* of a number: is it 0? */
 int build_where(struct lower *l, int condition, int a, int b);

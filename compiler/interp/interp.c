@@ -28,6 +28,7 @@ static const struct {
     [CORE_LOG] = {interp_unary, HALVES},
     [CORE_SQRT] = {interp_unary, HALVES},
     [CORE_RECIPROCAL] = {interp_unary, HALVES},
+    [CORE_RSQRT] = {interp_unary, HALVES},
     [CORE_NEG] = {interp_unary, HALVES},
     [CORE_ABS] = {interp_unary, HALVES},
     [CORE_FLOOR] = {interp_unary, HALVES},

@@ -16,7 +16,7 @@
     } while (0)
 
 /* In double, so that neither cancels; their limit at minus infinity is -0, where the product would be no number. */
-static float silu(double x) { return x < -1000 ? -0.0f : (float)(x / (1 + exp(-x))); }
+static float silu(double x, double alpha) { return alpha * x < -1000 ? (float)copysign(0, x) : (float)(x / (1 + exp(-alpha * x))); }
 static float gelu(double x) { return x < -1000 ? -0.0f : (float)(x * erfc(-x * M_SQRT1_2) / 2); }
 
 static bool unary_f32(enum core_op op, const struct attributes *at, const float *x, float *y, int64_t count)
@@ -41,6 +41,8 @@ static bool unary_f32(enum core_op op, const struct attributes *at, const float 
         EACH(sqrtf(v));
     case CORE_RECIPROCAL:
         EACH(1 / v);
+    case CORE_RSQRT:
+        EACH(1 / sqrtf(v));
     case CORE_NEG:
         EACH(-v);
     case CORE_ABS:
@@ -56,7 +58,7 @@ static bool unary_f32(enum core_op op, const struct attributes *at, const float 
     case CORE_ERF:
         EACH(erff(v));
     case CORE_SILU:
-        EACH(silu((double)v));
+        EACH(silu((double)v, (double)alpha));
     case CORE_GELU:
         EACH(gelu((double)v));
     case CORE_SIN:

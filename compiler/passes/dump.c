@@ -167,6 +167,7 @@ static const char *const operators[] = {
     [CORE_LOG] = "Log",
     [CORE_SQRT] = "Sqrt",
     [CORE_RECIPROCAL] = "Reciprocal",
+    [CORE_RSQRT] = "Reciprocal",
     [CORE_NEG] = "Neg",
     [CORE_ABS] = "Abs",
     [CORE_FLOOR] = "Floor",
@@ -288,6 +289,15 @@ static void gelu_parts(struct dump *d, const struct node *node, const char *own[
     own[0] = dump_part(d, y, "part", "Mul", own[0], half);
 }
 
+/* sigmoid(alpha x) */
+static const char *silu_gate(struct dump *d, const struct node *node, const char *x)
+{
+    int y = node->outputs[0];
+    if (node->at.alpha != 1)
+        x = dump_part(d, y, "inner", "Mul", x, dump_scalar(d, y, "alpha", d->graph->values[y].element, (double)node->at.alpha));
+    return dump_part(d, y, "gate", "Sigmoid", x, NULL);
+}
+
 /* The inputs of the node that is printed; parts in front of it, where it stands for several. */
 static unsigned own_inputs(struct dump *d, const struct node *node, const char *own[NODE_INPUTS_MAX])
 {
@@ -298,8 +308,11 @@ static unsigned own_inputs(struct dump *d, const struct node *node, const char *
         own[k] = node->inputs[k] == GRAPH_NONE ? "" : d->raw[node->inputs[k]];
     switch (node->op) {
     case CORE_SILU:
-        own[1] = dump_part(d, node->outputs[0], "gate", "Sigmoid", own[0], NULL);
+        own[1] = silu_gate(d, node, own[0]);
         return 2;
+    case CORE_RSQRT:
+        own[0] = dump_part(d, node->outputs[0], "root", "Sqrt", own[0], NULL);
+        return 1;
     case CORE_GELU:
         gelu_parts(d, node, own);
         return 2;

@@ -11,7 +11,7 @@
     ROW(identity, pass_identity, "nodes that change nothing go") \
     ROW(qdq, pass_qdq, "dequantize, multiply, quantize become the integer operator") \
     ROW(batchnorm, pass_batchnorm, "batch normalisation into weights and bias, or mul and add") \
-    ROW(activation, pass_activation, "silu and gelu written in several nodes become one") \
+    ROW(activation, pass_activation, "silu, gelu, sigmoid and rsqrt written in several nodes become one") \
     ROW(squares, pass_squares, "sums and means of squares become one reduction") \
     ROW(pad, pass_pad, "padding into the convolution or pool behind it") \
     ROW(stack, pass_stack, "a product with a stack of matrices into one product each") \

@@ -9,7 +9,7 @@ enum weft_status pass_fold(struct graph *graph, struct weft_diag *diag);       /
 enum weft_status pass_identity(struct graph *graph, struct weft_diag *diag);   /* nodes that change nothing (reshape to the same shape, add 0, pad 0) */
 enum weft_status pass_qdq(struct graph *graph, struct weft_diag *diag);        /* dequantize, multiply, quantize into the integer operator */
 enum weft_status pass_batchnorm(struct graph *graph, struct weft_diag *diag);  /* batch normalisation into the convolution or gemm before it, or to mul and add */
-enum weft_status pass_activation(struct graph *graph, struct weft_diag *diag); /* x sigmoid(x), and the erf form of gelu, into one node */
+enum weft_status pass_activation(struct graph *graph, struct weft_diag *diag); /* silu, gelu, sigmoid and rsqrt written in several nodes, into one */
 enum weft_status pass_squares(struct graph *graph, struct weft_diag *diag);    /* sums and means of squares into one reduction */
 enum weft_status pass_pad(struct graph *graph, struct weft_diag *diag);        /* pad into the convolution or pool behind it */
 enum weft_status pass_stack(struct graph *graph, struct weft_diag *diag);     /* a product with a stack of constant matrices into one product each */

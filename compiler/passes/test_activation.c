@@ -5,7 +5,7 @@
 
 enum { STACK = 8 };
 
-/* Forms are written with operands first: x and z are inputs, g sigmoid, e erf, * / + as they are; the others are constants. */
+/* Forms are written with operands first: x and z are inputs, g sigmoid, e erf, n minus, p e to the power, v reciprocal, w square root, * / + as they are; the others are constants. */
 static double constant_of(char letter)
 {
     switch (letter) {
@@ -15,13 +15,15 @@ static double constant_of(char letter)
     case 'r': return 1.4142135381698608; /* as PyTorch writes it */
     case 'i': return 0.70710678118654752;
     case 's': return 0.7071;
+    case 'q': return 1.702;
+    case 'm': return -1;
     default: return 0.7; /* 'o': none of these */
     }
 }
 
 static enum core_op op_of(char letter)
 {
-    static const struct { char letter; enum core_op op; } ops[] = {{'g', CORE_SIGMOID}, {'e', CORE_ERF}, {'*', CORE_MUL}, {'/', CORE_DIV}, {'+', CORE_ADD}};
+    static const struct { char letter; enum core_op op; } ops[] = {{'g', CORE_SIGMOID}, {'e', CORE_ERF}, {'n', CORE_NEG}, {'p', CORE_EXP}, {'v', CORE_RECIPROCAL}, {'w', CORE_SQRT}, {'*', CORE_MUL}, {'/', CORE_DIV}, {'+', CORE_ADD}};
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
         if (ops[i].letter == letter)
             return ops[i].op;
@@ -35,7 +37,7 @@ static struct graph *build(const char *form)
     int x = input(graph, "x", ELEMENT_F32, shape), z = drawn(graph, "z", shape, 7, 0, 1), stack[STACK] = {0}, top = 0;
     for (; *form; form++) {
         enum core_op op = op_of(*form);
-        int operands = op == CORE_SIGMOID || op == CORE_ERF ? 1 : 2;
+        int operands = op == CORE_ADD || op == CORE_MUL || op == CORE_DIV ? 2 : 1;
         if (*form == 'x' || *form == 'z')
             stack[top++] = *form == 'x' ? x : z;
         else if (op == CORE_OPS)
@@ -68,13 +70,38 @@ static void silu_in_either_order(void **state)
     expect("xxg*2*", CORE_SILU, 2);
     expect("x2*xg*", CORE_OPS, 3); /* the half is inside: another function, which nobody writes */
     expect("zxg*", CORE_OPS, 2);
-    expect("xx2*g*", CORE_OPS, 3);
+}
+
+/* With a factor inside, and by the exponential function. */
+static void silu_in_other_words(void **state)
+{
+    static const char *const forms[] = {"xxq*g*", "xq*gx*", "xqx*g*", "xx2/g*", "xxng*", "xxnp1+/", "x1xnp+/", "xxm*p1+/", "xxnp1+v*", "x1xnp1+/*", "xxnq*p1+v*"};
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
+        expect(forms[i], CORE_SILU, 1);
+    expect("zxnp1+/", CORE_OPS, 4);
+    expect("xxnp2+/", CORE_OPS, 4);
+    expect("xxg*xg*", CORE_SILU, 3); /* the inner one */
+    expect("xzg*", CORE_OPS, 2);
+}
+
+static void one_over_something(void **state)
+{
+    expect("xnp1+v", CORE_SIGMOID, 1);
+    expect("1xnp1+/", CORE_SIGMOID, 1);
+    expect("1xm*p1+/", CORE_SIGMOID, 1);
+    expect("xp1+v", CORE_OPS, 3);
+    expect("2xnp1+/", CORE_OPS, 4);
+    expect("xx*1+wv", CORE_RSQRT, 3);
+    expect("1xx*1+w/", CORE_RSQRT, 3);
+    expect("2xx*1+w/", CORE_OPS, 4);
+    expect("xxx*1+w/", CORE_OPS, 4); /* would be rounded otherwise */
 }
 
 static void gelu_in_any_order(void **state)
 {
     static const char *const forms[] = {"xxr/e1+*h*", "xxi*e1+*h*", "xh*xr/e1+*", "hx*1xr/e+*", "hxxr/e1+**", "xxr/e1+h**", "xr/e1+xh**",
-                                        "xxs*e1+*h*", "xxr/e1+*2/", "xix*e1+*h*"};
+                                        "xxs*e1+*h*", "xxr/e1+*2/", "xix*e1+*h*",
+                                        "xxr/eh*h+*", "xhxr/eh*+*", "xxr/e2/h+*", "hxr/eh*+x*", "xr/eh*h+x*", "xhxi*e*h+*", "xxr/e2*2+*h*h*"};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
         expect(forms[i], CORE_GELU, 1);
     expect("xxr/e1+*h*2*", CORE_GELU, 2);
@@ -86,6 +113,9 @@ static void what_is_no_gelu_stays(void **state)
     expect("xxr/e1+*", CORE_OPS, 4);   /* twice it */
     expect("xxo*e1+*h*", CORE_OPS, 5); /* 0.7 is not a rounded root of a half */
     expect("xxr/eh+*h*", CORE_OPS, 5);
+    expect("xxr/eh*1+*h*", CORE_OPS, 6);
+    expect("xxr/e2*h+*", CORE_OPS, 5);
+    expect("xxr/eh*h+*h*", CORE_GELU, 2); /* half of it */
     expect("zxr/e1+*h*", CORE_OPS, 5);
     expect("xrx/e1+*h*", CORE_OPS, 5); /* the root over x */
 }
@@ -99,13 +129,24 @@ static void read_inside(void **state)
     graph = build("xxg*");
     output(graph, result(graph, 0));
     check_pass(graph, pass_activation, 2);
+    graph = build("xxq*g*");
+    output(graph, result(graph, 0));
+    check_pass(graph, pass_activation, 3);
+    graph = build("xxnp1+/");
+    output(graph, result(graph, 1)); /* the exponential function */
+    check_pass(graph, pass_activation, 4);
+    graph = build("xx*wv");
+    output(graph, result(graph, 1));
+    check_pass(graph, pass_activation, 3);
 }
 
 static void limits_are_numbers(void **state)
 {
     struct graph *graph = new_graph();
     int x = input(graph, "x", ELEMENT_F32, SHAPE(4));
-    output(graph, result(graph, node(graph, CORE_SILU, "s", SHAPE(4), 1, &x)));
+    int silu = node(graph, CORE_SILU, "s", SHAPE(4), 1, &x);
+    graph->nodes[silu].at.alpha = 1;
+    output(graph, result(graph, silu));
     output(graph, result(graph, node(graph, CORE_GELU, "g", SHAPE(4), 1, &x)));
     float numbers[4] = {-INFINITY, INFINITY, -0.0f, 1};
     struct tensor in = {ELEMENT_F32, *SHAPE(4), numbers};
@@ -122,7 +163,7 @@ static void limits_are_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(silu_in_either_order), cmocka_unit_test(gelu_in_any_order), cmocka_unit_test(what_is_no_gelu_stays),
+        cmocka_unit_test(silu_in_either_order), cmocka_unit_test(silu_in_other_words), cmocka_unit_test(one_over_something), cmocka_unit_test(gelu_in_any_order), cmocka_unit_test(what_is_no_gelu_stays),
         cmocka_unit_test(read_inside),          cmocka_unit_test(limits_are_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
