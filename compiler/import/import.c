@@ -87,19 +87,29 @@ static enum weft_status read_functions(struct lower *l)
 
 /* --- initialisers ---------------------------------------------------------------------------------------------------------------- */
 
+static int add_named(struct graph *graph, const struct scope *scope, const char *name, const struct contents_view *view)
+{
+    char *whole;
+    if (asprintf(&whole, "%s%s", scope->prefix, name) < 0)
+        return GRAPH_NONE;
+    int id = graph_add_value(graph, whole, view->element, &view->shape);
+    free(whole);
+    return id;
+}
+
 static enum weft_status add_initialiser(struct lower *l, struct scope *scope, const Onnx__TensorProto *proto)
 {
     struct contents_view view;
     const char *name = text(proto->name);
     int before;
-    if (!*name || names_find(&scope->values, name, &before))
+    if (!*name || scope_find(scope, name, &before))
         return FAIL("%s: initializer '%s': a name must be given, and once", l->path, name);
     enum weft_status status = tensor_proto_view(&view, l->model, proto, name, l->diag);
     if (status) {
         l->refusals++;
         return status == WEFT_ERROR && names_set(&scope->values, name, LOWER_POISON) ? WEFT_OK : status;
     }
-    int id = graph_add_value(l->graph, name, view.element, &view.shape);
+    int id = add_named(l->graph, scope, name, &view);
     if (id == GRAPH_NONE) {
         if (!view.borrowed)
             free(view.bytes);
@@ -112,15 +122,20 @@ static enum weft_status add_initialiser(struct lower *l, struct scope *scope, co
     return names_set(&scope->values, name, id) ? WEFT_OK : WEFT_NO_MEMORY;
 }
 
-static enum weft_status add_initialisers(struct lower *l, struct scope *scope)
+static enum weft_status add_initialisers(struct lower *l, struct scope *scope, const Onnx__GraphProto *graph)
 {
-    const Onnx__GraphProto *graph = l->model->proto->graph;
     enum weft_status status = WEFT_OK;
     if (graph->n_sparse_initializer)
         return FAIL("%s: sparse initializers are not supported", l->path);
     for (size_t i = 0; i < graph->n_initializer && !status; i++)
         status = add_initialiser(l, scope, graph->initializer[i]);
     return status;
+}
+
+bool import_initialisers(struct lower *l, struct scope *scope, const Onnx__GraphProto *graph)
+{
+    enum weft_status status = add_initialisers(l, scope, graph);
+    return status == WEFT_NO_MEMORY ? lower_no_memory(l) : !status;
 }
 
 /* --- inputs ---------------------------------------------------------------------------------------------------------------------- */
@@ -324,7 +339,7 @@ static enum weft_status import_graph(struct lower *l, struct scope *scope)
     enum weft_status status;
     if (!graph)
         return FAIL("%s: the model has no graph", l->path);
-    if ((status = read_opset(l, scope)) || (status = read_functions(l)) || (status = add_initialisers(l, scope)) ||
+    if ((status = read_opset(l, scope)) || (status = read_functions(l)) || (status = add_initialisers(l, scope, graph)) ||
         (status = add_inputs(l, scope)))
         return status;
     for (size_t i = 0; i < graph->n_output; i++)

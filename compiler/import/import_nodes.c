@@ -5,7 +5,7 @@
 
 #include "lower.h"
 
-enum { DEPTH_MAX = 32, NODES_MAX = 50000 };
+enum { NODES_MAX = 50000 };
 
 static const char *text(const char *string)
 {
@@ -84,7 +84,7 @@ static bool read_inputs(struct lower *l, const struct scope *scope)
     bool whole = true;
     for (unsigned i = 0; i < l->in_count; i++) {
         l->in[i] = GRAPH_NONE;
-        if (*l->proto->input[i] && !names_find(&scope->values, l->proto->input[i], &l->in[i]))
+        if (*l->proto->input[i] && !scope_find(scope, l->proto->input[i], &l->in[i]))
             l->in[i] = LOWER_POISON;
         whole &= l->in[i] != LOWER_POISON;
     }
@@ -156,8 +156,8 @@ static int function_opset(const struct lower *l, const struct scope *caller, con
 
 static bool check_call(struct lower *l, const struct scope *inner, const Onnx__FunctionProto *function)
 {
-    if (inner->depth > DEPTH_MAX)
-        return lower_refuse(l, "functions call each other more than %d deep; a function must not call itself", DEPTH_MAX);
+    if (inner->depth > LOWER_DEPTH_MAX)
+        return lower_refuse(l, "functions call each other more than %d deep; a function must not call itself", LOWER_DEPTH_MAX);
     if (inner->opset < IMPORT_OPSET_FIRST || inner->opset > IMPORT_OPSET_LAST)
         return lower_refuse(l, "the function imports opset %d; %d to %d are supported", inner->opset, IMPORT_OPSET_FIRST,
                             IMPORT_OPSET_LAST);
@@ -182,7 +182,7 @@ static bool bind_parameters(struct lower *l, const struct scope *caller, struct 
     const Onnx__NodeProto *call = inner->call;
     for (size_t i = 0; i < function->n_input; i++) {
         int value = GRAPH_NONE, twice;
-        if (i < call->n_input && *call->input[i] && !names_find(&caller->values, call->input[i], &value))
+        if (i < call->n_input && *call->input[i] && !scope_find(caller, call->input[i], &value))
             value = LOWER_POISON;
         if (names_find(&inner->values, function->input[i], &twice))
             return lower_refuse(l, "the function has two inputs named %s", function->input[i]);

@@ -11,11 +11,13 @@
 #include "names.h"
 #include "weft_compiler.h"
 
+enum { LOWER_DEPTH_MAX = 32 /* of functions that call each other, and of branches in each other */ };
 enum { LOWER_POISON = -2, LOWER_SPLITS_MAX = 64, IMPORT_OPSET_FIRST = 1, IMPORT_OPSET_LAST = 25 };
 
 static const int64_t LOWER_VALUE_MAX = (int64_t)1 << 31, LOWER_CONSTANT_MAX = (int64_t)1 << 30; /* elements */
 
-struct scope { /* the graph, or one call of a function */
+struct scope { /* the graph, one call of a function, or a branch of an If */
+    const struct scope *outer;   /* of a branch: whose names are seen in it too; else NULL */
     const struct scope *caller;
     const Onnx__NodeProto *call; /* where attribute references lead; NULL in the graph */
     const char *prefix;          /* of names inside; "" in the graph */
@@ -116,6 +118,8 @@ struct shape window_result(int64_t batch, int64_t channels, const struct attribu
 
 /* import_nodes.c */
 bool import_nodes(struct lower *l, struct scope *scope, Onnx__NodeProto **nodes, size_t count);
+bool import_initialisers(struct lower *l, struct scope *scope, const Onnx__GraphProto *graph); /* import.c; what is wrong with one is said, and counted */
+bool scope_find(const struct scope *scope, const char *name, int *value); /* lower_if.c; in the scope or, in a branch, around it */
 char *lower_function_key(const char *domain, const char *name); /* import.c; the caller frees it; NULL: no memory */
 /* order.c: nodes in an order in which every name is made before it is read; says what is missing, twice or circular. */
 bool order_nodes(struct lower *l, struct scope *scope, Onnx__NodeProto **nodes, size_t count, size_t **order);

@@ -33,7 +33,7 @@ static bool list_makers(struct order *o)
             if (!*name)
                 continue;
             point_at(o, i);
-            if (names_find(&o->scope->values, name, &maker) || names_find(&o->makers, name, &maker))
+            if (scope_find(o->scope, name, &maker) || names_find(&o->makers, name, &maker))
                 lower_refuse(o->l, "makes %s, which is made before; a name must be given once", name);
             else if (!names_set(&o->makers, name, (int)i))
                 return lower_no_memory(o->l);
@@ -48,7 +48,7 @@ static bool list_use(struct order *o, size_t node, const char *name)
         return true;
     if (!names_set(&o->scope->reads, name, 1))
         return lower_no_memory(o->l);
-    if (names_find(&o->scope->values, name, &maker))
+    if (scope_find(o->scope, name, &maker))
         return true;
     if (!names_find(&o->makers, name, &maker)) {
         point_at(o, node);
@@ -63,14 +63,86 @@ static bool list_use(struct order *o, size_t node, const char *name)
     return true;
 }
 
+/* --- graphs in attributes: a node reads what they read of the values around them ---------------------------------------------- */
+
+/* What a graph in an attribute makes, and those around it. */
+struct made { struct names names; const struct made *outer; };
+
+static bool is_made(const struct made *made, const char *name)
+{
+    int number;
+    for (; made; made = made->outer)
+        if (names_find(&made->names, name, &number))
+            return true;
+    return false;
+}
+
+static bool list_made(struct made *made, const Onnx__GraphProto *graph)
+{
+    bool fine = true;
+    for (size_t i = 0; fine && i < graph->n_initializer; i++)
+        fine = !graph->initializer[i]->name || names_set(&made->names, graph->initializer[i]->name, 1);
+    for (size_t i = 0; fine && i < graph->n_input; i++)
+        fine = !graph->input[i]->name || names_set(&made->names, graph->input[i]->name, 1);
+    for (size_t i = 0; fine && i < graph->n_node; i++)
+        for (size_t k = 0; fine && k < graph->node[i]->n_output; k++)
+            fine = names_set(&made->names, graph->node[i]->output[k], 1);
+    return fine;
+}
+
+/* `made`: of the graphs between the node of the scope and this name; a name that nobody around them makes is left to whoever reads the graph. */
+static bool list_name(struct order *o, size_t node, const char *name, const struct made *made)
+{
+    int number;
+    if (made && (is_made(made, name) || (!scope_find(o->scope, name, &number) && !names_find(&o->makers, name, &number))))
+        return true;
+    return list_use(o, node, name);
+}
+
+static bool list_node(struct order *o, size_t node, const Onnx__NodeProto *proto, const struct made *made);
+
+static bool list_graph(struct order *o, size_t node, const Onnx__GraphProto *graph, const struct made *outer)
+{
+    struct made made = {.outer = outer};
+    bool fine = list_made(&made, graph) || lower_no_memory(o->l);
+    for (size_t i = 0; fine && i < graph->n_node; i++)
+        fine = list_node(o, node, graph->node[i], &made);
+    for (size_t i = 0; fine && i < graph->n_output; i++)
+        fine = !graph->output[i]->name || list_name(o, node, graph->output[i]->name, &made);
+    names_clear(&made.names);
+    return fine;
+}
+
+static bool list_node(struct order *o, size_t node, const Onnx__NodeProto *proto, const struct made *made)
+{
+    bool fine = true;
+    for (size_t k = 0; fine && k < proto->n_input; k++)
+        fine = list_name(o, node, proto->input[k], made);
+    for (size_t i = 0; fine && i < proto->n_attribute; i++)
+        fine = !proto->attribute[i]->g || list_graph(o, node, proto->attribute[i]->g, made);
+    return fine;
+}
+
+/* At most so many names does a node read, in its graphs too. */
+static size_t count_uses(const Onnx__NodeProto *proto)
+{
+    size_t uses = proto->n_input;
+    for (size_t i = 0; i < proto->n_attribute; i++) {
+        const Onnx__GraphProto *graph = proto->attribute[i]->g;
+        for (size_t k = 0; graph && k < graph->n_node; k++)
+            uses += count_uses(graph->node[k]);
+        uses += graph ? graph->n_output : 0;
+    }
+    return uses;
+}
+
 static bool list_uses(struct order *o)
 {
     for (size_t i = 0; i < o->count; i++)
         o->first[i] = GRAPH_NONE;
     for (size_t i = 0; i < o->count; i++)
-        for (size_t k = 0; k < o->nodes[i]->n_input; k++)
-            if (!list_use(o, i, o->nodes[i]->input[k]))
-                return false;
+        if (!list_node(o, i, o->nodes[i], NULL))
+            return false;
     return true;
 }
 
@@ -100,7 +172,7 @@ static bool init(struct order *o)
 {
     size_t uses = 1;
     for (size_t i = 0; i < o->count; i++)
-        uses += o->nodes[i]->n_input;
+        uses += count_uses(o->nodes[i]);
     o->order = malloc((o->count + 1) * sizeof *o->order);
     o->waits = calloc(o->count + 1, sizeof *o->waits);
     o->first = malloc((o->count + 1) * sizeof *o->first);
