@@ -11,6 +11,7 @@
  */
 #include "pass_edit.h"
 #include "passes.h"
+#include "qdq.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,34 +25,9 @@ struct chain {
     unsigned count;
 };
 
-static double entry(struct graph *graph, int value, int64_t channel)
-{
-    double out = 0;
-    value_at(graph, value, shape_count(&graph->values[value].shape) == 1 ? 0 : channel, &out);
-    return out;
-}
-
 static bool is_byte(const struct graph *graph, int value)
 {
     return graph->values[value].element == ELEMENT_U8 || graph->values[value].element == ELEMENT_S8;
-}
-
-static bool is_constant(const struct graph *graph, int value)
-{
-    return value != GRAPH_NONE && value_is_constant(&graph->values[value]) && graph->values[value].contents != CONTENTS_ABSENT;
-}
-
-/* One scale and zero point, known now. */
-static bool is_scalar(const struct graph *graph, const struct node *node)
-{
-    return is_constant(graph, node->inputs[1]) && is_constant(graph, node->inputs[2]) &&
-           shape_count(&graph->values[node->inputs[1]].shape) == 1;
-}
-
-static struct node *dequantize_of(const struct graph *graph, int value)
-{
-    struct node *node = edit_producer(graph, value);
-    return node && node->op == CORE_DEQUANTIZE ? node : NULL;
 }
 
 static bool keeps_order(const struct node *node)
@@ -92,8 +68,8 @@ static int64_t channel_axis(const struct node *product)
 
 static bool weights_fit(const struct graph *graph, const struct node *product, const struct node *w)
 {
-    if (!value_is_constant(&graph->values[w->inputs[0]]) || !is_byte(graph, w->inputs[0]) || !is_constant(graph, w->inputs[1]) ||
-        !is_constant(graph, w->inputs[2]))
+    if (!value_is_constant(&graph->values[w->inputs[0]]) || !is_byte(graph, w->inputs[0]) || !qdq_is_constant(graph, w->inputs[1]) ||
+        !qdq_is_constant(graph, w->inputs[2]))
         return false;
     if (product->op != CORE_CONV && graph->values[w->inputs[0]].shape.rank != 2)
         return false;
@@ -104,7 +80,7 @@ static bool weights_fit(const struct graph *graph, const struct node *product, c
 static bool bias_fits(const struct graph *graph, const struct node *product, const struct node *w, struct node **dequantized)
 {
     int bias = product->input_count > 2 ? product->inputs[2] : GRAPH_NONE;
-    *dequantized = bias == GRAPH_NONE ? NULL : dequantize_of(graph, bias);
+    *dequantized = bias == GRAPH_NONE ? NULL : qdq_dequantize_of(graph, bias);
     if (bias == GRAPH_NONE)
         return true;
     const struct shape *shape = &graph->values[bias].shape;
@@ -114,21 +90,21 @@ static bool bias_fits(const struct graph *graph, const struct node *product, con
     if (!*dequantized)
         return value_is_constant(&graph->values[bias]) && graph->values[bias].element == ELEMENT_F32;
     const struct node *d = *dequantized;
-    bool plain_zero = is_constant(graph, d->inputs[2]) && edit_is_all((struct graph *)graph, d->inputs[2], 0);
+    bool plain_zero = qdq_is_constant(graph, d->inputs[2]) && edit_is_all((struct graph *)graph, d->inputs[2], 0);
     return value_is_constant(&graph->values[d->inputs[0]]) && graph->values[d->inputs[0]].element == ELEMENT_S32 &&
-           is_constant(graph, d->inputs[1]) && plain_zero;
+           qdq_is_constant(graph, d->inputs[1]) && plain_zero;
 }
 
 static bool match(struct chain *c, struct graph *graph, struct node *quantize)
 {
-    if (quantize->dead || quantize->op != CORE_QUANTIZE || !is_byte(graph, quantize->outputs[0]) || !is_scalar(graph, quantize))
+    if (quantize->dead || quantize->op != CORE_QUANTIZE || !is_byte(graph, quantize->outputs[0]) || !qdq_is_scalar(graph, quantize))
         return false;
     *c = (struct chain){.quantize = quantize};
-    if (!walk_back(c, graph) || (c->count && !(entry(graph, quantize->inputs[1], 0) > 0))) /* a scale below zero turns the order round */
+    if (!walk_back(c, graph) || (c->count && !(qdq_entry(graph, quantize->inputs[1], 0) > 0))) /* a scale below zero turns the order round */
         return false;
-    c->x = dequantize_of(graph, c->product->inputs[0]);
-    c->w = dequantize_of(graph, c->product->inputs[1]);
-    if (!c->x || !c->w || !is_byte(graph, c->x->inputs[0]) || !is_scalar(graph, c->x))
+    c->x = qdq_dequantize_of(graph, c->product->inputs[0]);
+    c->w = qdq_dequantize_of(graph, c->product->inputs[1]);
+    if (!c->x || !c->w || !is_byte(graph, c->x->inputs[0]) || !qdq_is_scalar(graph, c->x))
         return false;
     return weights_fit(graph, c->product, c->w) && bias_fits(graph, c->product, c->w, &c->bias);
 }
@@ -138,10 +114,10 @@ static bool match(struct chain *c, struct graph *graph, struct node *quantize)
 /* The bias counts units of x_scale w_scale. Integers that do so already stay as they are. */
 static int32_t bias_of(struct graph *graph, const struct chain *c, int64_t channel)
 {
-    double unit = entry(graph, c->x->inputs[1], 0) * entry(graph, c->w->inputs[1], channel), number, ratio = 1 / unit;
-    number = entry(graph, c->bias ? c->bias->inputs[0] : c->product->inputs[2], channel);
+    double unit = qdq_entry(graph, c->x->inputs[1], 0) * qdq_entry(graph, c->w->inputs[1], channel), number, ratio = 1 / unit;
+    number = qdq_entry(graph, c->bias ? c->bias->inputs[0] : c->product->inputs[2], channel);
     if (c->bias)
-        ratio = entry(graph, c->bias->inputs[1], channel) / unit;
+        ratio = qdq_entry(graph, c->bias->inputs[1], channel) / unit;
     double scaled = c->bias && fabs(ratio - 1) < 1e-5 ? number : nearbyint(number * ratio);
     return scaled >= INT32_MAX ? INT32_MAX : scaled <= INT32_MIN ? INT32_MIN : (int32_t)scaled;
 }
@@ -166,24 +142,6 @@ static enum weft_status make_bias(int *out, struct graph *graph, const struct ch
 
 /* --- the integer operator ------------------------------------------------------------------------------------------------ */
 
-/* A node whose only output is new, or `out` where that is given. Its output's id, or GRAPH_NONE. */
-static int add_node(struct graph *graph, enum core_op op, const struct node *like, const char *suffix, const int *inputs, unsigned count,
-                    enum element element, const struct shape *shape, int out)
-{
-    if (out == GRAPH_NONE) {
-        out = edit_constant(graph, like->name, suffix, element, shape, NULL);
-        if (out == GRAPH_NONE)
-            return GRAPH_NONE;
-        graph->values[out].contents = CONTENTS_NONE;
-    }
-    struct attributes at = like->at; /* `like` moves when nodes are added */
-    int node = graph_add_node(graph, op, like->name, like->onnx_type, inputs, count);
-    if (node == GRAPH_NONE)
-        return GRAPH_NONE;
-    graph->nodes[node].at = at;
-    return graph_add_output(graph, node, out);
-}
-
 struct ids {
     int product, quantize, inputs[9];
     int out /* what the integer operator makes */, between[BETWEEN_MAX];
@@ -205,7 +163,7 @@ static struct ids take_ids(const struct graph *graph, const struct chain *c, int
 /* The new node makes ids->out. */
 static enum weft_status replace(struct graph *graph, const struct ids *ids, enum core_op op, unsigned count)
 {
-    int made = add_node(graph, op, &graph->nodes[ids->product], "", ids->inputs, count, ELEMENT_U8, NULL, ids->out);
+    int made = qdq_add_node(graph, op, &graph->nodes[ids->product], "", ids->inputs, count, ELEMENT_U8, NULL, ids->out);
     return made == GRAPH_NONE ? WEFT_NO_MEMORY : WEFT_OK;
 }
 
@@ -241,14 +199,14 @@ static enum weft_status replace_gemm(struct graph *graph, struct ids *ids)
     ids->inputs[3] = make_filters(graph, product, ids->inputs[3], !product->at.trans_b);
     product->at = (struct attributes){.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}, .spatial = 2, .groups = 1};
     ids->inputs[0] =
-        add_node(graph, CORE_RESHAPE, product, "pixels", &ids->inputs[0], 1, graph->values[ids->inputs[0]].element, &x, GRAPH_NONE);
+        qdq_add_node(graph, CORE_RESHAPE, product, "pixels", &ids->inputs[0], 1, graph->values[ids->inputs[0]].element, &x, GRAPH_NONE);
     if (ids->inputs[3] == GRAPH_NONE || ids->inputs[0] == GRAPH_NONE)
         return WEFT_NO_MEMORY;
-    int pixels = add_node(graph, CORE_QCONV, &graph->nodes[ids->product], "sums", ids->inputs, ids->inputs[8] == GRAPH_NONE ? 8 : 9,
+    int pixels = qdq_add_node(graph, CORE_QCONV, &graph->nodes[ids->product], "sums", ids->inputs, ids->inputs[8] == GRAPH_NONE ? 8 : 9,
                           element, &y, GRAPH_NONE);
     if (pixels == GRAPH_NONE)
         return WEFT_NO_MEMORY;
-    int made = add_node(graph, CORE_RESHAPE, &graph->nodes[ids->product], "", &pixels, 1, element, NULL, out);
+    int made = qdq_add_node(graph, CORE_RESHAPE, &graph->nodes[ids->product], "", &pixels, 1, element, NULL, out);
     return made == GRAPH_NONE ? WEFT_NO_MEMORY : WEFT_OK;
 }
 
@@ -259,8 +217,8 @@ static bool clip_codes(struct graph *graph, const struct ids *ids, const struct 
 {
     bool is_signed = graph->values[ids->out].element == ELEMENT_S8;
     int32_t least = is_signed ? INT8_MIN : 0, greatest = is_signed ? INT8_MAX : UINT8_MAX;
-    float scale = (float)entry(graph, ids->inputs[6], 0);
-    int32_t zero = (int32_t)entry(graph, ids->inputs[7], 0);
+    float scale = (float)qdq_entry(graph, ids->inputs[6], 0);
+    int32_t zero = (int32_t)qdq_entry(graph, ids->inputs[7], 0);
     if (node->op != CORE_RELU && node->op != CORE_CLIP)
         return false;
     *low = (float)weft_requantise((node->op == CORE_RELU ? 0 : node->at.alpha) / scale, zero, least, greatest);
@@ -308,7 +266,7 @@ static int add_between(struct graph *graph, const struct ids *ids, int id, int f
     struct shape shape = graph->values[node->outputs[0]].shape;
     float low, high;
     bool clips = clip_codes(graph, ids, node, &low, &high);
-    int made = add_node(graph, clips ? CORE_CLIP : node->op, node, "integers", &from, 1, graph->values[from].element, &shape, out);
+    int made = qdq_add_node(graph, clips ? CORE_CLIP : node->op, node, "integers", &from, 1, graph->values[from].element, &shape, out);
     if (made == GRAPH_NONE || !clips)
         return made;
     struct attributes *at = &edit_producer(graph, made)->at;
@@ -349,51 +307,13 @@ static enum weft_status replace_chain(struct graph *graph, const struct chain *c
     return status ? status : add_all_between(graph, &ids, out);
 }
 
-/* The axis of the scales once `node` has moved the numbers; -1: they have none any more. */
-static int64_t axis_behind(const struct graph *graph, const struct node *node, const struct node *dequantize)
-{
-    if (is_scalar(graph, dequantize))
-        return dequantize->at.axis;
-    int64_t axis = -1;
-    for (unsigned d = 0; node->op == CORE_TRANSPOSE && d < graph->values[node->outputs[0]].shape.rank; d++)
-        axis = node->at.perm[d] == dequantize->at.axis ? d : axis;
-    return axis;
-}
-
-/* A reshape or transpose behind a dequantize moves before it: the bytes move, and what follows finds the dequantize. Weights move at once. */
-static enum weft_status move_before(struct graph *graph, int id, struct weft_diag *diag)
-{
-    const struct node *node = &graph->nodes[id], *before = node->input_count ? dequantize_of(graph, node->inputs[0]) : NULL;
-    if (node->dead || (node->op != CORE_RESHAPE && node->op != CORE_TRANSPOSE) || !before)
-        return WEFT_OK;
-    int64_t axis = axis_behind(graph, node, before);
-    if (axis < 0)
-        return WEFT_OK;
-    int out = node->outputs[0], by_number = (int)(before - graph->nodes),
-        inputs[3] = {before->inputs[0], before->inputs[1], before->inputs[2]};
-    bool weights = value_is_constant(&graph->values[inputs[0]]);
-    struct shape shape = graph->values[out].shape;
-    inputs[0] = add_node(graph, node->op, node, "bytes", inputs, 1, graph->values[inputs[0]].element, &shape, GRAPH_NONE);
-    if (inputs[0] == GRAPH_NONE)
-        return WEFT_NO_MEMORY;
-    enum weft_status status = weights ? edit_fold(graph, edit_producer(graph, inputs[0]), diag) : WEFT_OK;
-    if (status)
-        return status;
-    edit_kill(graph, &graph->nodes[id]);
-    int made = add_node(graph, CORE_DEQUANTIZE, &graph->nodes[by_number], "", inputs, 3, ELEMENT_F32, NULL, out);
-    if (made == GRAPH_NONE)
-        return WEFT_NO_MEMORY;
-    edit_producer(graph, made)->at.axis = axis;
-    return WEFT_OK;
-}
-
 /* Does every integer less its zero point fit a signed byte? Then weights can stay what the network has them. */
 static bool fits_signed_byte(struct graph *graph, const struct node *dequantize)
 {
     int q = dequantize->inputs[0], zeros = dequantize->inputs[2];
     bool one = shape_count(&graph->values[zeros].shape) == 1;
     const uint8_t *bytes = is_byte(graph, q) && edit_is_known(graph, q) && (one || edit_is_all(graph, zeros, 0)) ? value_bytes(graph, q) : NULL;
-    int zero = (int)entry(graph, zeros, 0), count = bytes ? 1 : 0;
+    int zero = (int)qdq_entry(graph, zeros, 0), count = bytes ? 1 : 0;
     bool is_signed = graph->values[q].element == ELEMENT_S8;
     for (int64_t i = 0, all = shape_count(&graph->values[q].shape); count && i < all; i++) {
         int weight = (is_signed ? (int8_t)bytes[i] : bytes[i]) - zero;
@@ -415,7 +335,7 @@ static enum weft_status fold_the_rest(struct graph *graph, struct weft_diag *dia
         if (node->dead || node->op != CORE_DEQUANTIZE || !value_is_constant(&graph->values[node->inputs[0]]) ||
             !graph_uses(graph, node->outputs[0]))
             continue;
-        if (!is_constant(graph, node->inputs[1]) || !is_constant(graph, node->inputs[2]))
+        if (!qdq_is_constant(graph, node->inputs[1]) || !qdq_is_constant(graph, node->inputs[2]))
             continue;
         note_multiples(graph, node);
         enum weft_status status = edit_fold(graph, node, diag);
@@ -428,17 +348,15 @@ static enum weft_status fold_the_rest(struct graph *graph, struct weft_diag *dia
 enum weft_status pass_qdq(struct graph *graph, struct weft_diag *diag)
 {
     struct chain c;
+    enum weft_status status = qdq_arrange(graph, diag);
+    if (status)
+        return status;
     for (int i = 0, count = graph->node_count; i < count; i++) {
-        enum weft_status status = move_before(graph, i, diag);
+        status = match(&c, graph, &graph->nodes[i]) ? replace_chain(graph, &c) : WEFT_OK;
         if (status)
             return status;
     }
-    for (int i = 0, count = graph->node_count; i < count; i++) {
-        enum weft_status status = match(&c, graph, &graph->nodes[i]) ? replace_chain(graph, &c) : WEFT_OK;
-        if (status)
-            return status;
-    }
-    enum weft_status status = graph_sort(graph, diag);
+    status = graph_sort(graph, diag);
     if (status)
         return status;
     graph_sweep(graph); /* what only the chains read must not count as read any more */

@@ -147,6 +147,28 @@ static void qdq_turned_weights(void **state)
     check_qdq(graph, CORE_QMATMUL, 1);
 }
 
+/* A pool and a crop in front of the product take the integers; of two quantizes that make the same one is left. */
+static void qdq_arranged(void **state)
+{
+    struct graph *graph = new_graph();
+    int x = quantized_input(graph, SHAPE(1, 4, 4, 4)), pool = node(graph, CORE_MAXPOOL, "pool", SHAPE(1, 4, 3, 3), 1, &x);
+    graph->nodes[pool].at = (struct attributes){.kernel = {2, 2}, .stride = {1, 1}, .dilation = {1, 1}, .spatial = 2};
+    int crop = node(graph, CORE_SLICE, "crop", SHAPE(1, 4, 2, 2), 1, (int[]){result(graph, pool)});
+    graph->nodes[crop].at = (struct attributes){.begins = {0, 0, 1, 0}, .ends = {1, 4, 3, 2}, .steps = {1, 1, 1, 1}};
+    int w = dequantized(graph, "w", graph_add_constant(graph, "w_q", ELEMENT_S8, SHAPE(4, 4, 1, 1), bytes), scalar(graph, "w_scale", 0.25f),
+                        zero_point(graph, "w_zero", ELEMENT_S8, 0), 0);
+    int conv = node(graph, CORE_CONV, "conv", SHAPE(1, 4, 2, 2), 2, (int[]){result(graph, crop), w}), twins[2];
+    graph->nodes[conv].at = (struct attributes){.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}, .spatial = 2, .groups = 1};
+    for (int i = 0; i < 2; i++) {
+        int scale = scalar(graph, i ? "s2" : "s1", 32), zero = zero_point(graph, i ? "z2" : "z1", ELEMENT_U8, 100);
+        int q = node(graph, CORE_QUANTIZE, i ? "q2" : "q1", SHAPE(1, 4, 2, 2), 3, (int[]){result(graph, conv), scale, zero});
+        graph->values[result(graph, q)].element = ELEMENT_U8;
+        twins[i] = dequantized(graph, i ? "d2" : "d1", result(graph, q), scale, zero, 1);
+    }
+    quantized_output(graph, result(graph, node(graph, CORE_ADD, "sum", SHAPE(1, 4, 2, 2), 2, twins)), 64, 7);
+    check_qdq(graph, CORE_QCONV, 7); /* pool, crop, qconv, two dequantize, add, quantize */
+}
+
 /* A flatten between dequantize and gemm moves before it; the one pixel's reshape then joins it. */
 static void qdq_behind_a_flatten(void **state)
 {
@@ -193,7 +215,7 @@ static void qdq_in_a_row(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(qdq_conv), cmocka_unit_test(qdq_gemm), cmocka_unit_test(qdq_in_order), cmocka_unit_test(qdq_turned_weights), cmocka_unit_test(qdq_behind_a_flatten),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(qdq_conv), cmocka_unit_test(qdq_gemm), cmocka_unit_test(qdq_in_order), cmocka_unit_test(qdq_turned_weights), cmocka_unit_test(qdq_arranged), cmocka_unit_test(qdq_behind_a_flatten),
                                        cmocka_unit_test(qdq_in_a_row)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

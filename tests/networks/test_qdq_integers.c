@@ -65,6 +65,18 @@ static const struct form forms[] = {
     {"weights_unsigned_add", "5, 12", "float[] a, float[] r",
      "  w_f = RandomNormal <shape = [12, 8], scale = 0.3, seed = 22.0> ()\n  w_q = QuantizeLinear (w_f, s_w, z_u)\n  w = DequantizeLinear (w_q, s_w, z_u)\n" BIAS "  a = MatMul (x, w)\n  r = Add (a, b)\n"},
     {"pool_conv", "1, 6, 7, 7", "float[] v, float[] r", WEIGHTS_1("8, 6, 3, 3", "23.0") BIAS "  v = MaxPool <kernel_shape = [2, 2]> (x)\n  r = Conv (v, w, b)\n"},
+    {"conv_leaky", "1, 6, 7, 7", "float[] a, float[] r", WEIGHTS_1("8, 6, 3, 3", "24.0") BIAS "  a = Conv (x, w, b)\n  r = LeakyRelu (a)\n"},
+    {"conv_turned", "1, 6, 7, 7", "float[] a, float[] c, float[] r",
+     WEIGHTS_1("8, 6, 3, 3", "25.0") BIAS "  a = Conv (x, w, b)\n  c = Relu (a)\n  r = Transpose <perm = [0, 2, 3, 1]> (c)\n"},
+    {"conv_flat", "2, 6, 3, 3", "float[] a, float[] r", WEIGHTS_1("8, 6, 2, 2", "26.0") BIAS "  a = Conv (x, w, b)\n  r = Flatten (a)\n"},
+    {"flat_gemm", "2, 3, 2, 2", "float[] a, float[] r", WEIGHTS_8("8, 12", "0", "27.0") BIAS_8 "  a = Flatten (x)\n  r = Gemm <transB = 1> (a, w, b)\n"},
+    {"conv_twice_read", "1, 6, 7, 7", "float[] a, $T[] e, float[] f, float[] r",
+     WEIGHTS_1("8, 6, 3, 3", "28.0") BIAS "  a = Conv (x, w, b)\n  e = QuantizeLinear (a, s_y, z_y)\n  f = DequantizeLinear (e, s_y, z_y)\n"
+     "  g = QuantizeLinear (a, s_y, z_y)\n  h = DequantizeLinear (g, s_y, z_y)\n  r = Add (f, h)\n"},
+    {"padded", "1, 6, 7, 7", "float[] r", "  r = Pad (x, pads)\n"},
+    {"resized", "1, 6, 4, 4", "float[] r", "  r = Resize <mode = \"nearest\", coordinate_transformation_mode = \"asymmetric\", nearest_mode = \"floor\"> (x, , doubled)\n"},
+    {"reduce_max", "1, 6, 4, 4", "float[] r", "  r = ReduceMax <axes = [1]> (x)\n"},
+    {"hard_swish", "1, 6, 4, 4", "float[] v, float[] r", "  v = HardSigmoid <alpha = 0.16666667, beta = 0.5> (x)\n  r = Mul (x, v)\n"},
     {"sigmoid", "1, 6, 7, 7", "float[] r", "  r = Sigmoid (x)\n"},
     {"leaky", "1, 6, 7, 7", "float[] r", "  r = LeakyRelu (x)\n"},
     {"tanh", "1, 6, 7, 7", "float[] r", "  r = Tanh (x)\n"},
@@ -104,7 +116,7 @@ static const struct form joins[] = {
 
 static const char head[] = "<ir_version: 8, opset_import: [\"\" : 13]>\nqdq (";
 static const char constants[] =
-    "<float s_x = {$A}, $T z_x = {$Z}, float s_w = {$B}, int8 z_w = {0}, uint8 z_u = {128}, float s_y = {$C}, $T z_y = {$Y}, float low = {-0.75}, float high = {6.0},\n"
+    "<float s_x = {$A}, $T z_x = {$Z}, float s_w = {$B}, int8 z_w = {0}, uint8 z_u = {128}, float s_y = {$C}, $T z_y = {$Y}, float low = {-0.75}, float high = {6.0}, int64[8] pads = {0, 0, 1, 2, 0, 0, 2, 1}, float[4] doubled = {1.0, 1.0, 2.0, 2.0},\n"
     " float[8] s_8 = {$B, $B, 0.00390625, 0.0078125, 0.0146, 0.0231, $B, 0.0078125}, int8[8] z_8 = {0, 0, 0, 0, 0, 0, 0, 0},\n"
     " int32[8] z_b = {0, 0, 0, 0, 0, 0, 0, 0}, int32[8] b_q = {100, -300, 77, 1, 0, -1, 2500, -999}>\n";
 
