@@ -87,6 +87,7 @@ const struct weft_array *lower_binding(const struct lower *l, const char *name);
 /* A network input that is bound becomes a constant: weights, scales, shapes. So does what is computed of bound integers alone. */
 bool lower_parameter(struct lower *l, unsigned input);
 bool lower_parameters(struct lower *l, unsigned first, unsigned last);
+bool lower_weights(struct lower *l, unsigned first, unsigned last); /* the same, of a product: dequantized integers stay nodes until the passes */
 void lower_unread_inputs(struct lower *l); /* an input that nobody reads (of CastLike, its type is what counts) takes the shape that is given */
 
 /* A core node with one output; its value's id, a folded constant's, or LOWER_POISON. */

@@ -54,7 +54,7 @@ bool lower_conv(struct lower *l, const struct onnx_op *op)
 {
     struct attributes at = {0};
     struct shape out;
-    if (!lower_parameters(l, 1, 2) || !lower_want_float(l, 0) || !conv_shape(l, 0, 1, &at, &out))
+    if (!lower_weights(l, 1, 2) || !lower_want_float(l, 0) || !conv_shape(l, 0, 1, &at, &out))
         return false;
     enum element element = lower_value(l, 0)->element;
     if (lower_value(l, 1)->element != element)

@@ -83,8 +83,8 @@ static bool speaks_of_shapes(const struct value *value)
 }
 
 /* Do only constants and given integers lead to it, all of them small? A network computes shapes of these; what it computes of its
- * data is not looked at. */
-static bool can_settle(const struct lower *l, int id, unsigned *looks)
+ * data is not looked at. `dequantized`: nor are, of weights, the integers that they stand for: pass_qdq reads their scales. */
+static bool can_settle(const struct lower *l, int id, bool dequantized, unsigned *looks)
 {
     const struct value *value = &l->graph->values[id];
     unsigned slot;
@@ -98,8 +98,10 @@ static bool can_settle(const struct lower *l, int id, unsigned *looks)
     if (value->producer == GRAPH_NONE || !speaks_of_shapes(value))
         return false;
     const struct node *node = &l->graph->nodes[value->producer];
+    if (node->op == CORE_DEQUANTIZE && !dequantized)
+        return false;
     for (unsigned k = 0; k < node->input_count; k++)
-        if (node->inputs[k] != GRAPH_NONE && !can_settle(l, node->inputs[k], looks))
+        if (node->inputs[k] != GRAPH_NONE && !can_settle(l, node->inputs[k], dequantized, looks))
             return false;
     return true;
 }
@@ -120,7 +122,7 @@ static bool settle(struct lower *l, int id)
     return !status || (status == WEFT_NO_MEMORY ? lower_no_memory(l) : lower_refuse(l, "%s cannot be computed", value->name));
 }
 
-bool lower_parameter(struct lower *l, unsigned input)
+static bool make_known(struct lower *l, unsigned input, bool dequantized)
 {
     unsigned slot, looks = SETTLE_LOOKS;
     if (!lower_given(l, input))
@@ -129,7 +131,20 @@ bool lower_parameter(struct lower *l, unsigned input)
     const char *name = l->graph->values[id].name;
     if (is_network_input(l->graph, id, &slot))
         return !lower_binding(l, name) || bake(l, id, slot, lower_binding(l, name));
-    return !can_settle(l, id, &looks) || settle(l, id);
+    return !can_settle(l, id, dequantized, &looks) || settle(l, id);
+}
+
+bool lower_parameter(struct lower *l, unsigned input)
+{
+    return make_known(l, input, true);
+}
+
+bool lower_weights(struct lower *l, unsigned first, unsigned last)
+{
+    bool fine = true;
+    for (unsigned i = first; i <= last; i++)
+        fine &= make_known(l, i, false);
+    return fine;
 }
 
 bool lower_parameters(struct lower *l, unsigned first, unsigned last)
