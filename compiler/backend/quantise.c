@@ -115,6 +115,14 @@ static bool looked_up(const struct backend *b, int value)
     return node != GRAPH_NONE && lookup_is(b, node);
 }
 
+static bool is_output(const struct backend *b, int value)
+{
+    bool found = false;
+    for (unsigned i = 0; i < b->graph->output_count; i++)
+        found |= b->graph->outputs[i] == value;
+    return found;
+}
+
 static bool is_large_output(const struct backend *b, int value)
 {
     for (unsigned i = 0; i < b->graph->output_count; i++)
@@ -256,9 +264,8 @@ static bool stays_fine(const struct backend *b, const struct layer *maker)
 static bool feeds_softmax(const struct backend *b, int value)
 {
     bool read = false;
-    for (unsigned i = 0; i < b->graph->output_count; i++)
-        if (b->graph->outputs[i] == value)
-            return false;
+    if (is_output(b, value))
+        return false;
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
         if (!layer_reads(l, value))
@@ -349,9 +356,8 @@ static enum weft_status quantise_integers(struct backend *b, const struct layer 
 static bool own_scale(struct backend *b, int value, struct quantisation *out)
 {
     bool found = false;
-    for (unsigned i = 0; i < b->graph->output_count; i++)
-        if (b->graph->outputs[i] == value)
-            return false; /* is wanted as it is, too */
+    if (is_output(b, value))
+        return false; /* is wanted as it is, too */
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
         struct quantisation q = {0};
@@ -366,6 +372,23 @@ static bool own_scale(struct backend *b, int value, struct quantisation *out)
         found = true;
     }
     return found;
+}
+
+/* Do all that read it add or multiply it to something that the network then quantises? In the network it is not rounded before that. */
+static bool feeds_own_scale(struct backend *b, int value)
+{
+    struct quantisation own;
+    bool read = false;
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        if (!layer_reads(l, value))
+            continue;
+        bool joins = l->kind == LAYER_BINARY || (l->kind == LAYER_MATRIX && l->residual == value && l->x != value);
+        if (!joins || l->chain_count > 1 || !own_scale(b, l->y, &own))
+            return false;
+        read = true;
+    }
+    return read && !is_output(b, value);
 }
 
 static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
@@ -387,7 +410,7 @@ static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
         y->q = b->graph->values[layer->x].q;
     else if (normal_step(b, layer) && stays_fine(b, layer))
         y->q = float_beside(b);
-    else if (!b->planes && ((can_make_float(b, layer) && read_only_as_float(b, layer->y)) || stays_fine(b, layer)))
+    else if (!b->planes && ((can_make_float(b, layer) && (read_only_as_float(b, layer->y) || feeds_own_scale(b, layer->y))) || stays_fine(b, layer)))
         y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1};
     else if (!b->planes && (can_make_float(b, layer) || is_fine(layer)) && feeds_softmax(b, layer->y))
         y->q = float_beside(b);
