@@ -100,28 +100,37 @@ static int integer_at(const struct weft_array *y, uint64_t i)
     return *y->element == 'u' ? ((const uint8_t *)y->bytes)[i] : ((const int8_t *)y->bytes)[i];
 }
 
-int differing_integers(const struct built *built, const char *reference)
+static int differing_from(const struct weft_tensor *y, const uint8_t *host, uint64_t bytes, const struct weft_network *network)
 {
     struct weft_diag diag = loud();
-    char path[sizeof PATTERN];
-    struct weft_network *network = load(reference, path, &(struct weft_compile_options){0});
-    unlink(path);
-    const struct weft_tensor *y = &built->program->outputs[0];
-    struct weft_arrays inputs = {0};
     struct weft_array out = {0};
-    uint64_t bytes, count;
+    uint64_t count;
     int differ = 0;
-    assert_int_equal(weft_random_inputs(&inputs, built->program, 7, &diag), WEFT_OK);
-    assert_int_equal(weft_network_interpret(network, &inputs, &diag), WEFT_OK);
-    struct weft_sim *sim = run(built->program, WEFT_ENGINE_FAST);
-    const uint8_t *host = weft_sim_memory(sim, WEFT_SPACE_HOST, &bytes);
-    assert_int_equal(weft_tensor_unpack(&out, y, host, bytes, &diag), WEFT_OK);
     const float *want = weft_network_value(network, y->name, &count);
+    assert_int_equal(weft_tensor_unpack(&out, y, host, bytes, &diag), WEFT_OK);
     assert_int_equal(out.size, count);
     for (uint64_t i = 0; i < count; i++)
         differ += integer_at(&out, i) != (int)want[i];
     free(out.name);
     free(out.bytes);
+    return differ;
+}
+
+int differing_integers(const struct built *built, const char *reference)
+{
+    struct weft_diag diag = loud();
+    char path[sizeof PATTERN];
+    struct weft_network *network = load(reference, path, &(struct weft_compile_options){0});
+    struct weft_arrays inputs = {0};
+    uint64_t bytes;
+    int differ = 0;
+    unlink(path);
+    assert_int_equal(weft_random_inputs(&inputs, built->program, 7, &diag), WEFT_OK);
+    assert_int_equal(weft_network_interpret(network, &inputs, &diag), WEFT_OK);
+    struct weft_sim *sim = run(built->program, WEFT_ENGINE_FAST);
+    const uint8_t *host = weft_sim_memory(sim, WEFT_SPACE_HOST, &bytes);
+    for (size_t k = 0; k < built->program->output_count; k++)
+        differ += differing_from(&built->program->outputs[k], host, bytes, network);
     weft_sim_free(sim);
     weft_arrays_free(&inputs);
     weft_network_free(network);
