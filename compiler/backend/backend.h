@@ -1,6 +1,6 @@
 /* backend.h: from graph to program: what all stages work on. Private to compiler/. The stages, in order (compile.c):
  *
- *   outputs.c lookup.c pieces.c   the graph as the machine can take it: outputs that nothing computes, embeddings, sequences in pieces
+ *   outputs.c lookup.c pieces.c heads.c   the graph as the machine can take it: outputs that nothing computes, embeddings, sequences in pieces, attention by heads
  *   refuse.c                      what has no form on the machine, all at once
  *   fuse*.c chain.c product.c     graph -> layers (fuse.h): what one pass of the machine does at once
  *   calibrate.c quantise.c normal.c      a format, scale and zero point for every value
@@ -131,11 +131,12 @@ struct layer {
     struct vector_step step;           /* binary and unary layers made by steps.c */
     uint64_t *input_offsets;           /* concatenation: where constant inputs lie among the constants; or NULL */
     uint64_t constants_first, constants_end; /* this layer's part of the constants */
-    int constants_buffer;              /* 1 + the buffer of a band's own part of them; 0: none, they are there as a whole */
+    int block;                         /* 1 + index among b->operands of its constant operand; 0: that stands among its constants */
+    int block_buffer;                  /* spill.c: 1 + the buffer in which the block is, or the band's part of it */
     uint64_t macs, roofline, mapping;
     int64_t pieces;                    /* of the batch, for each of which it is mapped and emitted; 0 or 1: whole */
     int row, follows;                  /* spill.c: the layer it is a part of; the first band of it, or -1 */
-    struct { bool used, flat; int cut; int64_t first, top, bottom; } band; /* rows of the result from `first` on; padding of a pool */
+    struct { bool used, flat, own_block; int cut; int64_t first, top, bottom; } band; /* rows of the result from `first` on; padding of a pool */
     struct transfer transfer;
     int64_t emitted_lines;             /* pool: lines already emitted ahead, over all images */
 };
@@ -161,6 +162,12 @@ enum compile_format {
     COMPILE_FORMATS
 };
 
+/* steps.c: a large constant that was made of others. */
+struct folded { struct vector_step step; int from[2]; enum weft_format format; int value; };
+
+/* A large constant operand, stored once for all layers that read it so (params.c). `first`: the first of them. */
+struct constant_block { int value, first; uint64_t offset, bytes; int64_t strides[GRAPH_RANK_MAX]; enum weft_format format; };
+
 struct backend {
     enum compile_format format;
     int planes;                        /* formats.def: bf16 numbers that stand for one real operand of a product; 0: integers */
@@ -171,10 +178,13 @@ struct backend {
     struct layer *layers; int layer_count, layer_room;
     int *uses, *reader;                /* by value id of the network: how many nodes and outputs read it; the last node that does, or GRAPH_NONE */
     struct lookup *lookups; int lookup_count;
+    struct folded *folded; int folded_count, folded_room;
+    struct constant_block *operands; int operand_count, operand_room;
     struct place *places;              /* by value id */
     struct buffer *buffers; int buffer_count, buffer_room;
     struct place *wide; int wide_count; /* places with their halos, before any of them shares a buffer */
     bool may_spill; struct spill *spill; /* values leave the buffer where they do not fit (spill.h); NULL: all fit */
+    bool by_heads;                     /* attention a few heads at a time (heads.c) */
     /* emitter */
     struct weft_instr *instr, scratch; size_t instr_count; int instr_room, instr_layer_room;
     int *instr_layer;
@@ -222,7 +232,9 @@ enum weft_status backend_refusals(struct graph *graph, struct weft_diag *diag); 
 enum weft_status backend_check(const struct backend *b);                        /* the part of it that fuse.c does not find by itself */
 /* outputs.c: in front of fuse.c */
 enum weft_status backend_outputs(struct backend *b);
-/* pieces.c: in front of fuse.c */
+/* heads.c, pieces.c: in front of fuse.c */
+bool heads_fill(const struct backend *b, const struct graph *graph); /* has the network scores that fill much of the buffer? */
+enum weft_status backend_heads(struct backend *b); /* where by_heads */
 enum weft_status backend_pieces(struct backend *b);
 /* fuse.c */
 enum weft_status backend_fuse(struct backend *b);

@@ -276,15 +276,14 @@ bool bands_lie_within(const struct spill *s, int value, int d)
     return wide(s, value)->g.spatial || runs(s, value, (unsigned)d) == 1;
 }
 
-/* It lies behind the layer's other constants, and is cut where it is outermost in memory. */
-uint64_t bands_constant(const struct spill *s, const struct layer *l, int cut)
+/* Cut where it is outermost in memory. */
+uint64_t bands_block(const struct spill *s, const struct layer *l, int cut)
 {
     const struct shape *y = shape_of(s, l->y);
-    bool constant = l->kind == LAYER_BINARY && (is_constant(s, l->x) || is_constant(s, l->other));
-    uint64_t step = constant ? (uint64_t)l->const_strides[cut] : 0;
+    uint64_t step = l->block && l->kind == LAYER_BINARY ? (uint64_t)l->const_strides[cut] : 0;
     for (unsigned d = 0; d < y->rank; d++)
         step = l->const_strides[d] > (int64_t)step ? 0 : step;
-    return l->constants_end - l->const_offset == step * (uint64_t)y->dims[cut] ? step : 0;
+    return step;
 }
 
 static bool contiguous(const struct spill *s, int value)

@@ -122,7 +122,8 @@ enum weft_status spill_create(struct spill **out, struct backend *b)
     s->row_uses = calloc(rows, sizeof *s->row_uses);
     s->plans = calloc(rows, sizeof *s->plans);
     s->constants = calloc(rows, sizeof *s->constants);
-    if (!s->class_of || !s->now || !s->now_version || !s->classes || !s->row_uses || !s->plans || !s->constants)
+    s->held = calloc((size_t)b->operand_count + 1, sizeof *s->held);
+    if (!s->held || !s->class_of || !s->now || !s->now_version || !s->classes || !s->row_uses || !s->plans || !s->constants)
         return WEFT_NO_MEMORY;
     memset(s->class_of, 0xff, values * sizeof *s->class_of);
     for (int r = 0; r < s->row_count; r++)
@@ -155,6 +156,7 @@ void spill_free(struct backend *b)
     free(s->now_version);
     free(s->made);
     free(s->constants);
+    free(s->held);
     free(s);
     b->spill = NULL;
 }

@@ -35,6 +35,8 @@ void backend_free(struct backend *b)
     free(b->places);
     free(b->wide);
     free(b->lookups);
+    free(b->operands);
+    free(b->folded);
     free(b->uses);
     free(b->reader);
     free(b->buffers);
@@ -154,6 +156,8 @@ static enum weft_status run_stages(struct backend *b)
         status = backend_one_hot(b);
     if (!status)
         status = backend_pieces(b);
+    if (!status)
+        status = backend_heads(b);
     if (!status)
         status = backend_fuse(b);
     progress(b, "calibrating", 0.1);

@@ -248,10 +248,10 @@ struct vector_view vector_view_of(const struct backend *b, const struct layer *l
     const struct shape *from = &b->graph->values[value].shape;
     struct vector_view view = {.mul = 1};
     if (value_is_constant(&b->graph->values[value])) {
-        view.at = l->constants_buffer ? b->buffers[l->constants_buffer - 1].ub : emit_constant_address(b, l->const_offset);
+        view.at = l->block_buffer ? b->buffers[l->block_buffer - 1].ub : emit_constant_address(b, l->const_offset);
         view.format = l->const_format;
         memcpy(view.strides, l->const_strides, sizeof view.strides);
-        view.at += l->band.used && !l->constants_buffer ? (uint64_t)(l->band.first * l->const_strides[l->band.cut]) : 0;
+        view.at += l->band.used && !l->band.own_block ? (uint64_t)(l->band.first * l->const_strides[l->band.cut]) : 0;
         vector_view_part(b, &view, y);
         return view;
     }

@@ -143,6 +143,29 @@ static void memory_order(unsigned order[GRAPH_RANK_MAX], const struct place *y, 
     }
 }
 
+enum { BLOCK_LEAST = 1024 /* bytes, from which on an operand is stored once */ };
+
+static bool find_block(const struct backend *b, struct layer *l, const struct constant_block *like)
+{
+    for (int i = 0; i < b->operand_count && !l->block; i++) {
+        const struct constant_block *k = &b->operands[i];
+        if (k->value == like->value && k->format == like->format && k->bytes == like->bytes && !memcmp(k->strides, like->strides, sizeof k->strides))
+            l->block = i + 1;
+    }
+    l->const_offset = l->block ? b->operands[l->block - 1].offset : 0;
+    return l->block;
+}
+
+/* Behind the layer's own constants. */
+static void add_block(struct backend *b, struct layer *l, struct constant_block *block, const void *bytes)
+{
+    block->offset = l->const_offset = backend_constant(b, bytes, block->bytes, 64);
+    if (!backend_grow(b, &b->operands, (size_t)b->operand_count, &b->operand_room, sizeof *b->operands))
+        return;
+    b->operands[b->operand_count++] = *block;
+    l->block = b->operand_count;
+}
+
 /* A constant operand of a binary layer, in the order of the result's bytes, broadcast dimensions kept at 1. */
 static enum weft_status binary_constant(struct backend *b, struct layer *l, int value)
 {
@@ -157,6 +180,10 @@ static enum weft_status binary_constant(struct backend *b, struct layer *l, int 
         own[behind + d] = v->shape.dims[d] > 1 ? stride : 0;
     for (unsigned i = y->rank; i-- > 0; count *= own[order[i]] ? y->dims[order[i]] : 1)
         l->const_strides[order[i]] = own[order[i]] ? count * bytes : 0;
+    struct constant_block block = {.value = value, .first = (int)(l - b->layers), .bytes = (uint64_t)(count * bytes), .format = format};
+    memcpy(block.strides, l->const_strides, sizeof block.strides);
+    if (block.bytes >= BLOCK_LEAST && find_block(b, l, &block))
+        return WEFT_OK;
     char *out = calloc((size_t)count + 1, (size_t)bytes);
     if (!out)
         return WEFT_NO_MEMORY;
@@ -171,7 +198,10 @@ static enum weft_status binary_constant(struct backend *b, struct layer *l, int 
         value_at(b->graph, value, index, &real);
         weft_store_float(out + i * bytes, format, (float)real);
     }
-    l->const_offset = backend_constant(b, out, (uint64_t)(count * bytes), 64);
+    if (block.bytes >= BLOCK_LEAST)
+        add_block(b, l, &block, out);
+    else
+        l->const_offset = backend_constant(b, out, block.bytes, 64);
     free(out);
     return WEFT_OK;
 }
@@ -262,6 +292,7 @@ enum weft_status backend_params(struct backend *b, struct layer *l)
         status = clip_params(b, l);
     else if (l->op == CORE_CONCAT)
         status = concat_params(b, l);
-    l->constants_end = b->constants_bytes;
+    bool added = l->block && b->operands[l->block - 1].first == l - b->layers;
+    l->constants_end = added ? b->operands[l->block - 1].offset : b->constants_bytes;
     return b->out_of_memory ? WEFT_NO_MEMORY : status;
 }

@@ -58,7 +58,7 @@ static enum weft_status load_part(struct graph **out, const struct weft_network 
     return status || every_first_dimension_is(*out, part) ? status : WEFT_ERROR;
 }
 
-struct attempt { int64_t part; uint64_t cycles, needed; bool spilled; };
+struct attempt { int64_t part; bool by_heads; uint64_t cycles, needed; bool spilled; };
 
 /* The mapping bound, and all that comes and goes behind it: enough to tell two programs of one network apart. */
 static enum weft_status compile_part(struct weft_program **out, struct attempt *a, const struct weft_network *network, const struct backend *whole,
@@ -68,6 +68,7 @@ static enum weft_status compile_part(struct weft_program **out, struct attempt *
     int64_t batch = backend_batch(whole->graph);
     b.repeats = batch / a->part;
     b.may_spill = true;
+    b.by_heads = a->by_heads;
     b.draft = draft;
     enum weft_status status = load_part(&b.graph, network, &b, a->part, batch);
     if (!status)
@@ -95,6 +96,20 @@ static bool try_part(struct attempt *a, const struct weft_network *network, cons
     return fits;
 }
 
+/* Attention as a whole, and a few heads at a time where it does not fit so; does the better of both? */
+static bool try_ways(struct attempt *best, int64_t part, const struct weft_network *network, const struct backend *whole)
+{
+    bool fits = false;
+    for (int by_heads = 0; by_heads < 2 && !fits; by_heads++) {
+        struct attempt a = {.part = part, .by_heads = by_heads};
+        if ((by_heads && !heads_fill(whole, network->graph)) || !try_part(&a, network, whole))
+            continue;
+        *best = !best->part || a.cycles < best->cycles ? a : *best;
+        fits = !a.spilled;
+    }
+    return fits;
+}
+
 /* The least of the parts that divide the batch, from the largest down to the first that needs no bands: smaller ones fetch the more. */
 static struct attempt best_part(const struct weft_network *network, const struct backend *whole)
 {
@@ -105,12 +120,8 @@ static struct attempt best_part(const struct weft_network *network, const struct
         bool far = (double)whole->too_big * (double)part > (double)batch * FAR * (double)whole->machine->ub_bytes || tries >= TRIES;
         if (batch % part || (far && part > 1 && part < batch))
             continue;
-        struct attempt a = {.part = part};
         tries++;
-        if (!try_part(&a, network, whole))
-            continue;
-        best = !best.part || a.cycles < best.cycles ? a : best;
-        if (!a.spilled)
+        if (try_ways(&best, part, network, whole))
             break;
     }
     return best;

@@ -149,13 +149,22 @@ static void parts_in_turn(struct backend *b, int64_t parts, int end)
     free(in_turn);
 }
 
+static void plan_constants(struct backend *b, int layer, uint64_t offset, uint64_t bytes)
+{
+    reads_add(b, &(struct host_read){.dram = b->constants_in_dram, .host = constants_home(b, offset), .ub = emit_constant_address(b, offset), .bytes = bytes, .layer = layer, .value = GRAPH_NONE});
+}
+
 /* Constants of a layer come before the inputs that it is the first to read, and a few layers ahead of their use. */
 void reads_plan(struct backend *b, const uint64_t *input_host, int64_t part)
 {
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
-        if (part == 0) /* they stay */
-            reads_add(b, &(struct host_read){.dram = b->constants_in_dram, .host = constants_home(b, l->constants_first), .ub = emit_constant_address(b, l->constants_first), .bytes = l->constants_end - l->constants_first, .layer = i, .value = GRAPH_NONE});
+        if (part == 0) { /* they stay */
+            plan_constants(b, i, l->constants_first, l->constants_end - l->constants_first);
+            const struct constant_block *block = l->block ? &b->operands[l->block - 1] : NULL;
+            if (block && block->first == i)
+                plan_constants(b, i, block->offset, block->bytes);
+        }
         for (unsigned k = 0; k < b->graph->input_count; k++)
             if (b->places[b->graph->inputs[k]].placed && first_reader(b, b->graph->inputs[k]) == i)
                 plan_input(b, b->graph->inputs[k], host_address(b, b->graph->inputs[k], input_host[k], part));

@@ -144,19 +144,40 @@ static void push_constants(struct spill *s, int row, uint64_t first, uint64_t en
     const struct layer *l = &s->rows[row];
     struct layer constants = {.kind = LAYER_CONSTANTS, .op = CORE_OPS, .node = GRAPH_NONE, .name = l->name, .x = l->y, .other = GRAPH_NONE, .y = l->y,
                               .residual = GRAPH_NONE, .function = GRAPH_NONE, .preact = GRAPH_NONE, .temp = {-1, -1, -1, -1}, .follows = -1,
-                              .constants_first = first, .constants_end = end, .constants_buffer = buffer};
+                              .constants_first = first, .constants_end = end, .block_buffer = buffer + 1};
     push(s, &constants, row);
 }
 
+/* The row's own, and its constant operand where that is not there already and is not cut. */
 static void load_constants(struct spill *s, int row)
 {
     const struct layer *l = &s->rows[row];
-    bool cut = s->plans[row].bands > 1 && bands_constant(s, l, s->plans[row].cut);
-    uint64_t end = cut ? l->const_offset : l->constants_end;
-    if (s->constants[row] >= 0 || end == l->constants_first)
+    struct backend *b = s->b;
+    if (s->constants[row] < 0 && l->constants_end > l->constants_first) {
+        s->constants[row] = backend_add_buffer(b, l->constants_end - l->constants_first, b->layer_count, b->layer_count);
+        push_constants(s, row, l->constants_first, l->constants_end, s->constants[row]);
+    }
+    bool cut = s->plans[row].bands > 1 && bands_block(s, l, s->plans[row].cut);
+    struct held *held = l->block && !cut ? &s->held[l->block - 1] : NULL;
+    if (!held || held->buffer >= 0)
         return;
-    s->constants[row] = backend_add_buffer(s->b, end - l->constants_first, s->b->layer_count, s->b->layer_count);
-    push_constants(s, row, l->constants_first, end, 0);
+    const struct constant_block *block = &b->operands[l->block - 1];
+    held->buffer = backend_add_buffer(b, block->bytes, b->layer_count, b->layer_count);
+    held->first = held->first < 0 ? held->buffer : held->first;
+    push_constants(s, row, block->offset, block->offset + block->bytes, held->buffer);
+}
+
+static int block_buffer(const struct spill *s, const struct layer *l)
+{
+    return l->block ? s->held[l->block - 1].buffer : -1;
+}
+
+/* What the row read stays for the next one, unless room is needed. */
+static void leave_constants(struct spill *s, int row)
+{
+    struct held *held = s->rows[row].block ? &s->held[s->rows[row].block - 1] : NULL;
+    if (held && held->again)
+        held->buffer = -1;
 }
 
 /* --- a row --------------------------------------------------------------------------------------------------------------------------- */
@@ -232,8 +253,10 @@ static void run_whole(struct spill *s, int row)
     }
     copy.y = value_there(s, l->y);
     copy.follows = -1;
+    copy.block_buffer = block_buffer(s, l) + 1;
     touch(s, s->classes[s->class_of[l->y]].buffer, at);
     touch(s, s->constants[row], at);
+    touch(s, block_buffer(s, l), at);
     push(s, &copy, row);
     if (!b->out_of_memory)
         layer_temps(b, &b->layers[at], at);
@@ -251,7 +274,7 @@ struct strip {
 };
 
 struct strips { struct spill *s; const struct layer *l; int row, cut, rings; int64_t extent, size, count; struct strip items[OPERANDS_MAX + 1]; int item_count;
-                uint64_t constant; /* bytes of the constant operand for each step of the cut, or 0 */ int constants[RING]; };
+                uint64_t step; /* bytes of a constant operand for each step of the cut, or 0 */ int block[RING]; };
 
 static int64_t start_of(const struct strips *p, int64_t k)
 {
@@ -286,18 +309,18 @@ static void open_strip(struct strips *p, int value, bool result, bool residual)
         strip->ring[i] = backend_add_buffer(s->b, bytes, s->b->layer_count, s->b->layer_count);
 }
 
-static void open_constants(struct strips *p)
+static void open_block(struct strips *p)
 {
-    p->constant = bands_constant(p->s, p->l, p->cut);
+    p->step = bands_block(p->s, p->l, p->cut);
     for (int i = 0; i < RING; i++)
-        p->constants[i] = p->constant && i < p->rings ? backend_add_buffer(p->s->b, p->constant * (uint64_t)p->size, p->s->b->layer_count, p->s->b->layer_count) : -1;
+        p->block[i] = p->step && i < p->rings ? backend_add_buffer(p->s->b, p->step * (uint64_t)p->size, p->s->b->layer_count, p->s->b->layer_count) : -1;
 }
 
-static void enter_constants(const struct strips *p, int64_t k)
+static void enter_block(const struct strips *p, int64_t k)
 {
-    uint64_t first = p->l->const_offset + (uint64_t)start_of(p, k) * p->constant;
-    if (p->constant)
-        push_constants(p->s, p->row, first, first + (uint64_t)p->size * p->constant, p->constants[k % p->rings] + 1);
+    uint64_t first = p->l->const_offset + (uint64_t)start_of(p, k) * p->step;
+    if (p->step)
+        push_constants(p->s, p->row, first, first + (uint64_t)p->size * p->step, p->block[k % p->rings]);
 }
 
 /* The id of band k of a strip, brought from its home where it must be. */
@@ -324,7 +347,7 @@ static void enter(struct strips *p, int64_t k)
 {
     if (k >= p->count)
         return;
-    enter_constants(p, k);
+    enter_block(p, k);
     for (int i = 0; i < p->item_count; i++)
         enter_band(p, &p->items[i], k);
 }
@@ -340,8 +363,9 @@ static int push_band(struct strips *p, int64_t k, int first)
         else
             rename_operand(&copy, p->l, p->items[i].value, p->items[i].residual, p->items[i].ids[slot]);
     bands_adjust(p->s, &copy, p->l, p->cut, start_of(p, k), p->size);
+    copy.band.own_block = p->step > 0;
     copy.follows = first;
-    copy.constants_buffer = p->constants[slot] + 1;
+    copy.block_buffer = (p->step ? p->block[slot] : block_buffer(p->s, p->l)) + 1;
     int at = push(p->s, &copy, p->row);
     if (b->out_of_memory)
         return at;
@@ -373,7 +397,8 @@ static void close_strips(struct strips *p, int first)
     for (int t = 0; t < 4 && !s->b->out_of_memory; t++)
         touch(s, s->b->layers[first].temp[t], last);
     for (int r = 0; r < RING; r++)
-        touch(s, p->constants[r], last);
+        touch(s, p->block[r], last);
+    touch(s, p->step ? -1 : block_buffer(s, p->l), last);
     touch(s, s->constants[p->row], last);
 }
 
@@ -390,7 +415,7 @@ static void run_bands(struct spill *s, int row)
     for (int i = 0; i < o.count; i++)
         open_strip(&p, o.values[i], false, o.residual[i]);
     open_strip(&p, l->y, true, false);
-    open_constants(&p);
+    open_block(&p);
     for (int64_t k = 0; k < p.count && !s->b->out_of_memory; k++) {
         if (k == 0 || p.rings == 1)
             enter(&p, k);
@@ -455,6 +480,7 @@ static void do_row(struct spill *s, int row)
     else
         run_whole(s, row);
     store_outputs(s, row);
+    leave_constants(s, row);
     drop(s, row);
 }
 
@@ -472,6 +498,8 @@ static void start(struct spill *s)
         s->now_version[v] = -1;
     for (int r = 0; r < s->row_count; r++)
         s->constants[r] = -1;
+    for (int k = 0; k < b->operand_count; k++)
+        s->held[k].buffer = s->held[k].first = -1;
 }
 
 enum weft_status sequence_make(struct spill *s)

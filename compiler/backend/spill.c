@@ -133,8 +133,8 @@ static uint64_t needed(const struct spill *s, int row, int cut, int64_t size)
 {
     int sets = s->plans[row].single ? 1 : 2;
     const struct layer *l = &s->rows[row];
-    uint64_t step = bands_constant(s, l, cut);
-    uint64_t bytes = rounded(s, (step ? l->const_offset : l->constants_end) - l->constants_first) + (uint64_t)sets * rounded(s, step * (uint64_t)size);
+    uint64_t step = bands_block(s, l, cut), block = l->block ? s->b->operands[l->block - 1].bytes : 0;
+    uint64_t bytes = rounded(s, l->constants_end - l->constants_first) + (step ? (uint64_t)sets * rounded(s, step * (uint64_t)size) : rounded(s, block));
     for (int i = s->row_uses[row]; i < s->row_uses[row + 1]; i++) {
         const struct use *u = &s->uses[i];
         bytes += u->streams ? (uint64_t)sets * class_bytes(s, row, u->class, cut, size) : rounded(s, s->classes[u->class].bytes);
@@ -263,13 +263,27 @@ static bool cut_row(struct spill *s, int row)
     return false;
 }
 
+/* Constants that this row does not read are brought anew to those that do. */
+static bool let_go(struct spill *s, int row)
+{
+    bool any = false;
+    for (int k = 0; k < s->b->operand_count; k++) {
+        const struct buffer *held = s->held[k].first < 0 ? NULL : &s->b->buffers[s->held[k].first];
+        bool there = held && s->b->layers[held->first].row <= row && s->b->layers[held->last].row >= row;
+        if (!there || s->held[k].again || s->rows[row].block == k + 1)
+            continue;
+        s->held[k].again = any = true;
+    }
+    return any;
+}
+
 static bool step(struct spill *s, int row, uint64_t missing, uint64_t *sums)
 {
     if (comes_early(s, row + 1)) {
         s->plans[row + 1].early = false;
         return true;
     }
-    return evict(s, row, missing, sums) || cut_row(s, row);
+    return let_go(s, row) || evict(s, row, missing, sums) || cut_row(s, row);
 }
 
 /* --- until all fit ----------------------------------------------------------------------------------------------------------------------- */

@@ -40,6 +40,9 @@ struct class {
 /* How a row's layer runs: in so many bands of one dimension of its result. */
 struct plan { int64_t bands; int cut; uint32_t without; /* the dimension, and those that were tried in vain */ bool single; /* no second set of band buffers */ bool early; /* what comes back for it comes one layer ahead */ };
 
+/* A constant operand of several rows stays in the buffer while there is room. */
+struct held { int buffer, first; /* where it is now, and was first; -1: nowhere */ bool again; /* each row brings it */ };
+
 struct spill {
     struct backend *b;
     struct layer *rows; int row_count;
@@ -53,6 +56,7 @@ struct spill {
     int *made, made_count, made_room, made_used; /* values of ours, used again by the next sequence */
     int layer_room;
     int *constants;                    /* buffer of each row's constants */
+    struct held *held;                 /* by block */
     uint64_t scratch_bytes; bool in_dram;
     bool committed;                    /* the layers have descriptions of their own */
     const uint64_t *input_host, *output_host; int64_t part; uint64_t scratch_base; /* while instructions are emitted */
@@ -69,7 +73,7 @@ struct band bands_of(const struct spill *s, const struct layer *layer, int value
 /* The place of a band: in a buffer of its own, or within the value's. `transfer` is what brings or takes a band of its own. */
 struct place bands_place(const struct spill *s, int value, int dimension, const struct band *band, bool within, struct shape *shape, struct transfer *transfer);
 bool bands_lie_within(const struct spill *s, int value, int dimension);
-uint64_t bands_constant(const struct spill *s, const struct layer *layer, int cut); /* bytes of the constant operand that go with each step of the cut; 0: it is there as a whole */
+uint64_t bands_block(const struct spill *s, const struct layer *layer, int cut); /* bytes of its constant operand that go with each step of the cut; 0: it is there as a whole, or none */
 void bands_adjust(const struct spill *s, struct layer *copy, const struct layer *row, int cut, int64_t start, int64_t size); /* its padding */
 
 /* --- sequence.c --------------------------------------------------------------------------------------------------------------- */

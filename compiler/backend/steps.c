@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEPS_MAX = 32 /* of one layer */ };
+enum { STEPS_MAX = 32 /* of one layer */, FOLDED_LEAST = 1024 /* numbers of a constant that is made once */ };
 
 struct vector_step step_of(enum weft_opcode op)
 {
@@ -146,11 +146,41 @@ static int64_t index_in(const struct shape *from, const struct shape *box, int64
     return index;
 }
 
+/* The same constant, or the same single number. */
+static bool same_constant(const struct steps *s, int a, int b)
+{
+    struct graph *g = s->b->graph;
+    double x, y;
+    bool single = a != b && a != GRAPH_NONE && b != GRAPH_NONE && shape_count(&g->values[a].shape) == 1 && shape_count(&g->values[b].shape) == 1;
+    return a == b || (single && value_at(g, a, 0, &x) && value_at(g, b, 0, &y) && x == y);
+}
+
+static bool same_step(const struct vector_step *a, const struct vector_step *b)
+{
+    return a->op == b->op && a->function == b->function && a->mul_a == b->mul_a && a->mul_b == b->mul_b && a->mul_out == b->mul_out && a->add == b->add && a->low == b->low && a->high == b->high;
+}
+
+/* A mask that every layer of a network makes anew is made once. */
+static bool find_folded(const struct steps *s, struct folded *like)
+{
+    for (int i = 0; i < s->b->folded_count; i++) {
+        const struct folded *f = &s->b->folded[i];
+        if (f->format == like->format && same_step(&f->step, &like->step) && same_constant(s, f->from[0], like->from[0]) && same_constant(s, f->from[1], like->from[1])) {
+            like->value = f->value;
+            return true;
+        }
+    }
+    return false;
+}
+
 static int fold(struct steps *s, struct vector_step step, int a, int other, enum weft_format format)
 {
     struct graph *g = s->b->graph;
     struct shape box = broadcast(s, a, other);
     int64_t count = shape_count(&box);
+    struct folded made = {step, {a, other}, format, GRAPH_NONE};
+    if (count >= FOLDED_LEAST && find_folded(s, &made))
+        return made.value;
     float *out = calloc((size_t)count + 1, sizeof *out);
     if (!out) {
         s->b->out_of_memory = true;
@@ -163,9 +193,11 @@ static int fold(struct steps *s, struct vector_step step, int a, int other, enum
             value_at(g, other, index_in(&g->values[other].shape, &box, i), &y);
         out[i] = evaluate(&step, (float)x, (float)y, format);
     }
-    int value = add_constant(s, &box, out);
+    made.value = add_constant(s, &box, out);
     free(out);
-    return value;
+    if (count >= FOLDED_LEAST && made.value != GRAPH_NONE && backend_grow(s->b, &s->b->folded, (size_t)s->b->folded_count, &s->b->folded_room, sizeof made))
+        s->b->folded[s->b->folded_count++] = made;
+    return made.value;
 }
 
 /* --- steps --------------------------------------------------------------------------------------------------------------- */

@@ -105,6 +105,8 @@ enum weft_status graph_sort(struct graph *graph, struct weft_diag *diag);    /* 
  * order, stay so. */
 typedef bool graph_choice(const struct graph *graph, int node, const void *user);
 enum weft_status graph_hoist(struct graph *graph, graph_choice *moves, const void *user, struct weft_diag *diag);
+/* Nodes move to right in front of the node that `before` has for each, one that does not move itself; GRAPH_NONE: it stays. */
+enum weft_status graph_move(struct graph *graph, const int *before);
 enum weft_status graph_verify(const struct graph *graph, struct weft_diag *diag);
 
 unsigned element_bytes(enum element element);

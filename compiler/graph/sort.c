@@ -90,14 +90,13 @@ static void place(struct sort *s)
     follow(s, 0, NULL, NULL);
 }
 
-static enum weft_status apply_order(struct sort *s)
+static enum weft_status apply_order(struct graph *graph, const int *order)
 {
-    struct graph *graph = s->graph;
     struct node *sorted = malloc(((size_t)graph->node_room + 1) * sizeof *sorted);
     if (!sorted)
         return WEFT_NO_MEMORY;
     for (int i = 0; i < graph->node_count; i++)
-        sorted[i] = graph->nodes[s->order[i]];
+        sorted[i] = graph->nodes[order[i]];
     free(graph->nodes);
     graph->nodes = sorted;
     for (int i = 0; i < graph->node_count; i++)
@@ -124,7 +123,7 @@ enum weft_status graph_sort(struct graph *graph, struct weft_diag *diag)
     if (sort_init(&s, graph)) {
         list_uses(&s);
         place(&s);
-        status = s.placed < graph->node_count ? cycle_error(&s, diag) : apply_order(&s);
+        status = s.placed < graph->node_count ? cycle_error(&s, diag) : apply_order(graph, s.order);
     }
     sort_clear(&s);
     return status;
@@ -148,8 +147,38 @@ enum weft_status graph_hoist(struct graph *graph, graph_choice *moves, const voi
     if (sort_init(&s, graph)) {
         list_uses(&s);
         place_early(&s, moves, user);
-        status = s.placed < graph->node_count ? cycle_error(&s, diag) : apply_order(&s);
+        status = s.placed < graph->node_count ? cycle_error(&s, diag) : apply_order(graph, s.order);
     }
     sort_clear(&s);
+    return status;
+}
+
+/* Chains of nodes that stand in front of the same one; the first of each chain is the first in order. */
+static void list_waiting(const int *before, int count, int *first, int *next)
+{
+    for (int i = 0; i < count; i++)
+        first[i] = GRAPH_NONE;
+    for (int i = count; i-- > 0;)
+        if (before[i] != GRAPH_NONE) {
+            next[i] = first[before[i]];
+            first[before[i]] = i;
+        }
+}
+
+enum weft_status graph_move(struct graph *graph, const int *before)
+{
+    int count = graph->node_count, placed = 0;
+    int *order = malloc(((size_t)count * 3 + 1) * sizeof *order), *first = order + count, *next = first + count;
+    if (!order)
+        return WEFT_NO_MEMORY;
+    list_waiting(before, count, first, next);
+    for (int i = 0; i < count; i++) {
+        for (int k = before[i] == GRAPH_NONE ? first[i] : GRAPH_NONE; k != GRAPH_NONE; k = next[k])
+            order[placed++] = k;
+        if (before[i] == GRAPH_NONE)
+            order[placed++] = i;
+    }
+    enum weft_status status = apply_order(graph, order);
+    free(order);
     return status;
 }
