@@ -14,7 +14,7 @@ enum { OPERANDS_MAX = NODE_INPUTS_MAX + 4, RING = 2 };
 
 /* --- values and layers of ours --------------------------------------------------------------------------------------------------- */
 
-static int push(struct spill *s, const struct layer *layer, int row)
+int sequence_push(struct spill *s, const struct layer *layer, int row)
 {
     struct backend *b = s->b;
     if (!backend_grow(s->b, &b->layers, (size_t)b->layer_count, &s->layer_room, sizeof *b->layers))
@@ -28,7 +28,7 @@ static int push_transfer(struct spill *s, enum layer_kind kind, int row, int val
 {
     struct layer layer = {.kind = kind, .op = CORE_OPS, .node = GRAPH_NONE, .name = s->rows[row].name, .x = value, .other = GRAPH_NONE, .y = value,
                           .residual = GRAPH_NONE, .function = GRAPH_NONE, .preact = GRAPH_NONE, .temp = {-1, -1, -1, -1}, .follows = -1, .transfer = *transfer};
-    return push(s, &layer, row);
+    return sequence_push(s, &layer, row);
 }
 
 static bool grow_places(struct backend *b, int value)
@@ -139,47 +139,6 @@ static void store(struct spill *s, int row, int value, int output)
         note_stored(c, at);
 }
 
-static void push_constants(struct spill *s, int row, uint64_t first, uint64_t end, int buffer)
-{
-    const struct layer *l = &s->rows[row];
-    struct layer constants = {.kind = LAYER_CONSTANTS, .op = CORE_OPS, .node = GRAPH_NONE, .name = l->name, .x = l->y, .other = GRAPH_NONE, .y = l->y,
-                              .residual = GRAPH_NONE, .function = GRAPH_NONE, .preact = GRAPH_NONE, .temp = {-1, -1, -1, -1}, .follows = -1,
-                              .constants_first = first, .constants_end = end, .block_buffer = buffer + 1};
-    push(s, &constants, row);
-}
-
-/* The row's own, and its constant operand where that is not there already and is not cut. */
-static void load_constants(struct spill *s, int row)
-{
-    const struct layer *l = &s->rows[row];
-    struct backend *b = s->b;
-    if (s->constants[row] < 0 && l->constants_end > l->constants_first) {
-        s->constants[row] = backend_add_buffer(b, l->constants_end - l->constants_first, b->layer_count, b->layer_count);
-        push_constants(s, row, l->constants_first, l->constants_end, s->constants[row]);
-    }
-    bool cut = s->plans[row].bands > 1 && bands_block(s, l, s->plans[row].cut);
-    struct held *held = l->block && !cut ? &s->held[l->block - 1] : NULL;
-    if (!held || held->buffer >= 0)
-        return;
-    const struct constant_block *block = &b->operands[l->block - 1];
-    held->buffer = backend_add_buffer(b, block->bytes, b->layer_count, b->layer_count);
-    held->first = held->first < 0 ? held->buffer : held->first;
-    push_constants(s, row, block->offset, block->offset + block->bytes, held->buffer);
-}
-
-static int block_buffer(const struct spill *s, const struct layer *l)
-{
-    return l->block ? s->held[l->block - 1].buffer : -1;
-}
-
-/* What the row read stays for the next one, unless room is needed. */
-static void leave_constants(struct spill *s, int row)
-{
-    struct held *held = s->rows[row].block ? &s->held[s->rows[row].block - 1] : NULL;
-    if (held && held->again)
-        held->buffer = -1;
-}
-
 /* --- a row --------------------------------------------------------------------------------------------------------------------------- */
 
 /* A residual is an operand of its own, also where the layer reads the same value otherwise. */
@@ -253,11 +212,11 @@ static void run_whole(struct spill *s, int row)
     }
     copy.y = value_there(s, l->y);
     copy.follows = -1;
-    copy.block_buffer = block_buffer(s, l) + 1;
+    copy.block_buffer = held_buffer(s, l) + 1;
     touch(s, s->classes[s->class_of[l->y]].buffer, at);
     touch(s, s->constants[row], at);
-    touch(s, block_buffer(s, l), at);
-    push(s, &copy, row);
+    touch(s, held_buffer(s, l), at);
+    sequence_push(s, &copy, row);
     if (!b->out_of_memory)
         layer_temps(b, &b->layers[at], at);
 }
@@ -320,7 +279,7 @@ static void enter_block(const struct strips *p, int64_t k)
 {
     uint64_t first = p->l->const_offset + (uint64_t)start_of(p, k) * p->step;
     if (p->step)
-        push_constants(p->s, p->row, first, first + (uint64_t)p->size * p->step, p->block[k % p->rings]);
+        held_push(p->s, p->row, first, first + (uint64_t)p->size * p->step, p->block[k % p->rings]);
 }
 
 /* The id of band k of a strip, brought from its home where it must be. */
@@ -365,8 +324,8 @@ static int push_band(struct strips *p, int64_t k, int first)
     bands_adjust(p->s, &copy, p->l, p->cut, start_of(p, k), p->size);
     copy.band.own_block = p->step > 0;
     copy.follows = first;
-    copy.block_buffer = (p->step ? p->block[slot] : block_buffer(p->s, p->l)) + 1;
-    int at = push(p->s, &copy, p->row);
+    copy.block_buffer = (p->step ? p->block[slot] : held_buffer(p->s, p->l)) + 1;
+    int at = sequence_push(p->s, &copy, p->row);
     if (b->out_of_memory)
         return at;
     if (first < 0)
@@ -398,7 +357,7 @@ static void close_strips(struct strips *p, int first)
         touch(s, s->b->layers[first].temp[t], last);
     for (int r = 0; r < RING; r++)
         touch(s, p->block[r], last);
-    touch(s, p->step ? -1 : block_buffer(s, p->l), last);
+    touch(s, p->step ? -1 : held_buffer(s, p->l), last);
     touch(s, s->constants[p->row], last);
 }
 
@@ -467,10 +426,10 @@ static void drop(struct spill *s, int row)
 static void do_row(struct spill *s, int row)
 {
     const struct layer *l = &s->rows[row];
-    load_constants(s, row);
+    held_load(s, row);
     load_operands(s, row, row);
     if (row + 1 < s->row_count && s->plans[row + 1].early) {
-        load_constants(s, row + 1);
+        held_load(s, row + 1);
         load_operands(s, row + 1, row);
     }
     if (l->kind == LAYER_ALIAS && !is_there(s, l->x))
@@ -480,7 +439,7 @@ static void do_row(struct spill *s, int row)
     else
         run_whole(s, row);
     store_outputs(s, row);
-    leave_constants(s, row);
+    held_leave(s, row);
     drop(s, row);
 }
 

@@ -3,6 +3,7 @@
  *   classes.c    values that share a buffer, and where they are used
  *   spill.c      decides which values leave the buffer between two uses, and which layers run band by band
  *   sequence.c   writes the layers down again with the transfers between them, and gives every value a buffer while it is there
+ *   held.c       constants while values come and go
  *   bands.c      how a layer may be cut, and what of each operand a band needs
  *   transfer.c   homes outside the buffer, and the instructions that move bytes between both
  *
@@ -79,7 +80,15 @@ void bands_adjust(const struct spill *s, struct layer *copy, const struct layer 
 /* --- sequence.c --------------------------------------------------------------------------------------------------------------- */
 
 enum weft_status sequence_make(struct spill *s); /* b->layers and b->buffers for the plans as they stand */
+int sequence_push(struct spill *s, const struct layer *layer, int row); /* behind the layers that there are; its index */
 struct use *sequence_use(const struct spill *s, int row, int class); /* NULL: the row does not use it */
+
+/* --- held.c ------------------------------------------------------------------------------------------------------------------- */
+
+void held_push(struct spill *s, int row, uint64_t first, uint64_t end, int buffer); /* brings that part of the constants */
+void held_load(struct spill *s, int row);                          /* the row's own, and its operand where that is not there already and is not cut */
+int held_buffer(const struct spill *s, const struct layer *layer); /* of its operand; -1: it is not there, or there is none */
+void held_leave(struct spill *s, int row);                         /* what the row read stays for the next one, unless room is needed */
 
 /* --- classes.c --------------------------------------------------------------------------------------------------------------- */
 
