@@ -160,8 +160,9 @@ static void describe_probe(struct weft_probe *probe, const struct backend *b, co
     describe_tensor(&probe->tensor, b, y, place_origin(b, y));
     if (made->count) {
         const struct geometry *g = &b->places[y].g;
+        uint64_t others = (uint64_t)(b->graph->values[y].shape.dims[0] - made->count); /* inferences; their stride need not be an image's */
         probe->tensor.dims[0] = (uint64_t)made->count;
-        probe->tensor.bytes = g->bytes - (uint64_t)((b->graph->values[y].shape.dims[0] - made->count) * g->image + g->origin);
+        probe->tensor.bytes = g->bytes - others * probe->tensor.strides[0] - (uint64_t)g->origin;
         probe->first = (uint64_t)made->first;
     }
     probe->layer = (uint32_t)spill_row(b, made->layer);

@@ -150,10 +150,27 @@ static void what_is_broadcast_is_no_batch(void **state)
     drop(&front);
 }
 
+/* An inference of three dimensions is a line of its place in the buffer, of 6 rows of 16 floats. */
+static void probes_lie_in_the_buffer(void **state)
+{
+    static const char text[] = HEAD "beside (float[8, 6, 16] a, float[8, 16, 4] b) => (float[8, 6, 4] y) { r = Relu (a) y = MatMul (r, b) }";
+    struct built front = build(text, "fp32", (const char *[]){NULL});
+    int parts = 0;
+    for (size_t i = 0; i < front.program->probe_count; i++) {
+        const struct weft_tensor *t = &front.program->probes[i].tensor;
+        if (strcmp(t->name, "r") || t->dims[0] != 1)
+            continue;
+        assert_int_equal(t->bytes, 6 * 16 * 4);
+        parts++;
+    }
+    assert_int_equal(parts, 8);
+    drop(&front);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(what_does_not_fit_comes_image_by_image), cmocka_unit_test(each_part_of_a_batch_has_its_own_inputs),
                                        cmocka_unit_test(work_goes_beside_the_link),
-                                       cmocka_unit_test(probes_name_the_images), cmocka_unit_test(layers_of_every_kind), cmocka_unit_test(what_is_broadcast_is_no_batch)};
+                                       cmocka_unit_test(probes_name_the_images), cmocka_unit_test(probes_lie_in_the_buffer), cmocka_unit_test(layers_of_every_kind), cmocka_unit_test(what_is_broadcast_is_no_batch)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
