@@ -212,6 +212,8 @@ struct backend {
     uint64_t acc_next;                 /* ring of accumulator rows */
     uint64_t blocks, pruned_blocks;    /* prune.c: of all weight matrices */
     float *low, *high;                 /* calibrated range by value id; low > high: none */
+    struct ranges { float *low, *high; int count; } seen; /* the same as calibration saw them: quantise.c widens those above */
+    const struct backend *whole;       /* of a part of the batch: the whole, which did not fit; or NULL */
     bool out_of_memory;
 };
 

@@ -118,10 +118,16 @@ static const struct weft_array *array_for(const struct backend *b, const struct 
     return NULL;
 }
 
+/* Of all parts of the batch: what the network as a whole reads. */
 static uint64_t input_bytes(const struct backend *b, unsigned input)
 {
     const struct value *v = &b->graph->values[b->graph->inputs[input]];
-    return (uint64_t)shape_count(&v->shape) * element_bytes(v->element);
+    return (uint64_t)b->repeats * (uint64_t)shape_count(&v->shape) * element_bytes(v->element);
+}
+
+static bool is_read(const struct backend *b, unsigned input)
+{
+    return graph_uses(b->graph, b->graph->inputs[input]);
 }
 
 static enum weft_status open_source(const struct backend *b, struct source *from)
@@ -134,62 +140,66 @@ static enum weft_status open_source(const struct backend *b, struct source *from
     from->arrays = b->options->bindings;
     for (unsigned i = 0; i < b->graph->input_count && from->arrays; i++) {
         const struct weft_array *a = array_for(b, from, i);
-        if (!a || a->size < input_bytes(b, i) || strcmp(a->element, element_name(b->graph->values[b->graph->inputs[i]].element)))
+        if (is_read(b, i) && (!a || a->size < input_bytes(b, i) || !element_is_called(b->graph->values[b->graph->inputs[i]].element, a->element)))
             from->arrays = NULL; /* the run itself will say what is wrong with them */
     }
     return WEFT_OK;
 }
 
-/* An array may hold several inputs, one behind the other: each is one round. */
-static enum weft_status take_given(struct backend *b, const struct source *from, unsigned input, int round, struct tensor *out)
+/* An array may hold several inputs, one behind the other: each is one round, and a part of the batch takes its slice. */
+static enum weft_status take_given(struct backend *b, const struct source *from, unsigned input, int64_t round, struct tensor *out)
 {
     const struct value *v = &b->graph->values[b->graph->inputs[input]];
     const struct weft_array *a = array_for(b, from, input);
-    uint64_t bytes = input_bytes(b, input);
+    uint64_t bytes = input_bytes(b, input), part = bytes / (uint64_t)b->repeats;
+    if (!is_read(b, input))
+        return WEFT_OK;
     if (!a)
         return weft_error(b->diag, "%s: no array named '%s'; calibration needs one for every input of the network", from->name, v->name);
-    if (strcmp(a->element, element_name(v->element)) || !bytes || a->size < bytes || a->size % bytes)
+    if (!element_is_called(v->element, a->element) || !bytes || a->size < bytes || a->size % bytes)
         return weft_error(b->diag, "%s: array '%s' holds %llu bytes of %s; the network's input has %lld elements of %s, and any number of such inputs "
-                          "may follow each other", from->name, v->name, (unsigned long long)a->size, a->element, (long long)shape_count(&v->shape),
-                          element_name(v->element));
-    memcpy(out->bytes, (const char *)a->bytes + (uint64_t)round % (a->size / bytes) * bytes, bytes);
+                          "may follow each other", from->name, v->name, (unsigned long long)a->size, a->element,
+                          (long long)(b->repeats * shape_count(&v->shape)), element_name(v->element));
+    memcpy(out->bytes, (const char *)a->bytes + (uint64_t)round % (a->size / part) * part, part);
     return WEFT_OK;
 }
 
-static enum weft_status make_inputs(struct backend *b, const struct source *from, struct tensor *inputs, int round)
+/* Rounds go through the parts of the batch, if it has several, and then through the next batch. */
+static enum weft_status make_inputs(struct backend *b, const struct source *from, struct tensor *inputs, int64_t round)
 {
     enum weft_status status = WEFT_OK;
     for (unsigned i = 0; i < b->graph->input_count && !status; i++) {
         const struct value *v = &b->graph->values[b->graph->inputs[i]];
+        int64_t count = shape_count(&v->shape);
         inputs[i] = (struct tensor){.element = v->element, .shape = v->shape};
-        inputs[i].bytes = calloc((size_t)shape_count(&v->shape) + 1, element_bytes(v->element));
+        inputs[i].bytes = calloc((size_t)count + 1, element_bytes(v->element));
         if (!inputs[i].bytes)
             status = WEFT_NO_MEMORY;
         else if (from->arrays)
             status = take_given(b, from, i, round, &inputs[i]);
         else
-            interp_random_input(inputs[i].bytes, v->element, shape_count(&v->shape), v->name, b->options->seed + 0x9e3779b97f4a7c15u * (uint64_t)round,
-                                lookup_limit(b, b->graph->inputs[i]));
+            interp_random_input(inputs[i].bytes, v->element, round % b->repeats * count, count, v->name,
+                                b->options->seed + 0x9e3779b97f4a7c15u * (uint64_t)(round / b->repeats), lookup_limit(b, b->graph->inputs[i]));
     }
     return status;
 }
 
 /* Random calibration of a small network draws more than one input: the range of a few hundred numbers says little. */
-static int rounds(const struct backend *b, const struct source *from)
+static int64_t rounds(const struct backend *b, const struct source *from)
 {
     uint64_t elements = 0, most = 1;
     for (unsigned i = 0; i < b->graph->input_count; i++) {
         const struct weft_array *a = array_for(b, from, i);
-        elements += (uint64_t)shape_count(&b->graph->values[b->graph->inputs[i]].shape);
-        if (a && input_bytes(b, i) && a->size / input_bytes(b, i) > most)
+        elements += (uint64_t)(b->repeats * shape_count(&b->graph->values[b->graph->inputs[i]].shape));
+        if (a && is_read(b, i) && input_bytes(b, i) && a->size / input_bytes(b, i) > most)
             most = a->size / input_bytes(b, i);
     }
     if (from->arrays)
-        return most < ROUNDS_MAX ? (int)most : ROUNDS_MAX;
-    return elements > 65536 ? 1 : elements > 8192 ? 4 : 16;
+        return b->repeats * (most < ROUNDS_MAX ? (int64_t)most : ROUNDS_MAX);
+    return b->repeats * (elements > 65536 ? 1 : elements > 8192 ? 4 : 16);
 }
 
-static enum weft_status observe(struct backend *b, const struct source *from, struct tensor *inputs, int round)
+static enum weft_status observe(struct backend *b, const struct source *from, struct tensor *inputs, int64_t round)
 {
     struct interp_run run = {0};
     enum weft_status status = make_inputs(b, from, inputs, round);
@@ -208,12 +218,53 @@ static enum weft_status observe_all(struct backend *b)
     struct source from;
     struct tensor *inputs = calloc(b->graph->input_count + 1, sizeof *inputs);
     enum weft_status status = inputs ? open_source(b, &from) : WEFT_NO_MEMORY;
-    for (int round = 0; !status && round < rounds(b, &from); round++)
+    for (int64_t round = 0; !status && round < rounds(b, &from); round++)
         status = observe(b, &from, inputs, round);
     if (inputs)
         weft_arrays_free(&from.file);
     free(inputs);
     return status;
+}
+
+/* Was the value, or its counterpart in the whole network, looked at? The same file gives the same values in the same order. */
+static bool seen_in(const struct backend *whole, const struct graph *graph, int id)
+{
+    return id < whole->seen.count && !strcmp(whole->graph->values[id].name, graph->values[id].name) && whole->seen.low[id] <= whole->seen.high[id];
+}
+
+static bool every_value_is_seen_in(const struct backend *whole, const struct backend *b)
+{
+    const struct graph *g = b->graph;
+    for (int id = 0; id < g->value_count; id++) {
+        int maker = g->values[id].producer;
+        if (maker != GRAPH_NONE && !g->nodes[maker].dead && backend_value_is_real(b, id) && !seen_in(whole, g, id))
+            return false;
+    }
+    for (unsigned i = 0; i < g->input_count; i++)
+        if (is_read(b, i) && backend_value_is_real(b, g->inputs[i]) && !seen_in(whole, g, g->inputs[i]))
+            return false;
+    return true;
+}
+
+/* The whole batch was looked at before it was cut into parts: one range serves them all, however many they are. */
+static void take_seen(struct backend *b)
+{
+    for (int id = 0; id < b->graph->value_count; id++)
+        if (seen_in(b->whole, b->graph, id)) {
+            b->low[id] = b->whole->seen.low[id];
+            b->high[id] = b->whole->seen.high[id];
+        }
+}
+
+static enum weft_status keep_seen(struct backend *b, int count)
+{
+    size_t bytes = ((size_t)count + 1) * sizeof *b->low;
+    b->seen = (struct ranges){malloc(bytes), malloc(bytes), count};
+    if (!b->seen.low || !b->seen.high)
+        return WEFT_NO_MEMORY;
+    memcpy(b->seen.low, b->low, bytes - sizeof *b->low);
+    memcpy(b->seen.high, b->high, bytes - sizeof *b->high);
+    return WEFT_OK;
 }
 
 enum weft_status backend_calibrate(struct backend *b)
@@ -227,5 +278,12 @@ enum weft_status backend_calibrate(struct backend *b)
         b->low[i] = INFINITY;
         b->high[i] = -INFINITY;
     }
-    return b->options->timing_only || b->graph->weights_absent || b->planes ? WEFT_OK : observe_all(b);
+    if (b->options->timing_only || b->graph->weights_absent || b->planes)
+        return WEFT_OK;
+    if (b->whole && every_value_is_seen_in(b->whole, b)) {
+        take_seen(b);
+        return WEFT_OK;
+    }
+    enum weft_status status = observe_all(b);
+    return status ? status : keep_seen(b, count);
 }

@@ -54,6 +54,8 @@ void backend_free(struct backend *b)
     free(b->owed.writes);
     free(b->low);
     free(b->high);
+    free(b->seen.low);
+    free(b->seen.high);
 }
 
 static void progress(const struct backend *b, const char *what, double done)

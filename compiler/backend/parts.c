@@ -67,6 +67,7 @@ static enum weft_status compile_part(struct weft_program **out, struct attempt *
     struct backend b = backend_like(whole, options, diag);
     int64_t batch = backend_batch(whole->graph);
     b.repeats = batch / a->part;
+    b.whole = whole;
     b.may_spill = true;
     b.by_heads = a->by_heads;
     b.draft = draft;

@@ -123,11 +123,17 @@ static bool is_output(const struct backend *b, int value)
     return found;
 }
 
+/* In all parts of the batch together: in how many it is cut changes no format. */
+static bool is_large(const struct backend *b, int value)
+{
+    return b->repeats * shape_count(&b->graph->values[value].shape) >= LARGE_OUTPUT;
+}
+
 static bool is_large_output(const struct backend *b, int value)
 {
     for (unsigned i = 0; i < b->graph->output_count; i++)
         if (b->graph->outputs[i] == value)
-            return !resident_output(b, value) && shape_count(&b->graph->values[value].shape) >= LARGE_OUTPUT;
+            return !resident_output(b, value) && is_large(b, value);
     return false;
 }
 
@@ -206,7 +212,7 @@ static struct quantisation format_for(const struct backend *b, int value)
 
 static bool read_only_as_float(const struct backend *b, int value)
 {
-    if (shape_count(&b->graph->values[value].shape) >= LARGE_OUTPUT)
+    if (is_large(b, value))
         return false;
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];

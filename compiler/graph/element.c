@@ -110,6 +110,11 @@ void element_store(void *bytes, enum element element, int64_t index, double valu
 #undef STORE
 }
 
+bool element_is_called(enum element element, const char *numpy)
+{
+    return !strcmp(numpy, element_name(element == ELEMENT_BF16 ? ELEMENT_U16 : element));
+}
+
 bool element_is_float(enum element element)
 {
     return element == ELEMENT_F32 || element == ELEMENT_F64 || element == ELEMENT_F16 || element == ELEMENT_BF16;

@@ -9,5 +9,6 @@ double element_load(const void *bytes, enum element element, int64_t index);
 /* Floats round to nearest even; integers truncate towards zero and saturate; NaN becomes 0. */
 void element_store(void *bytes, enum element element, int64_t index, double value);
 bool element_is_float(enum element element);
+bool element_is_called(enum element element, const char *numpy); /* NumPy has no bfloat16: its bits come as uint16 */
 
 #endif

@@ -30,7 +30,7 @@ static void print_shape(char *out, size_t size, const uint64_t *dims, unsigned r
 
 static bool fits(const struct weft_array *array, const struct value *value)
 {
-    bool same = array->rank == value->shape.rank && !strcmp(array->element, element_name(value->element));
+    bool same = array->rank == value->shape.rank && element_is_called(value->element, array->element);
     for (unsigned d = 0; same && d < array->rank; d++)
         same = array->dims[d] == (uint64_t)value->shape.dims[d];
     return same && array->size == (uint64_t)shape_count(&value->shape) * element_bytes(value->element);
@@ -166,23 +166,23 @@ static bool find_element(enum element *out, const char *name)
 
 enum { CHUNK = 1024 };
 
-static void fill_normal(void *bytes, enum element element, int64_t count, uint64_t seed)
+static void fill_normal(void *bytes, enum element element, int64_t begin, int64_t count, uint64_t seed)
 {
     double chunk[CHUNK];
     for (int64_t first = 0; first < count; first += CHUNK) {
         int64_t here = count - first < CHUNK ? count - first : CHUNK;
-        random_normal(chunk, first, here, seed, 0, 1);
+        random_normal(chunk, begin + first, here, seed, 0, 1);
         for (int64_t i = 0; i < here; i++)
             element_store(bytes, element, first + i, chunk[i]);
     }
 }
 
 /* Every value of the type alike. */
-static void fill_integers(uint8_t *bytes, enum element element, int64_t count, uint64_t seed)
+static void fill_integers(uint8_t *bytes, enum element element, int64_t begin, int64_t count, uint64_t seed)
 {
     unsigned size = element_bytes(element);
     for (int64_t i = 0; i < count; i++) {
-        uint64_t bits = random_hash(seed + (uint64_t)i * 0x9e3779b97f4a7c15u);
+        uint64_t bits = random_hash(seed + (uint64_t)(begin + i) * 0x9e3779b97f4a7c15u);
         if (element == ELEMENT_BOOL)
             bits &= 1;
         for (unsigned b = 0; b < size; b++)
@@ -191,24 +191,24 @@ static void fill_integers(uint8_t *bytes, enum element element, int64_t count, u
 }
 
 /* Little-endian, as everywhere. */
-static void fill_indices(uint8_t *bytes, enum element element, int64_t count, uint64_t seed, uint64_t below)
+static void fill_indices(uint8_t *bytes, enum element element, int64_t begin, int64_t count, uint64_t seed, uint64_t below)
 {
     unsigned size = element_bytes(element);
     for (int64_t i = 0; i < count; i++) {
-        uint64_t index = random_hash(seed + (uint64_t)i * 0x9e3779b97f4a7c15u) % below;
+        uint64_t index = random_hash(seed + (uint64_t)(begin + i) * 0x9e3779b97f4a7c15u) % below;
         memcpy(bytes + i * size, &index, size);
     }
 }
 
-void interp_random_input(void *bytes, enum element element, int64_t count, const char *name, uint64_t seed, uint64_t below)
+void interp_random_input(void *bytes, enum element element, int64_t first, int64_t count, const char *name, uint64_t seed, uint64_t below)
 {
     seed = random_hash(seed) ^ random_hash_text(name);
     if (element_is_float(element))
-        fill_normal(bytes, element, count, seed);
+        fill_normal(bytes, element, first, count, seed);
     else if (below)
-        fill_indices(bytes, element, count, seed, below);
+        fill_indices(bytes, element, first, count, seed, below);
     else
-        fill_integers(bytes, element, count, seed);
+        fill_integers(bytes, element, first, count, seed);
 }
 
 /* An input may be looked up in several tables; its indices must lie in all of them. */
@@ -238,7 +238,7 @@ static enum weft_status random_input(struct weft_array *out, const struct weft_t
     snprintf(out->element, sizeof out->element, "%s", tensor->element);
     if (!out->name || !out->bytes)
         return WEFT_NO_MEMORY;
-    interp_random_input(out->bytes, element, (int64_t)count, tensor->name, seed, below);
+    interp_random_input(out->bytes, element, 0, (int64_t)count, tensor->name, seed, below);
     return WEFT_OK;
 }
 

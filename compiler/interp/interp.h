@@ -17,7 +17,7 @@ enum weft_status interp_graph(struct interp_run *out, struct graph *graph, const
                               void (*visit)(void *user, int value, const struct tensor *tensor), void *user, struct weft_diag *diag);
 void interp_free(struct interp_run *run);
 
-/* The input of a seed: what `weft run` makes without -i, and the first that random calibration sees. */
-void interp_random_input(void *bytes, enum element element, int64_t count, const char *name, uint64_t seed, uint64_t below /* of integers; 0: any */);
+/* The input of a seed, `count` elements of it from `first` on: what `weft run` makes without -i, and the first that random calibration sees. */
+void interp_random_input(void *bytes, enum element element, int64_t first, int64_t count, const char *name, uint64_t seed, uint64_t below /* of integers; 0: any */);
 
 #endif

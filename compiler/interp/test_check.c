@@ -44,6 +44,20 @@ static struct weft_array array(const char *name, const char *element, uint64_t c
     return out;
 }
 
+/* NumPy has no bfloat16: 1 and -2 come as their bits. */
+static void bfloat16_comes_as_bits(void **state)
+{
+    struct weft_network *network = load("<ir_version: 8, opset_import: [\"\" : 17]>\ng (bfloat16[2] x) => (bfloat16[2] y) { y = Relu (x) }\n", false);
+    struct weft_diag diag = {weft_diag_stderr, NULL, 0};
+    uint16_t x[] = {0x3f80, 0xc000};
+    uint64_t count = 0;
+    struct weft_array in = array("x", "uint16", 2, x, sizeof x);
+    assert_int_equal(weft_network_interpret(network, &(struct weft_arrays){&in, 1}, &diag), WEFT_OK);
+    const float *y = weft_network_value(network, "y", &count);
+    assert_true(count == 2 && y[0] == 1 && y[1] == 0);
+    weft_network_free(network);
+}
+
 /* x = -1, 2.25: twice that -2, 4.5; its positive part 0, 4.5; whole 0, 4; the output 0, -4. A second run replaces the first. */
 static void values_by_name(void **state)
 {
@@ -168,7 +182,7 @@ static void unknown_types_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_by_name),
+        cmocka_unit_test(values_by_name), cmocka_unit_test(bfloat16_comes_as_bits),
         cmocka_unit_test(wrong_inputs_are_refused),
         cmocka_unit_test(timing_only_is_refused),
         cmocka_unit_test(floats_are_normal),

@@ -33,20 +33,29 @@ static struct weft_network *load(const char *text, char path[sizeof PATTERN], co
     return network;
 }
 
-struct built build_for(const char *text, const char *format, const char *machine_name, const char *const *settings)
+static struct built build_all(const char *text, const struct weft_compile_options *options, const char *machine_name, const char *const *settings)
 {
     struct built built = {0};
     struct weft_diag diag = loud();
     struct weft_machine machine;
-    struct weft_compile_options options = {.seed = 7, .format = format};
     assert_int_equal(weft_machine_load(&machine, machine_name, &diag), WEFT_OK);
     for (; *settings; settings++)
         assert_int_equal(weft_machine_set(&machine, *settings, &diag), WEFT_OK);
     char path[sizeof PATTERN];
-    built.network = load(text, path, &options);
-    assert_int_equal(weft_compile(&built.program, built.network, &machine, &options, &diag), WEFT_OK);
+    built.network = load(text, path, options);
+    assert_int_equal(weft_compile(&built.program, built.network, &machine, options, &diag), WEFT_OK);
     unlink(path);
     return built;
+}
+
+struct built build_by(const char *text, const struct weft_compile_options *options, const char *const *settings)
+{
+    return build_all(text, options, "tiny", settings);
+}
+
+struct built build_for(const char *text, const char *format, const char *machine_name, const char *const *settings)
+{
+    return build_all(text, &(struct weft_compile_options){.seed = 7, .format = format}, machine_name, settings);
 }
 
 struct built build(const char *text, const char *format, const char *const *settings)

@@ -13,6 +13,7 @@ struct built { struct weft_network *network; struct weft_program *program; };
 struct built build(const char *text, const char *format, const char *const *settings /* of the machine `tiny`, as for --set; NULL ends them */);
 struct built build_for(const char *text, const char *format, const char *machine, const char *const *settings);
 int differing_integers(const struct built *built, const char *reference); /* of bytes in all outputs: run on the machine, and `reference` (text) interpreted */
+struct built build_by(const char *text, const struct weft_compile_options *options, const char *const *settings); /* for `tiny` */
 void drop(struct built *built);
 struct weft_sim *run(const struct weft_program *program, enum weft_engine engine); /* with random inputs, the same for all engines */
 void same_outputs(const struct weft_program *a, const struct weft_sim *sim_a, const struct weft_program *b, const struct weft_sim *sim_b);
