@@ -155,7 +155,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 }
 
 static const struct argp_option options_table[] = {
-    {"input", 'i', "FILE", 0, "input: .npz with the inputs by name, or .npy or .pb, once for each input in order (seeded random input)", 0},
+    {"input", 'i', "FILE", 0, "input: .npz with the inputs by name, or .npy or .pb, once for each input in order. What a network cannot be compiled without becomes a constant; the program is otherwise that of `weft compile` (seeded random input)", 0},
     {"output", 'o', "FILE", 0, "write the outputs: .npz, or .npy where there is one", 0},
     {"engine", KEY_ENGINE, "ENGINE", 0, "fast: values and cycles; reference: values only, plain and slow; systemc: values and cycles, every cell clocked, slow (fast)", 0},
     {"timing", KEY_TIMING, NULL, 0, "cycles without values: needs no weights and no input", 0},

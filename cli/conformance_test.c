@@ -125,6 +125,8 @@ static enum weft_status prepare(struct test *t)
 {
     struct weft_sim_options options = {.engine = t->options->engine, .name = t->set};
     enum weft_status status = weft_sim_create(&t->sim, t->program, &options, &t->diag);
+    if (!status)
+        status = inputs_fit_unread(&t->inputs, t->network, t->program, &t->diag);
     return status ? status : inputs_write(t->sim, t->program, t->set, &t->inputs, false, &t->diag);
 }
 

@@ -205,7 +205,7 @@ enum weft_status inputs_check_calibration(const struct weft_network *network, co
     return status;
 }
 
-/* --- made, and own ------------------------------------------------------------------------------------------------------ */
+/* --- made, own, and unread --------------------------------------------------------------------------------------------- */
 
 /* The program's own .data puts something other than zeros where the input lies: *from are the bytes of it that do, from *first of the tensor. */
 static bool is_own(const struct weft_program *program, const struct weft_tensor *tensor, uint64_t *first, const uint8_t **from, uint64_t *count)
@@ -223,7 +223,22 @@ static bool is_own(const struct weft_program *program, const struct weft_tensor 
     return false;
 }
 
-/* The array that a person would have to give for the same bytes. */
+/* The array that a person would have to give for these bytes. */
+static enum weft_status take_span(struct weft_array *array, const struct weft_tensor *tensor, const uint8_t *span, struct weft_diag *diag)
+{
+    struct weft_tensor moved = *tensor;
+    struct weft_array taken;
+    moved.host = 0;
+    enum weft_status status = weft_tensor_unpack(&taken, &moved, span, tensor->bytes, diag);
+    if (status)
+        return status;
+    taken.file = array->file;
+    free(array->name);
+    free(array->bytes);
+    *array = taken;
+    return WEFT_OK;
+}
+
 static enum weft_status take_own(struct weft_array *array, const struct weft_program *program, const struct weft_tensor *tensor, bool *own,
                                  struct weft_diag *diag)
 {
@@ -232,21 +247,34 @@ static enum weft_status take_own(struct weft_array *array, const struct weft_pro
     *own = is_own(program, tensor, &first, &from, &count);
     if (!*own)
         return WEFT_OK;
-    struct weft_tensor moved = *tensor;
-    struct weft_array taken;
     uint8_t *span = calloc(1, tensor->bytes);
     if (!span)
         return WEFT_NO_MEMORY;
     memcpy(span + first, from, count);
-    moved.host = 0;
-    enum weft_status status = weft_tensor_unpack(&taken, &moved, span, tensor->bytes, diag);
+    enum weft_status status = take_span(array, tensor, span, diag);
     free(span);
-    if (status)
-        return status;
-    free(array->name);
-    free(array->bytes);
-    *array = taken;
-    return WEFT_OK;
+    return status;
+}
+
+/* Of an input that nobody reads the bytes do not matter: zeros. */
+static enum weft_status take_zeros(struct weft_array *array, const struct weft_tensor *tensor, struct weft_diag *diag)
+{
+    uint8_t *span = calloc(1, tensor->bytes ? tensor->bytes : 1);
+    enum weft_status status = span ? take_span(array, tensor, span, diag) : WEFT_NO_MEMORY;
+    free(span);
+    return status;
+}
+
+enum weft_status inputs_fit_unread(struct weft_arrays *arrays, const struct weft_network *network, const struct weft_program *program,
+                                   struct weft_diag *diag)
+{
+    enum weft_status status = WEFT_OK;
+    for (size_t i = 0; i < program->input_count && !status; i++) {
+        struct weft_array *array = array_find(arrays, program->inputs[i].name);
+        if (array && !weft_network_reads(network, program->inputs[i].name))
+            status = take_zeros(array, &program->inputs[i], diag);
+    }
+    return status;
 }
 
 enum weft_status inputs_make(struct weft_arrays *out, const struct weft_program *program, uint64_t seed, char *said, size_t size,

@@ -11,6 +11,9 @@ enum weft_status inputs_load(struct weft_arrays *out, const char *const *paths, 
 /* Gives each input of the program its array: by name, or, for arrays without one that fits, in the order given. The arrays take the
  * inputs' names. `strict`: an array that is left over is an error (else it may have been a constant of the network). */
 enum weft_status inputs_match(struct weft_arrays *arrays, const struct weft_program *program, bool strict, struct weft_diag *diag);
+/* What nobody reads is right in any shape: arrays for such inputs of the program take the shape that it has for them. */
+enum weft_status inputs_fit_unread(struct weft_arrays *arrays, const struct weft_network *network, const struct weft_program *program,
+                                   struct weft_diag *diag);
 /* Of the network in `path`, as it was read: an error for an array that is neither an input of it nor became a constant when it was read. `file` is
  * the arrays' (--calibration), or NULL: those of -i, matched. */
 enum weft_status inputs_check(const struct weft_arrays *arrays, const char *file, const struct weft_network *network, const char *path,

@@ -158,7 +158,9 @@ static enum weft_status choose_inputs(struct run *run)
     if (o->input_count) {
         snprintf(run->said_inputs, sizeof run->said_inputs, "%s%s", o->inputs[0], o->input_count > 1 ? " and more" : "");
         enum weft_status status = inputs_match(&run->inputs, run->program, !run->compiled, run->diag);
-        return status || !run->compiled ? status : inputs_check(&run->inputs, NULL, run->network, run->path, &o->common.compile, run->diag);
+        if (!status && run->compiled)
+            status = inputs_check(&run->inputs, NULL, run->network, run->path, &o->common.compile, run->diag);
+        return status || !run->compiled ? status : inputs_fit_unread(&run->inputs, run->network, run->program, run->diag);
     }
     return inputs_make(&run->inputs, run->program, o->common.compile.seed, run->said_inputs, sizeof run->said_inputs, run->diag);
 }

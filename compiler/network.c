@@ -49,6 +49,15 @@ void weft_network_free(struct weft_network *network)
     free(network);
 }
 
+bool weft_network_reads(const struct weft_network *network, const char *input)
+{
+    const struct graph *graph = network->graph;
+    for (unsigned k = 0; k < graph->input_count; k++)
+        if (!strcmp(graph->values[graph->inputs[k]].name, input))
+            return graph_uses(graph, graph->inputs[k]);
+    return false;
+}
+
 /* Products that the operator's definition asks for: one weight times one input, padding included. */
 static uint64_t node_macs(const struct graph *graph, const struct node *node)
 {

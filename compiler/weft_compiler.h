@@ -23,8 +23,8 @@ struct weft_compile_options {
     const char *format;               /* "int8"; NULL means int8 */
     int64_t batch;                    /* 0: what the file says, or 1 */
     const struct weft_dim *dims; size_t dim_count; /* --dim seq=128 */
-    const struct weft_arrays *bindings; /* values of network inputs, or NULL: inputs that must be known at compile time (weights, scales,
-                                         zero points, target shapes) become constants of these values; the others are only their names */
+    const struct weft_arrays *bindings; /* values of network inputs, or NULL: inputs without whose value the network would be refused (target
+                                         shapes, weights of a convolution) become constants of these; of the others they give ranges at most */
     uint64_t seed;                    /* of random calibration input */
     const char *calibration;          /* .npz or .npy with inputs (any number of them one behind the other), or NULL: the bindings if they hold
                                          every input, else seeded random input */
@@ -47,6 +47,8 @@ bool weft_network_takes(const struct weft_network *network, const struct weft_pr
 
 /* Name and shape of an input or output, as an array without bytes (borrowed name); false: there are no more. */
 bool weft_network_port(const struct weft_network *network, bool output, size_t index, struct weft_array *out);
+
+bool weft_network_reads(const struct weft_network *network, const char *input); /* false: no value of the input of this name matters (CastLike takes its type) */
 
 struct weft_network_summary { uint64_t macs, weights /* elements */, nodes; };
 struct weft_network_summary weft_network_summary(const struct weft_network *network);

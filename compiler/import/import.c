@@ -352,7 +352,6 @@ static enum weft_status import_graph(struct lower *l, struct scope *scope)
     if (!import_nodes(l, scope, graph->node, graph->n_node))
         return l->no_memory ? WEFT_NO_MEMORY : WEFT_ERROR;
     status = add_outputs(l, scope);
-    lower_unread_inputs(l);
     return status;
 }
 

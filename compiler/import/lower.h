@@ -84,11 +84,12 @@ bool lower_mark_axes(struct lower *l, int64_t *axes, unsigned count, unsigned ra
 
 /* lower_known.c */
 const struct weft_array *lower_binding(const struct lower *l, const char *name); /* what the caller gives for a network input; or NULL */
-/* A network input that is bound becomes a constant: weights, scales, shapes. So does what is computed of bound integers alone. */
+/* For an operand without whose value the node would be refused (a target shape, weights of a convolution): a network input that is bound
+ * becomes a constant, and so does what is computed of bound integers alone. What may be computed at run time is never asked for here: the
+ * program must not depend on what it is run with. */
 bool lower_parameter(struct lower *l, unsigned input);
 bool lower_parameters(struct lower *l, unsigned first, unsigned last);
-bool lower_weights(struct lower *l, unsigned first, unsigned last); /* the same, of a product: dequantized integers stay nodes until the passes */
-void lower_unread_inputs(struct lower *l); /* an input that nobody reads (of CastLike, its type is what counts) takes the shape that is given */
+bool lower_weights(struct lower *l, unsigned first, unsigned last); /* the same, of a convolution: dequantized integers stay nodes until the passes */
 
 /* A core node with one output; its value's id, a folded constant's, or LOWER_POISON. */
 int lower_emit(struct lower *l, enum core_op op, const int *inputs, unsigned count, const struct attributes *at, enum element element,

@@ -136,8 +136,6 @@ bool lower_prelu(struct lower *l, const struct onnx_op *op)
 {
     struct shape x = lower_shape(l, 0), slope, both;
     char a[160], b[160];
-    if (!lower_parameter(l, 1))
-        return false;
     slope = lower_shape(l, 1);
     if (!lower_same_type(l, l->in[0], l->in[1]))
         return false;

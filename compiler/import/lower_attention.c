@@ -164,7 +164,7 @@ static bool read_mask(struct lower *l, struct attention *a)
 {
     bool causal = lower_int(l, "is_causal", 0) != 0, filled = lower_given(l, FILLED);
     a->mask = GRAPH_NONE;
-    if (l->failed || !lower_parameter(l, FILLED))
+    if (l->failed)
         return false;
     if (causal && filled)
         return lower_refuse(l, "is_causal 1 with nonpad_kv_seqlen; one of them is supported");

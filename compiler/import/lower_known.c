@@ -25,12 +25,6 @@ static bool is_network_input(const struct graph *graph, int value, unsigned *slo
     return false;
 }
 
-/* NumPy has no bfloat16: its bits come as uint16. */
-static bool holds(const struct weft_array *array, enum element element)
-{
-    return !strcmp(array->element, element_name(element == ELEMENT_BF16 ? ELEMENT_U16 : element));
-}
-
 static struct shape shape_of(const struct weft_array *array)
 {
     struct shape shape = {.rank = array->rank};
@@ -45,7 +39,7 @@ static bool adopt_shape(struct lower *l, int id, const struct weft_array *array)
     struct value *value = &l->graph->values[id];
     struct shape shape = shape_of(array);
     int64_t count;
-    if (!holds(array, value->element))
+    if (!element_is_called(value->element, array->element))
         return lower_refuse(l, "input %s is %s and the array given for it %s", value->name, element_name(value->element), array->element);
     if (!shape_fits(&shape, &count) || (uint64_t)count * element_bytes(value->element) != array->size)
         return lower_refuse(l, "the array given for input %s has %llu bytes, which its shape does not ask for", value->name,
@@ -153,14 +147,4 @@ bool lower_parameters(struct lower *l, unsigned first, unsigned last)
     for (unsigned i = first; i <= last; i++)
         fine &= lower_parameter(l, i);
     return fine;
-}
-
-void lower_unread_inputs(struct lower *l)
-{
-    for (unsigned i = 0; i < l->graph->input_count; i++) {
-        struct value *value = &l->graph->values[l->graph->inputs[i]];
-        const struct weft_array *array = lower_binding(l, value->name);
-        if (array && array->rank <= GRAPH_RANK_MAX && holds(array, value->element) && !graph_uses(l->graph, l->graph->inputs[i]))
-            value->shape = shape_of(array);
-    }
 }

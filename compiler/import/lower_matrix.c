@@ -96,7 +96,7 @@ static int multiply(struct lower *l, enum core_op op, unsigned a_at, unsigned b_
 bool lower_matmul(struct lower *l, const struct onnx_op *op)
 {
     struct shape out;
-    if (!lower_weights(l, 1, 1) || !lower_want_float(l, 0) || !lower_same_type(l, l->in[0], l->in[1]) || !matmul_shape(l, 0, 1, &out))
+    if (!lower_want_float(l, 0) || !lower_same_type(l, l->in[0], l->in[1]) || !matmul_shape(l, 0, 1, &out))
         return false;
     return lower_done(l, multiply(l, CORE_MATMUL, 0, 1, 2, lower_value(l, 0)->element, &out));
 }
@@ -199,8 +199,6 @@ bool lower_gemm(struct lower *l, const struct onnx_op *op)
                             .beta = lower_float(l, "beta", 1),
                             .trans_a = lower_int(l, "transA", 0) != 0,
                             .trans_b = lower_int(l, "transB", 0) != 0};
-    if (!lower_weights(l, 1, 2))
-        return false;
     struct shape a = lower_shape(l, 0), b = lower_shape(l, 1);
     char as[160], bs[160];
     if (l->failed || !lower_want_float(l, 0) || !lower_same_type(l, l->in[0], l->in[1]))

@@ -50,7 +50,7 @@ bool lower_layer_norm(struct lower *l, const struct onnx_op *op)
     int64_t axis = lower_int(l, "axis", -1), stash = lower_int(l, "stash_type", 1);
     float epsilon = lower_float(l, "epsilon", 1e-5f);
     bool axes[GRAPH_RANK_MAX] = {0};
-    if (l->failed || !lower_parameters(l, 1, 2) || !lower_want_float(l, 0) || !lower_axis(l, &axis, x.rank) ||
+    if (l->failed || !lower_want_float(l, 0) || !lower_axis(l, &axis, x.rank) ||
         !fits_inside(l, 1, "the scale", &x) || (lower_given(l, 2) && !fits_inside(l, 2, "the bias", &x)))
         return false;
     if (stash != 1)
@@ -73,7 +73,7 @@ bool lower_rms_norm(struct lower *l, const struct onnx_op *op)
     int64_t axis = lower_int(l, "axis", -1), stash = lower_int(l, "stash_type", 1);
     float epsilon = lower_float(l, "epsilon", 1e-5f);
     bool axes[GRAPH_RANK_MAX] = {0};
-    if (l->failed || !lower_parameter(l, 1) || !lower_want_float(l, 0) || !lower_want_float(l, 1) || !lower_axis(l, &axis, x.rank) ||
+    if (l->failed || !lower_want_float(l, 0) || !lower_want_float(l, 1) || !lower_axis(l, &axis, x.rank) ||
         !fits_inside(l, 1, "the scale", &x))
         return false;
     if (stash != 1)
@@ -106,7 +106,7 @@ bool lower_instance_norm(struct lower *l, const struct onnx_op *op)
     struct shape x = lower_shape(l, 0);
     float epsilon = lower_float(l, "epsilon", 1e-5f);
     bool axes[GRAPH_RANK_MAX] = {0};
-    if (l->failed || !lower_parameters(l, 1, 2) || !lower_want_float(l, 0))
+    if (l->failed || !lower_want_float(l, 0))
         return false;
     if (x.rank < 3)
         return lower_refuse(l, "the input has %u dimensions; batch, channels and at least one more are right", x.rank);
@@ -125,7 +125,7 @@ bool lower_group_norm(struct lower *l, const struct onnx_op *op)
     float epsilon = lower_float(l, "epsilon", 1e-5f);
     int64_t groups = lower_int(l, "num_groups", 0), stash = lower_int(l, "stash_type", 1);
     bool axes[GRAPH_RANK_MAX] = {false, false, true}, by_group = l->opset < 21;
-    if (l->failed || !lower_parameters(l, 1, 2) || !lower_want_float(l, 0))
+    if (l->failed || !lower_want_float(l, 0))
         return false;
     if (x.rank < 3 || groups < 1 || x.dims[1] % groups)
         return lower_refuse(l, "num_groups %lld; it must divide the channels of an input of three dimensions at least", (long long)groups);

@@ -171,7 +171,7 @@ bool lower_one_hot(struct lower *l, const struct onnx_op *op)
     struct shape x = lower_shape(l, 0), values;
     int64_t axis = lower_int(l, "axis", -1), dims[GRAPH_RANK_MAX], apart[GRAPH_RANK_MAX];
     double depth;
-    if (l->failed || !lower_parameter(l, 2) || !lower_constant_number(l, 1, "the depth", &depth) || !lower_axis(l, &axis, x.rank + 1))
+    if (l->failed || !lower_constant_number(l, 1, "the depth", &depth) || !lower_axis(l, &axis, x.rank + 1))
         return false;
     values = lower_shape(l, 2);
     if (x.rank + 1 > GRAPH_RANK_MAX)

@@ -53,7 +53,7 @@ static bool check_scale(struct lower *l, struct scheme *s)
 static bool read_scheme(struct lower *l, struct scheme *s)
 {
     *s = (struct scheme){lower_shape(l, 0), GRAPH_NONE, GRAPH_NONE, lower_int(l, "axis", 1), lower_int(l, "block_size", 0)};
-    if (l->failed || !lower_parameters(l, 1, 2))
+    if (l->failed)
         return false;
     if (!element_is_float(lower_value(l, 1)->element))
         return lower_refuse(l, "the scale is %s; it must be floating point", element_name(lower_value(l, 1)->element));

@@ -386,7 +386,7 @@ bool lower_resize(struct lower *l, const struct onnx_op *op)
     struct resize how = {.mode = NEAREST};
     int64_t axes[GRAPH_RANK_MAX];
     unsigned count, scales = l->opset < 11 ? 1 : 2;
-    if (!lower_parameters(l, 1, 3) || !read_modes(l, &how) || !read_axes(l, x.rank, axes, &count))
+    if (!lower_parameters(l, scales, 3) || !read_modes(l, &how) || !read_axes(l, x.rank, axes, &count))
         return false;
     for (unsigned i = 0; i < x.rank; i++) {
         how.out[i] = x.dims[i];

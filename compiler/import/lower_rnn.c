@@ -318,7 +318,7 @@ static bool unroll(struct lower *l, struct rnn *rnn, const int64_t *lengths, int
 
 static bool lower_recurrent(struct lower *l, struct rnn *rnn)
 {
-    if (!lower_parameters(l, W, LENGTHS) || !lower_parameter(l, P) || !check_types(l) || !read_attributes(l, rnn) || !read_sizes(l, rnn))
+    if (!lower_parameter(l, LENGTHS) || !check_types(l) || !read_attributes(l, rnn) || !read_sizes(l, rnn))
         return false;
     int64_t *lengths = read_lengths(l, rnn);
     int *y[2] = {calloc((size_t)rnn->steps, sizeof *y[0]), calloc((size_t)rnn->steps, sizeof *y[1])};
