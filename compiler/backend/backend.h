@@ -16,7 +16,7 @@
  *   spill.c bands.c classes.c sequence.c transfer.c      values that leave the buffer (spill.h); parts.c: a batch in parts
  *   emitter.c emit_*.c vector_nd.c reduce.c              instructions of each kind of layer (emit.h)
  *   reads.c writes.c              inputs and outputs, as early as can be
- *   finish.c describe.c           the words of the program, and what it says of itself
+ *   finish.c describe.c brought.c the words of the program, and what it says of itself
  */
 #ifndef WEFT_COMPILER_BACKEND_H
 #define WEFT_COMPILER_BACKEND_H

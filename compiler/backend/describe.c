@@ -183,10 +183,22 @@ static enum weft_status describe_probes(struct weft_program *p, const struct bac
     return WEFT_OK;
 }
 
-/* docs/metrics.md: the largest of products over peak, weights over DRAM, input and output over the link, vector work over vector rate. */
-static void describe_bounds(struct weft_program *p, const struct backend *b)
+/* Of the program's inputs: no more than they hold, halos aside, and no more than it asks for. */
+static uint64_t input_bytes(const struct weft_program *p, struct backend *b)
 {
-    uint64_t products = 0, weights = 0, vector = 0, in = 0, out = 0;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < p->input_count; i++) {
+        const struct weft_tensor *t = &p->inputs[i];
+        uint64_t whole = weft_tensor_count(t) * weft_format_bytes(t->format), brought = brought_bytes(b, t->host, t->host + t->bytes);
+        bytes += brought < whole ? brought : whole;
+    }
+    return bytes;
+}
+
+/* docs/metrics.md: the largest of products over peak, weights over DRAM, input and output over the link, vector work over vector rate. */
+static void describe_bounds(struct weft_program *p, struct backend *b)
+{
+    uint64_t products = 0, weights = 0, vector = 0, in = input_bytes(p, b), out = 0;
     int count;
     const struct layer *rows = spill_rows(b, &count);
     for (int i = 0; i < count; i++) {
@@ -203,8 +215,6 @@ static void describe_bounds(struct weft_program *p, const struct backend *b)
             continue; /* a later piece of one product, whose weights the first has counted */
         weights += mapping_weight_bytes(l->m);
     }
-    for (size_t i = 0; i < p->input_count; i++)
-        in += weft_tensor_count(&p->inputs[i]) * weft_format_bytes(p->inputs[i].format);
     for (size_t i = 0; i < p->output_count; i++)
         out += weft_tensor_count(&p->outputs[i]) * weft_format_bytes(p->outputs[i].format);
     const struct weft_machine *m = b->machine;

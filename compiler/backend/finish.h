@@ -25,6 +25,9 @@ void writes_state(struct backend *b, const struct layer *layer); /* of a layer t
 void writes_beside(struct backend *b, const struct layer *layer); /* rows that leave while a layer runs */
 void writes_rest(struct backend *b);                              /* and all others that are owed */
 
+/* brought.c */
+uint64_t brought_bytes(struct backend *b, uint64_t first, uint64_t end); /* of host memory from `first` to before `end`, each counted once */
+
 /* describe.c */
 enum weft_status backend_describe(struct weft_program *program, struct backend *b, const uint64_t *input_host, const uint64_t *output_host);
 
