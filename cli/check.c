@@ -85,12 +85,45 @@ static enum weft_status compare(struct state *s, const struct weft_probe *probe,
     return status;
 }
 
-static bool probed(const struct weft_program *program, const char *name)
+static const struct weft_accuracy *found(const struct check *check, const char *name)
 {
-    for (size_t i = 0; i < program->probe_count; i++)
-        if (!strcmp(program->probes[i].tensor.name, name))
-            return true;
-    return false;
+    for (size_t i = 0; i < check->count; i++)
+        if (!strcmp(check->items[i].name, name))
+            return &check->items[i];
+    return NULL;
+}
+
+static bool same_number(double a, double b)
+{
+    return a == b || (a != a && b != b);
+}
+
+static bool same_accuracy(const struct weft_accuracy *a, const struct weft_accuracy *b)
+{
+    return a->elements == b->elements && same_number(a->sqnr_db, b->sqnr_db) && same_number(a->max_error, b->max_error);
+}
+
+/* What the host holds in the end. One that came as it stood in the buffer is no second value; one that did not has a row of its own. */
+static enum weft_status compare_output(struct state *s, const struct weft_tensor *output)
+{
+    struct check *check = s->check;
+    const struct weft_accuracy *probed = found(check, output->name);
+    size_t missing = s->missing, before = check->count;
+    uint32_t last = s->program->layer_count ? (uint32_t)s->program->layer_count - 1 : 0;
+    enum weft_status status = compare(s, &(struct weft_probe){.tensor = *output, .layer = last}, WEFT_SPACE_HOST);
+    if (status || !probed)
+        return status;
+    s->missing = missing; /* its probe counted */
+    if (check->count == before || same_accuracy(probed, &check->items[before])) {
+        check->count = before;
+        return WEFT_OK;
+    }
+    char *name;
+    if (asprintf(&name, "%s (at the host)", output->name) < 0)
+        return WEFT_NO_MEMORY;
+    check->names[check->name_count++] = name;
+    check->items[before].name = name;
+    return WEFT_OK;
 }
 
 /* A probe is read at the first moment at which it is whole: later its bytes may serve another layer. */
@@ -108,8 +141,7 @@ static enum weft_status step_through(struct state *s)
         }
     }
     for (size_t i = 0; i < p->output_count && !status; i++)
-        if (!probed(p, p->outputs[i].name))
-            status = compare(s, &(struct weft_probe){.tensor = p->outputs[i], .layer = p->layer_count ? (uint32_t)p->layer_count - 1 : 0}, WEFT_SPACE_HOST);
+        status = compare_output(s, &p->outputs[i]);
     return status;
 }
 
@@ -118,8 +150,9 @@ enum weft_status check_run(struct check *out, size_t *missing, struct weft_sim *
 {
     struct state state = {.check = out, .sim = sim, .program = program, .network = network, .diag = diag,
                           .pending = calloc(program->probe_count + 1, sizeof *state.pending)};
-    *out = (struct check){.items = calloc(program->probe_count + program->output_count + 1, sizeof *out->items)};
-    enum weft_status status = out->items && state.pending ? weft_network_interpret(network, inputs, diag) : WEFT_NO_MEMORY;
+    *out = (struct check){.items = calloc(program->probe_count + program->output_count + 1, sizeof *out->items),
+                          .names = calloc(program->output_count + 1, sizeof *out->names)};
+    enum weft_status status = out->items && out->names && state.pending ? weft_network_interpret(network, inputs, diag) : WEFT_NO_MEMORY;
     if (!status)
         status = step_through(&state);
     for (size_t i = 0; i < state.pending_count; i++)
@@ -131,6 +164,9 @@ enum weft_status check_run(struct check *out, size_t *missing, struct weft_sim *
 
 void check_free(struct check *check)
 {
+    for (size_t i = 0; i < check->name_count; i++)
+        free(check->names[i]);
+    free(check->names);
     free(check->items);
     *check = (struct check){0};
 }

@@ -9,9 +9,11 @@
 struct check {
     struct weft_accuracy *items;
     size_t count;
+    char **names; /* those that are not the program's */
+    size_t name_count;
 };
 /* Interprets the network on the inputs, steps the simulation to its end, and compares each probe of the program while it lies whole, and
- * each output. Values whose names the network does not have are counted in *missing. */
+ * each output as the host has it. Values whose names the network does not have are counted in *missing. */
 enum weft_status check_run(struct check *out, size_t *missing, struct weft_sim *sim, const struct weft_program *program,
                            struct weft_network *network, const struct weft_arrays *inputs, struct weft_diag *diag);
 void check_free(struct check *check);

@@ -62,6 +62,39 @@ static void a_program_is_checked_by_its_network(void **state)
     refuses("run small.onnxtxt --check --check-at=x", 2, "takes decibels");
 }
 
+/* The text with the number behind the first `word` raised by that much. */
+static void raise_number(char *text, const char *word, unsigned more)
+{
+    char *at = strstr(text, word), number[32], *end;
+    assert_non_null(at);
+    at += strlen(word);
+    unsigned long was = strtoul(at, &end, 0);
+    int length = snprintf(number, sizeof number, "0x%lx", was + more);
+    memmove(at + length, end, strlen(end) + 1);
+    memcpy(at, number, (size_t)length);
+}
+
+/* The result stands right in the buffer, and leaves for another place than the program says that it has. */
+static void an_output_that_leaves_for_elsewhere_is_seen(void **state)
+{
+    (void)state;
+    succeeds("compile small.onnxtxt -q -m tiny --calibration three.npy -o small.tpu");
+    succeeds("disasm small.tpu -o astray.s");
+    static char text[1 << 16];
+    read_text(text, sizeof text, "astray.s");
+    raise_number(strstr(text, "write_host"), "host=", 16);
+    write_text("astray.s", text);
+    succeeds("asm astray.s -o astray.tpu");
+    refuses("run astray.tpu -q -i three.npy --check=small.onnxtxt --check-at=10", 1, "value y (at the host) is at");
+    succeeds("run small.tpu -i three.npy --check=small.onnxtxt --check-at=10 --report json=right.json");
+    json_t *report = load_json("right.json");
+    size_t i;
+    json_t *value;
+    json_array_foreach(json_object_get(json_object_get(report, "accuracy"), "values"), i, value)
+        assert_null(strstr(json_string_value(json_object_get(value, "name")), "at the host"));
+    json_decref(report);
+}
+
 /* A bar that is right for int8 would see nothing of a bf16x3 program that has lost a plane. docs/compiler.md has the numbers. */
 static void each_format_has_its_bar(void **state)
 {
@@ -183,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_network_runs_and_is_checked),
         cmocka_unit_test(a_program_is_checked_by_its_network),
+        cmocka_unit_test(an_output_that_leaves_for_elsewhere_is_seen),
         cmocka_unit_test(each_format_has_its_bar),
         cmocka_unit_test(an_array_that_is_left_over_is_refused),
         cmocka_unit_test(what_if_tells_what_would_help),
