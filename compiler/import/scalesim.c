@@ -217,6 +217,15 @@ static enum weft_status read_lines(struct topology *t, char *text)
     return t->graph->input_count ? WEFT_OK : weft_error(t->diag, "%s: has no layers", t->path);
 }
 
+static enum weft_status check_dims(const struct topology *t)
+{
+    for (size_t i = 0; i < t->options->dim_count; i++)
+        if (!t->options->dims[i].optional)
+            return weft_error(t->diag, "%s: --dim %s=%lld: a SCALE-Sim topology has no named dimensions; its batch is given by --batch", t->path,
+                              t->options->dims[i].name, (long long)t->options->dims[i].value);
+    return WEFT_OK;
+}
+
 enum weft_status scalesim_load(struct graph *graph, const char *path, const struct weft_compile_options *options, struct weft_diag *diag)
 {
     struct topology t = {.graph = graph, .options = options, .diag = diag, .path = path};
@@ -224,7 +233,7 @@ enum weft_status scalesim_load(struct graph *graph, const char *path, const stru
     size_t bytes;
     if (options->batch < 0 || options->batch > 1 << 20)
         return weft_error(diag, "%s: batch %lld; 1 to %d is right", path, (long long)options->batch, 1 << 20);
-    if (weft_file_read(&text, &bytes, path, FILE_LIMIT, diag))
+    if (check_dims(&t) || weft_file_read(&text, &bytes, path, FILE_LIMIT, diag))
         return WEFT_ERROR;
     enum weft_status status = memchr(text, 0, bytes) ? weft_error(diag, "%s: is no text; a SCALE-Sim topology is", path) : WEFT_OK;
     char *copy = status ? NULL : strndup(text, bytes);

@@ -12,6 +12,21 @@ static struct graph *import_csv(const char *text, int64_t batch)
     return graph;
 }
 
+/* A sweep gives its sizes to networks of which not all have them. */
+static void no_dimension_has_a_name(void **state)
+{
+    static const char rows[] = "Layer, M, N, K,\na, 4, 5, 6,\n";
+    struct weft_dim dim = {"seq", 5, false};
+    struct weft_compile_options options = {.dims = &dim, .dim_count = 1};
+    struct caught caught;
+    struct graph *graph;
+    assert_int_equal(import_bytes(&graph, rows, strlen(rows), ".csv", &options, &caught), WEFT_ERROR);
+    assert_non_null(strstr(caught.text, "--dim seq=5: a SCALE-Sim topology has no named dimensions"));
+    dim.optional = true;
+    assert_int_equal(import_bytes(&graph, rows, strlen(rows), ".csv", &options, &caught), WEFT_OK);
+    graph_free(graph);
+}
+
 /* 13 x 13 with a 3 x 3 filter by 2: (13 - 3) / 2 + 1 = 6. */
 static void convolution_form(void **state)
 {
@@ -94,7 +109,7 @@ static void all_lines(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(convolution_form), cmocka_unit_test(rectangular_strides_and_sparsity),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(no_dimension_has_a_name), cmocka_unit_test(convolution_form), cmocka_unit_test(rectangular_strides_and_sparsity),
                                        cmocka_unit_test(gemm_form), cmocka_unit_test(bad_files), cmocka_unit_test(all_lines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
