@@ -34,6 +34,13 @@ void cli_reads_network(struct cli_outputs *outputs, const char *name)
     free(path);
 }
 
+void cli_reads_weights(struct cli_outputs *outputs, const struct weft_network *network)
+{
+    const char *path;
+    for (size_t i = 0; (path = weft_network_file(network, i)); i++)
+        cli_reads(outputs, path);
+}
+
 void cli_reads_options(struct cli_outputs *outputs, const struct cli_options *options)
 {
     cli_reads(outputs, options->machine && weft_names_file(options->machine) ? options->machine : NULL);

@@ -82,6 +82,7 @@ struct cli_outputs {
 void cli_writes(struct cli_outputs *outputs, const char *option, const char *path);
 void cli_reads(struct cli_outputs *outputs, const char *path);
 void cli_reads_network(struct cli_outputs *outputs, const char *name); /* a file, or the name of one of models/ */
+void cli_reads_weights(struct cli_outputs *outputs, const struct weft_network *network); /* the files that it names */
 void cli_reads_options(struct cli_outputs *outputs, const struct cli_options *options);
 
 /* Progress on standard error, where that is a terminal and the work has taken more than a second. */

@@ -69,6 +69,14 @@ static enum weft_status keep_apart(const struct options *options, const char *pa
     return outputs.status;
 }
 
+static enum weft_status keep_weights(const struct weft_network *network, const char *name, struct weft_diag *diag)
+{
+    struct cli_outputs outputs = {diag};
+    cli_writes(&outputs, "-o", name);
+    cli_reads_weights(&outputs, network);
+    return outputs.status;
+}
+
 static void tell(const struct options *options, const struct weft_program *program, const char *name, double seconds)
 {
     if (options->common.quiet || options->common.compile.dump_after) /* nothing but the dump, which may go to a file */
@@ -98,6 +106,8 @@ static enum weft_status compile(struct options *options, struct weft_diag *diag)
         status = cli_machine(&machine, &options->common, diag);
     if (!status)
         status = weft_network_load(&network, path, &options->common.compile, diag);
+    if (!status)
+        status = keep_weights(network, name, diag);
     if (!status)
         status = inputs_check_calibration(network, path, &options->common.compile, diag);
     if (!status)

@@ -196,12 +196,7 @@ static const struct argp argp = {
 static enum weft_status keep_apart(const struct run_options *o, struct weft_diag *diag)
 {
     struct cli_outputs outputs = {diag};
-    cli_writes(&outputs, "-o", o->out);
-    cli_writes(&outputs, "--trace", o->trace);
-    cli_writes(&outputs, "--wave", o->wave);
-    cli_writes(&outputs, "--report text", o->text_path);
-    cli_writes(&outputs, "--report json", o->json_path);
-    cli_writes(&outputs, "--report html", o->html_path);
+    run_writes(&outputs, o);
     cli_reads_network(&outputs, o->subject);
     cli_reads_network(&outputs, o->check_network);
     cli_reads_network(&outputs, o->what_if_network);

@@ -62,7 +62,12 @@ static enum weft_status load(struct weft_network **out, struct generate *g, cons
     options.dims = dims;
     options.dim_count = count;
     options.bindings = bindings;
-    return weft_network_load(out, path, &options, g->diag);
+    enum weft_status status = weft_network_load(out, path, &options, g->diag);
+    if (!status && (status = run_keeps_weights(g->options, *out, g->diag))) {
+        weft_network_free(*out);
+        *out = NULL;
+    }
+    return status;
 }
 
 /* past_key_values.0.key is what present.0.key was a step before; past_0 what present_0 was. */

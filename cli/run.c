@@ -39,6 +39,24 @@ static void say(const struct run *run, const char *verb, const char *path)
     fprintf(stderr, "weft: %s %s\n", verb, path);
 }
 
+void run_writes(struct cli_outputs *outputs, const struct run_options *o)
+{
+    cli_writes(outputs, "-o", o->out);
+    cli_writes(outputs, "--trace", o->trace);
+    cli_writes(outputs, "--wave", o->wave);
+    cli_writes(outputs, "--report text", o->text_path);
+    cli_writes(outputs, "--report json", o->json_path);
+    cli_writes(outputs, "--report html", o->html_path);
+}
+
+enum weft_status run_keeps_weights(const struct run_options *options, const struct weft_network *network, struct weft_diag *diag)
+{
+    struct cli_outputs outputs = {diag};
+    run_writes(&outputs, options);
+    cli_reads_weights(&outputs, network);
+    return outputs.status;
+}
+
 /* --- the program ------------------------------------------------------------------------------------------------------ */
 
 static enum weft_status load_network(struct run *run, const char *name)
@@ -48,7 +66,8 @@ static enum weft_status load_network(struct run *run, const char *name)
     if (status)
         return status;
     run->options->common.compile.bindings = run->inputs.count ? &run->inputs : NULL;
-    return weft_network_load(&run->network, run->path, &run->options->common.compile, run->diag);
+    status = weft_network_load(&run->network, run->path, &run->options->common.compile, run->diag);
+    return status ? status : run_keeps_weights(run->options, run->network, run->diag);
 }
 
 /* What a program has settled already, or this run makes no use of. The network of --check and --what-if may need the first two to be read,

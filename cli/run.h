@@ -24,6 +24,8 @@ struct run_options {
     const char *text_path, *json_path, *html_path; /* NULL: standard output */
 };
 
+void run_writes(struct cli_outputs *outputs, const struct run_options *options); /* every file, for cli_reads... */
+enum weft_status run_keeps_weights(const struct run_options *options, const struct weft_network *network, struct weft_diag *diag); /* beside a network that was read */
 /* All that run does once its options are known (run.c). */
 enum weft_status run_all(struct run_options *options, struct weft_diag *diag);
 

@@ -113,6 +113,22 @@ static void what_is_read_is_not_written_over(void **state)
     succeeds("run tile.tpu --timing -q --report json=/dev/null --trace /dev/null"); /* which keeps nothing */
 }
 
+/* What a network names is read as well. */
+static void weights_beside_a_network_are_not_written_over(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"compile beside.onnxtxt -m tiny -o beside.npz", "run beside.onnxtxt -m tiny -q -o beside.npz",
+                                        "run beside.onnxtxt -m tiny -q --timing --report json=folder/../beside.npz"};
+    write_text("beside.npz", "twelve bytes");
+    write_text("beside.onnxtxt", "<ir_version: 8, opset_import: [\"\" : 17]>\nb (float[1,3] x) => (float[1,3] y)\n"
+                                 "<float[3] w = [\"location\" : \"beside.npz\"]> { y = Add(x, w) }\n");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        refuses(lines[i], 1, "would write over ./beside.npz, which this command reads");
+        read_text(out, sizeof out, "beside.npz");
+        assert_string_equal(out, "twelve bytes");
+    }
+}
+
 /* --- signals ------------------------------------------------------------------------------------------------------------------ */
 
 /* Ten seconds of work, but for the signal. */
@@ -151,6 +167,7 @@ int main(void)
         cmocka_unit_test(a_file_is_gzipped_if_its_name_says_so),
         cmocka_unit_test(a_waveform_that_cannot_be_written_is_one_message),
         cmocka_unit_test(what_is_read_is_not_written_over),
+        cmocka_unit_test(weights_beside_a_network_are_not_written_over),
         cmocka_unit_test(a_signal_ends_a_run_and_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, leave_folder);

@@ -6,6 +6,7 @@
 
 #include "backend.h"
 #include "import.h"
+#include "model.h"
 #include "passes.h"
 
 enum weft_status weft_network_load(struct weft_network **out, const char *path, const struct weft_compile_options *options,
@@ -47,6 +48,12 @@ void weft_network_free(struct weft_network *network)
     pthread_mutex_destroy(&network->making);
     free(network->path);
     free(network);
+}
+
+const char *weft_network_file(const struct weft_network *network, size_t index)
+{
+    const struct model *model = network->graph->file;
+    return model && index < model->map_count ? model->maps[index].path : NULL;
 }
 
 bool weft_network_reads(const struct weft_network *network, const char *input)

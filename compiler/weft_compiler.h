@@ -48,6 +48,7 @@ bool weft_network_takes(const struct weft_network *network, const struct weft_pr
 /* Name and shape of an input or output, as an array without bytes (borrowed name); false: there are no more. */
 bool weft_network_port(const struct weft_network *network, bool output, size_t index, struct weft_array *out);
 
+const char *weft_network_file(const struct weft_network *network, size_t index); /* beside its own, with weights (borrowed); NULL: there are no more */
 bool weft_network_reads(const struct weft_network *network, const char *input); /* false: no value of the input of this name matters (CastLike takes its type) */
 
 struct weft_network_summary { uint64_t macs, weights /* elements */, nodes; };
