@@ -36,6 +36,9 @@ static const char two[] = HEAD "two (float[2, 4, 12, 10] x, float[1, 8, 1, 1] s)
 static const char rows[] = HEAD "rows (float[1, 40, 24] x) => (float[1, 40, 24] y) {\n" WEIGHTS("w1", "24, 48", "1.0") "a = MatMul (x, w1)\n r = Relu (a)\n"
     WEIGHTS("w2", "48, 24", "2.0") "b = MatMul (r, w2)\n m = Add (b, x)\n y = Softmax <axis = 2> (m) }";
 
+/* Four rows of numbers stand side by side in the array, so it has fewer rows than there may be bands. */
+static const char thin[] = HEAD "thin (float[1, 96, 2] x) => (float[1, 96, 2] y) {\n" WEIGHTS("w1", "2, 2", "1.0") "a = MatMul (x, w1)\n r = Relu (a)\n" WEIGHTS("w2", "2, 2", "2.0") "y = MatMul (r, w2) }";
+
 /* Operands that are constants: 40 x 24 numbers are 3840 bytes in fp32, the first with a table of 256 bytes in front of them. */
 static const char positions[] = HEAD "positions (float[1, 40, 24] x) => (float[1, 40, 24] y) {\n"
     WEIGHTS("c1", "40, 24", "1.0") "a = Add (x, c1)\n s = Sigmoid (a)\n" WEIGHTS("w1", "24, 24", "2.0") "p = MatMul (s, w1)\n"
@@ -130,6 +133,7 @@ static void matrices_in_bands(void **state)
 {
     in_every_engine(rows, "int8", 2048, true);
     in_every_engine(rows, "bf16", 6144, false);
+    in_every_engine(thin, "int8", 64, true);
 }
 
 static void constants_in_bands(void **state)
