@@ -124,7 +124,7 @@ static bool needs_table(const struct backend *b, const struct layer *l)
 {
     bool unary = l->kind == LAYER_UNARY && !l->step.used && l->op != CORE_QUANTIZE && l->op != CORE_DEQUANTIZE;
     int node = unary ? l->node : l->function, from = unary ? l->x : l->preact;
-    if (node == GRAPH_NONE || weft_format_bytes(backend_format(b, l->y)) != 1 || weft_format_bytes(backend_format(b, from)) != 1)
+    if (node == GRAPH_NONE || from == GRAPH_NONE /* a clamp of the network's integers */ || weft_format_bytes(backend_format(b, l->y)) != 1 || weft_format_bytes(backend_format(b, from)) != 1)
         return false;
     enum core_op op = b->graph->nodes[node].op;
     return unary || l->chain_count > 1 || (op != CORE_RELU && op != CORE_LEAKY && op != CORE_CLIP);
