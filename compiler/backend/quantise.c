@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGE_OUTPUT = 65536 }; /* elements; from here on narrower results save the link */
+enum { LARGE_OUTPUT = 65536, MANY_SHARES = 256 }; /* elements; from here on narrower results save the link */
 
 bool backend_is_constant(const struct backend *b, int value)
 {
@@ -194,11 +194,22 @@ static float products_room(const struct backend *b, int value)
     return room;
 }
 
+/* Of a softmax over many numbers most shares are below half a step of eight bits. Sixteen cost a second pass of the product that reads them. */
+static bool many_shares(const struct backend *b, int value)
+{
+    int node = b->graph->values[value].producer;
+    const struct node *n = node == GRAPH_NONE ? NULL : &b->graph->nodes[node];
+    return n && n->op == CORE_SOFTMAX && b->format == COMPILE_INT8 && b->graph->values[value].shape.dims[n->at.axis] >= MANY_SHARES &&
+           weft_machine_has(b->machine, WEFT_FORMAT_s16) && product_reads(b, value);
+}
+
 static struct quantisation format_for(const struct backend *b, int value)
 {
     float low = b->low[value], high = b->high[value];
     if (b->planes)
         return float_for(b, value);
+    if (many_shares(b, value))
+        return from_range_16(low, high);
     struct quantisation q = from_range(b, low, high);
     if (b->format == COMPILE_INT16) {
         q.scale *= products_room(b, value);

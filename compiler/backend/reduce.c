@@ -218,10 +218,11 @@ static void float_result(struct backend *b)
     emit_set(b, REG_clamp_low, (uint32_t)INT32_MIN, (uint32_t)INT32_MAX);
 }
 
-/* Of the exponentials and their sums: eight digits are enough for shares of eight bits, and cost half the lines. */
+/* Of the exponentials and their sums: eight digits are enough in a network of eight bits, and cost half the lines. */
 static enum weft_format shares_format(const struct backend *b, const struct layer *l)
 {
-    return weft_format_bytes(b->places[l->y].g.format) == 1 ? WEFT_FORMAT_bf16 : WEFT_FORMAT_f32;
+    bool real = b->places[l->y].g.format == WEFT_FORMAT_f32;
+    return b->format == COMPILE_INT8 && !real ? WEFT_FORMAT_bf16 : WEFT_FORMAT_f32;
 }
 
 static void softmax_part(struct backend *b, const struct layer *l, const struct part *p)

@@ -10,9 +10,9 @@ static const char normalisation[] = "w = RandomNormal <shape = [64, 64], seed = 
 static const char softmax[] = "w = RandomNormal <shape = [64, 64], seed = 1.0> ()\np = MatMul (x, w)\ns = Softmax (p)\ny = MatMul (s, w)\n";
 
 /* How many instructions of this kind there are that write so. */
-static int writes(const char *body, const char *format, enum weft_opcode op, enum weft_format result)
+static int writes_on(const char *machine, const char *shape, const char *body, const char *format, enum weft_opcode op, enum weft_format result)
 {
-    struct weft_program *program = compile_body(body, "32, 64", "tpu-v1", format);
+    struct weft_program *program = compile_body(body, shape, machine, format);
     int count = 0;
     for (size_t i = 0; i < program->instructions; i++) {
         struct weft_instr instr;
@@ -21,6 +21,11 @@ static int writes(const char *body, const char *format, enum weft_opcode op, enu
     }
     weft_program_free(program);
     return count;
+}
+
+static int writes(const char *body, const char *format, enum weft_opcode op, enum weft_format result)
+{
+    return writes_on("tpu-v1", "32, 64", body, format, op, result);
 }
 
 static void eight_bits_have_short_steps(void **state)
@@ -48,12 +53,22 @@ static void a_mean_for_itself_stays_long(void **state)
     assert_true(writes(both, "int8", WEFT_OP_REDUCE, WEFT_FORMAT_f32) > 0);
 }
 
+/* Shares of 256 numbers are below half a step of eight bits, mostly; edge has no sixteen. */
+static void many_shares_have_sixteen_bits(void **state)
+{
+    static const char attention[] = "t = Transpose <perm = [1, 0]> (x)\np = MatMul (x, t)\ns = Softmax (p)\ny = MatMul (s, x)\n";
+    assert_true(writes_on("tpu-v1", "256, 256", attention, "int8", WEFT_OP_DIV, WEFT_FORMAT_s16) > 0);
+    assert_int_equal(writes_on("tpu-v1", "128, 128", attention, "int8", WEFT_OP_DIV, WEFT_FORMAT_s16), 0);
+    assert_true(writes_on("edge", "256, 256", attention, "int8", WEFT_OP_DIV, WEFT_FORMAT_u8) > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eight_bits_have_short_steps),
         cmocka_unit_test(sixteen_have_long_ones),
         cmocka_unit_test(a_mean_for_itself_stays_long),
+        cmocka_unit_test(many_shares_have_sixteen_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
