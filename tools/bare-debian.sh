@@ -5,6 +5,8 @@
 set -eu
 [ $# = 1 ] || { echo "usage: bare-debian.sh DIRECTORY" >&2; exit 2; }
 [ "$(id -u)" = 0 ] || { echo "bare-debian.sh: needs root, for chroot" >&2; exit 1; }
+# In a name space of its own: nothing of this host is ever seen mounted in DIRECTORY, whatever ends this script, and who removes it removes no device.
+[ "${BARE_DEBIAN_APART-}" ] || exec env BARE_DEBIAN_APART=1 unshare --mount --propagation private sh "$0" "$@"
 command -v debootstrap >/dev/null || { echo "bare-debian.sh: needs debootstrap" >&2; exit 1; }
 repository=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$1"
@@ -23,15 +25,8 @@ cp /etc/resolv.conf /etc/hosts "$debian/etc/"
 chroot "$debian" id newcomer >/dev/null 2>&1 || chroot "$debian" useradd --create-home --shell /bin/bash newcomer
 echo 'newcomer ALL=(ALL) NOPASSWD: ALL' >"$debian/etc/sudoers.d/newcomer"
 
-mounted=
-unmount() {
-    for place in $mounted; do
-        umount -R "$place"
-    done
-}
-trap unmount EXIT
 for place in proc sys dev; do
-    mount --rbind "/$place" "$debian/$place" 2>/dev/null && mount --make-rslave "$debian/$place" && mounted="$debian/$place $mounted"
+    mount --rbind "/$place" "$debian/$place" || echo "bare-debian.sh: goes on without /$place" >&2
 done
 
 rm -rf "$debian/home/newcomer/weft"
