@@ -1,5 +1,6 @@
 /* steps.c: layers that take the machine several instructions become as many layers, with values in fp32 (or small integers) between them. Each
  * is as large as its own operands ask for, so that what depends on a mask or a scale alone is worked out once. */
+#include "fuse.h"
 #include "steps.h"
 
 #include <assert.h>
@@ -161,11 +162,11 @@ static bool same_step(const struct vector_step *a, const struct vector_step *b)
 }
 
 /* A mask that every layer of a network makes anew is made once. */
-static bool find_folded(const struct steps *s, struct folded *like)
+static bool find_folded(const struct steps *s, struct folded *like, const struct shape *box)
 {
     for (int i = 0; i < s->b->folded_count; i++) {
         const struct folded *f = &s->b->folded[i];
-        if (f->format == like->format && same_step(&f->step, &like->step) && same_constant(s, f->from[0], like->from[0]) && same_constant(s, f->from[1], like->from[1])) {
+        if (f->format == like->format && fuse_same_shape(&s->b->graph->values[f->value].shape, box) && same_step(&f->step, &like->step) && same_constant(s, f->from[0], like->from[0]) && same_constant(s, f->from[1], like->from[1])) {
             like->value = f->value;
             return true;
         }
@@ -179,7 +180,7 @@ static int fold(struct steps *s, struct vector_step step, int a, int other, enum
     struct shape box = broadcast(s, a, other);
     int64_t count = shape_count(&box);
     struct folded made = {step, {a, other}, format, GRAPH_NONE};
-    if (count >= FOLDED_LEAST && find_folded(s, &made))
+    if (count >= FOLDED_LEAST && find_folded(s, &made, &box))
         return made.value;
     float *out = calloc((size_t)count + 1, sizeof *out);
     if (!out) {
