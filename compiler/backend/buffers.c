@@ -154,20 +154,12 @@ static void live(struct backend *b, int value, int index)
 
 /* --- concatenations in place ------------------------------------------------------------------------------------------ */
 
-static const struct layer *maker_of(const struct backend *b, int value)
+const struct layer *backend_maker(const struct backend *b, int value)
 {
     for (int i = 0; i < b->layer_count; i++)
         if (b->layers[i].y == value)
             return &b->layers[i];
     return NULL;
-}
-
-static bool is_graph_output(const struct backend *b, int value)
-{
-    for (unsigned i = 0; i < b->graph->output_count; i++)
-        if (b->graph->outputs[i] == value)
-            return true;
-    return false;
 }
 
 /* Only layers that take any distance between pixels may read or write a view. */
@@ -179,8 +171,8 @@ static bool takes_views(const struct layer *l)
 static bool may_be_view(const struct backend *b, const struct layer *concat, int value)
 {
     const struct place *x = &b->places[value], *y = &b->places[concat->y];
-    const struct layer *maker = maker_of(b, value);
-    if (!x->placed || x->view || !maker || !takes_views(maker) || is_graph_output(b, value) || x->g.spatial != y->g.spatial ||
+    const struct layer *maker = backend_maker(b, value);
+    if (!x->placed || x->view || !maker || !takes_views(maker) || graph_is_output(b->graph, value) || x->g.spatial != y->g.spatial ||
         x->g.format != y->g.format || x->g.fill != y->g.fill || backend_scale(b, value) != backend_scale(b, concat->y))
         return false;
     unsigned times = 0;
@@ -217,7 +209,7 @@ static void mark_views(struct backend *b, const struct layer *concat)
         return;
     for (unsigned k = 0; k < concat->input_count; k++) {
         struct place *x = &b->places[concat->inputs[k]];
-        if (!may_be_view(b, concat, concat->inputs[k]) || (has_halo(&x->g) && is_graph_output(b, concat->y)))
+        if (!may_be_view(b, concat, concat->inputs[k]) || (has_halo(&x->g) && graph_is_output(b->graph, concat->y)))
             continue;
         x->view = true;
         y->top = most(y->top, x->g.top);
@@ -274,13 +266,13 @@ static bool is_joined_outside(const struct backend *b, const struct layer *conca
     int64_t own, stride, axis = b->graph->nodes[concat->node].at.axis;
     struct geometry whole = *y;
     geometry_finish(&whole);
-    if (!is_graph_output(b, concat->y) || has_halo(y) || resident_output(b, concat->y) || !extent_of(&whole, b->graph->values[concat->y].shape.rank, axis, &stride))
+    if (!graph_is_output(b->graph, concat->y) || has_halo(y) || resident_output(b, concat->y) || !extent_of(&whole, b->graph->values[concat->y].shape.rank, axis, &stride))
         return false;
     for (int i = 0; i < b->layer_count; i++)
         if (layer_reads(&b->layers[i], concat->y))
             return false;
     for (unsigned k = 0; k < concat->input_count; k++) {
-        const struct layer *maker = maker_of(b, concat->inputs[k]);
+        const struct layer *maker = backend_maker(b, concat->inputs[k]);
         extent_before(b, concat, k, &own, &stride);
         if (!may_be_view(b, concat, concat->inputs[k]) || maker->kind != LAYER_MATRIX || has_halo(&b->places[concat->inputs[k]].g) || own * stride < RUN)
             return false;
@@ -348,7 +340,7 @@ static void make_buffers(struct backend *b)
             live(b, l->inputs[k], i);
     }
     for (int v = 0; v < b->graph->value_count; v++)
-        if (b->places[v].piece || is_graph_output(b, v))
+        if (b->places[v].piece || graph_is_output(b->graph, v))
             live(b, v, b->layer_count); /* until it has left */
 }
 

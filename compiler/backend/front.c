@@ -30,14 +30,6 @@ void front_free(struct backend *b)
 
 /* --- pieces ---------------------------------------------------------------------------------------------------------------------- */
 
-static bool is_output(const struct backend *b, int value)
-{
-    for (unsigned i = 0; i < b->graph->output_count; i++)
-        if (b->graph->outputs[i] == value)
-            return true;
-    return false;
-}
-
 /* A pool is fed by the product in front of it, line by line. */
 static bool may_end(const struct backend *b, int end)
 {
@@ -221,7 +213,7 @@ static void settle(struct backend *b, const struct prices *p, int end, const str
 
 static double out_cycles(const struct backend *b, const struct layer *l)
 {
-    if (!is_output(b, l->y) || resident_output(b, l->y))
+    if (!graph_is_output(b->graph, l->y) || resident_output(b, l->y))
         return 0;
     return (double)cycles_of_bytes(b->machine, b->places[l->y].g.bytes, b->machine->link_out_bytes_per_second);
 }

@@ -123,7 +123,7 @@ static int64_t pieces_of(const struct backend *b, const struct graph *g, const s
 
 /* --- the pieces ----------------------------------------------------------------------------------------------------------------- */
 
-/* A node like `like` that makes a piece of what that makes: `of` of its `axis`. GRAPH_NONE: no memory. */
+/* A node that makes a piece, of this shape, of value `like`; the piece, or GRAPH_NONE: no memory. */
 static int add_node(struct graph *g, enum core_op op, int like, const int *inputs, unsigned count, const struct shape *shape, int64_t piece)
 {
     char name[256];

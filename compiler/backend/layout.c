@@ -195,10 +195,7 @@ static bool only_products_read(const struct backend *b, int value)
         if (layer_reads(&b->layers[i], value) &&
             (b->layers[i].kind != LAYER_MATRIX || layer_is_conv(b, &b->layers[i]) || b->layers[i].x != value || b->layers[i].residual == value))
             return false;
-    for (unsigned i = 0; i < b->graph->output_count; i++)
-        if (b->graph->outputs[i] == value)
-            return false;
-    return true;
+    return !graph_is_output(b->graph, value);
 }
 
 static void arrange_reshape(struct backend *b, struct layer *l)

@@ -353,7 +353,7 @@ uint64_t mapping_split_price(const struct backend *b, const struct layer *l, int
 uint64_t mapping_bands_price(const struct backend *b, const struct layer *l, int64_t bands)
 {
     struct mapping map = l->m->map;
-    cut_rows(b, l, &map, ceil_div(map.rows, bands), bands); /* bands of a line of many rows, or of many lines of a row */
+    cut_rows(b, l, &map, ceil_div(map.rows, bands), bands); /* there may be more bands than rows: several pixels stand side by side in one */
     return largest(map.product_cycles, map.supply_cycles);
 }
 

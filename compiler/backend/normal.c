@@ -3,14 +3,6 @@
  * number a row takes the lines of as many lanes as the other.) */
 #include "backend.h"
 
-static const struct layer *maker_of(const struct backend *b, int value)
-{
-    for (int i = 0; i < b->layer_count; i++)
-        if (b->layers[i].y == value)
-            return &b->layers[i];
-    return NULL;
-}
-
 static int64_t count_of(const struct backend *b, int value)
 {
     return shape_count(&b->graph->values[value].shape);
@@ -19,7 +11,7 @@ static int64_t count_of(const struct backend *b, int value)
 /* x - mean of x */
 static bool is_centred(const struct backend *b, const struct layer *l)
 {
-    const struct layer *mean = l->op == CORE_SUB ? maker_of(b, l->other) : NULL;
+    const struct layer *mean = l->op == CORE_SUB ? backend_maker(b, l->other) : NULL;
     return mean && mean->kind == LAYER_REDUCE && mean->op == CORE_REDUCE_MEAN && mean->x == l->x && count_of(b, mean->y) < count_of(b, l->y);
 }
 
@@ -45,11 +37,11 @@ bool normal_step(const struct backend *b, const struct layer *l)
     if (is_centred(b, l))
         return true;
     bool scales = (l->op == CORE_MUL || l->op == CORE_DIV) && count_of(b, l->other) < count_of(b, l->y);
-    return scales && normal_step(b, maker_of(b, l->x));
+    return scales && normal_step(b, backend_maker(b, l->x));
 }
 
 enum weft_format normal_constant(const struct backend *b, const struct layer *l)
 {
-    bool beside = l->kind == LAYER_BINARY && !value_is_constant(&b->graph->values[l->x]) && normal_step(b, maker_of(b, l->x));
+    bool beside = l->kind == LAYER_BINARY && !value_is_constant(&b->graph->values[l->x]) && normal_step(b, backend_maker(b, l->x));
     return beside ? WEFT_FORMAT_bf16 : WEFT_FORMAT_f32;
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGE_OUTPUT = 65536, MANY_SHARES = 256 }; /* elements; from here on narrower results save the link */
+enum { LARGE_OUTPUT = 65536 /* elements, from which on narrower results save the link */, MANY_SHARES = 256 /* of one softmax */ };
 
 bool backend_is_constant(const struct backend *b, int value)
 {
@@ -115,14 +115,6 @@ static bool looked_up(const struct backend *b, int value)
     return node != GRAPH_NONE && lookup_is(b, node);
 }
 
-static bool is_output(const struct backend *b, int value)
-{
-    bool found = false;
-    for (unsigned i = 0; i < b->graph->output_count; i++)
-        found |= b->graph->outputs[i] == value;
-    return found;
-}
-
 /* In all parts of the batch together: in how many it is cut changes no format. */
 static bool is_large(const struct backend *b, int value)
 {
@@ -131,10 +123,7 @@ static bool is_large(const struct backend *b, int value)
 
 static bool is_large_output(const struct backend *b, int value)
 {
-    for (unsigned i = 0; i < b->graph->output_count; i++)
-        if (b->graph->outputs[i] == value)
-            return !resident_output(b, value) && is_large(b, value);
-    return false;
+    return graph_is_output(b->graph, value) && !resident_output(b, value) && is_large(b, value);
 }
 
 /* An output that nothing else reads and that the link would carry for long, or what is moved into one. */
@@ -281,7 +270,7 @@ static bool stays_fine(const struct backend *b, const struct layer *maker)
 static bool feeds_softmax(const struct backend *b, int value)
 {
     bool read = false;
-    if (is_output(b, value))
+    if (graph_is_output(b->graph, value))
         return false;
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
@@ -373,7 +362,7 @@ static enum weft_status quantise_integers(struct backend *b, const struct layer 
 static bool own_scale(struct backend *b, int value, struct quantisation *out)
 {
     bool found = false;
-    if (is_output(b, value))
+    if (graph_is_output(b->graph, value))
         return false; /* is wanted as it is, too */
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
@@ -405,7 +394,7 @@ static bool feeds_own_scale(struct backend *b, int value)
             return false;
         read = true;
     }
-    return read && !is_output(b, value);
+    return read && !graph_is_output(b->graph, value);
 }
 
 static enum weft_status quantise_layer(struct backend *b, struct layer *layer)

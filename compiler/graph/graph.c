@@ -141,6 +141,14 @@ static bool node_reads(const struct node *node, int value)
     return false;
 }
 
+bool graph_is_output(const struct graph *graph, int value)
+{
+    for (unsigned k = 0; k < graph->output_count; k++)
+        if (graph->outputs[k] == value)
+            return true;
+    return false;
+}
+
 int graph_uses(const struct graph *graph, int value)
 {
     int uses = 0;

@@ -99,6 +99,7 @@ int graph_add_node(struct graph *graph, enum core_op op, const char *name, const
 int graph_add_output(struct graph *graph, int node, int value);
 void graph_replace_uses(struct graph *graph, int old_value, int new_value);  /* in nodes and graph outputs */
 int graph_uses(const struct graph *graph, int value);                       /* nodes and graph outputs that read it */
+bool graph_is_output(const struct graph *graph, int value);                 /* of the network */
 void graph_sweep(struct graph *graph);                                       /* drops dead nodes and nodes whose outputs nobody reads; keeps order */
 enum weft_status graph_sort(struct graph *graph, struct weft_diag *diag);    /* topological; error on a cycle */
 /* Nodes that `moves` chooses, each of which reads what another node makes, stand right behind the last of what they read; the others, which are in

@@ -13,17 +13,9 @@ struct node *edit_producer(const struct graph *graph, int value)
     return node->dead ? NULL : node;
 }
 
-bool edit_is_output(const struct graph *graph, int value)
-{
-    for (unsigned k = 0; k < graph->output_count; k++)
-        if (graph->outputs[k] == value)
-            return true;
-    return false;
-}
-
 bool edit_only_reader(const struct graph *graph, int value)
 {
-    return !edit_is_output(graph, value) && graph_uses(graph, value) == 1;
+    return !graph_is_output(graph, value) && graph_uses(graph, value) == 1;
 }
 
 void edit_kill(struct graph *graph, struct node *node)
@@ -37,13 +29,13 @@ void edit_kill(struct graph *graph, struct node *node)
 bool edit_bypass(struct graph *graph, struct node *node, int value)
 {
     int out = node->outputs[0];
-    if (!edit_is_output(graph, out)) {
+    if (!graph_is_output(graph, out)) {
         graph_replace_uses(graph, out, value);
         edit_kill(graph, node);
         return true;
     }
     struct node *maker = edit_producer(graph, value);
-    if (!maker || maker->output_count != 1 || edit_is_output(graph, value))
+    if (!maker || maker->output_count != 1 || graph_is_output(graph, value))
         return false;
     graph_replace_uses(graph, value, out);
     edit_take_output(graph, maker, node);

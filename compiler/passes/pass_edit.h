@@ -8,7 +8,6 @@
 #include "graph.h"
 
 struct node *edit_producer(const struct graph *graph, int value); /* the living node that makes it, or NULL */
-bool edit_is_output(const struct graph *graph, int value);        /* of the network */
 bool edit_only_reader(const struct graph *graph, int value);      /* is it read once, and not by the world outside? */
 void edit_kill(struct graph *graph, struct node *node);           /* dead; its outputs have no producer */
 /* `node` passes input `value` on unchanged: its readers now read `value`. A network output keeps its name: then the node that

@@ -127,7 +127,7 @@ static enum weft_status join_twins(struct graph *graph)
         int *before = &first[node->inputs[0]];
         if (*before == GRAPH_NONE)
             *before = i;
-        else if (!edit_is_output(graph, node->outputs[0]) && are_twins(graph, &graph->nodes[*before], node))
+        else if (!graph_is_output(graph, node->outputs[0]) && are_twins(graph, &graph->nodes[*before], node))
             edit_bypass(graph, node, graph->nodes[*before].outputs[0]);
     }
     free(first);

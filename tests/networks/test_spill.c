@@ -143,15 +143,10 @@ static void constants_in_bands(void **state)
     in_every_engine(positions, "bf16", 3072, true);
 }
 
-/* Two layers, one after the other dimension: they add in another order than the one of a buffer that holds the image, so this holds them to the float network. */
+/* Two layers, one dimension after the other: of sixteen by sixteen whole numbers that is the same mean, whatever the order in which they are added. */
 static void a_mean_in_bands(void **state)
 {
-    struct built small = build_in(mean, "int8", 2560, true);
-    struct weft_sim *fast = run(small.program, WEFT_ENGINE_FAST);
-    assert_true(weft_sim_counters(fast)->bytes_dram_write > 0);
-    same_in_every_engine(small.program, fast);
-    weft_sim_free(fast);
-    drop(&small);
+    in_every_engine(mean, "int8", 2560, true);
 }
 
 int main(void)
