@@ -168,3 +168,13 @@ void same_in_every_engine(const struct weft_program *program, const struct weft_
     weft_sim_free(twin);
 #endif
 }
+
+void same_and_drop(struct built *a, struct weft_sim *sim_a, struct built *b, struct weft_sim *sim_b)
+{
+    same_outputs(a->program, sim_a, b->program, sim_b);
+    same_in_every_engine(b->program, sim_b);
+    weft_sim_free(sim_a);
+    weft_sim_free(sim_b);
+    drop(a);
+    drop(b);
+}

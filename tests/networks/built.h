@@ -17,6 +17,8 @@ struct built build_by(const char *text, const struct weft_compile_options *optio
 void drop(struct built *built);
 struct weft_sim *run(const struct weft_program *program, enum weft_engine engine); /* with random inputs, the same for all engines */
 void same_outputs(const struct weft_program *a, const struct weft_sim *sim_a, const struct weft_program *b, const struct weft_sim *sim_b);
+/* The end of a comparison: `b` gives what `a` gives, and the same in every engine. All four are freed. */
+void same_and_drop(struct built *a, struct weft_sim *sim_a, struct built *b, struct weft_sim *sim_b);
 void same_memories(const struct weft_sim *a, const struct weft_sim *b);
 void same_in_every_engine(const struct weft_program *program, const struct weft_sim *fast); /* all memories; of the clocked twin all counters too */
 

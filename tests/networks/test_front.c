@@ -50,12 +50,7 @@ static void what_does_not_fit_comes_image_by_image(void **state)
     assert_int_equal(weft_sim_counters(b)->bytes_weights, (8 * (4 + 4) + 1) * 64);
     assert_int_equal(weft_sim_counters(b)->bytes_dram_write, 0);
     assert_int_equal(weft_sim_counters(b)->bytes_link_in, 8 * 2048);
-    same_outputs(whole.program, a, front.program, b);
-    same_in_every_engine(front.program, b);
-    weft_sim_free(a);
-    weft_sim_free(b);
-    drop(&whole);
-    drop(&front);
+    same_and_drop(&whole, a, &front, b);
 }
 
 /* Twice as many images run one half behind the other, and each half brings its own inputs. In bf16, where scales do not depend on what is calibrated with. */
@@ -66,12 +61,7 @@ static void each_part_of_a_batch_has_its_own_inputs(void **state)
     assert_int_equal(layers_in_front(parts.program), 3);
     assert_int_equal(weft_sim_counters(b)->bytes_weights, 2 * 8 * (4 + 4 + 1) * 128);
     assert_int_equal(weft_sim_counters(b)->bytes_link_in, 16 * 2048 * 2);
-    same_outputs(whole.program, a, parts.program, b);
-    same_in_every_engine(parts.program, b);
-    weft_sim_free(a);
-    weft_sim_free(b);
-    drop(&whole);
-    drop(&parts);
+    same_and_drop(&whole, a, &parts, b);
 }
 
 /* At a byte a cycle the input takes 16384 cycles. The array is an image behind the link or two (4 x 256 rows for each of a and b, 64 of y), and the last
@@ -119,12 +109,7 @@ static void in_format(const char *format, bool exact)
     assert_int_equal(layers_in_front(whole.program), 0);
     assert_true(layers_in_front(front.program) >= 3);
     if (exact) /* sums of floats depend on where tiles end */
-        same_outputs(whole.program, a, front.program, b);
-    same_in_every_engine(front.program, b);
-    weft_sim_free(a);
-    weft_sim_free(b);
-    drop(&whole);
-    drop(&front);
+        same_and_drop(&whole, a, &front, b);
 }
 
 static void layers_of_every_kind(void **state)

@@ -47,12 +47,7 @@ static void same_by_heads(const char *text, int buffer)
     assert_int_equal(pieces(large.program), 0);
     assert_int_equal(pieces(small.program), 4);
     struct weft_sim *whole = run(large.program, WEFT_ENGINE_FAST), *fast = run(small.program, WEFT_ENGINE_FAST);
-    same_outputs(large.program, whole, small.program, fast);
-    same_in_every_engine(small.program, fast);
-    weft_sim_free(whole);
-    weft_sim_free(fast);
-    drop(&large);
-    drop(&small);
+    same_and_drop(&large, whole, &small, fast);
 }
 
 /* Scores of 32 x 32 numbers in fp32 are 4096 bytes a head, 16384 for all: with the shares beside them they do not fit 20480. */

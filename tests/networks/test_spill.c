@@ -107,12 +107,7 @@ static void in_every_engine(const char *text, const char *format, uint64_t buffe
     const struct weft_counters *a = weft_sim_counters(whole), *b = weft_sim_counters(fast);
     assert_true(b->bytes_dram_write + b->bytes_link_out > a->bytes_dram_write + a->bytes_link_out);
     assert_int_equal(a->bytes_dram_write, 0);
-    same_outputs(large.program, whole, small.program, fast);
-    same_in_every_engine(small.program, fast);
-    weft_sim_free(whole);
-    weft_sim_free(fast);
-    drop(&large);
-    drop(&small);
+    same_and_drop(&large, whole, &small, fast);
 }
 
 static void windows_in_bands(void **state)
