@@ -10,7 +10,7 @@
  *   batch_axis.c                  where the inferences of a batch stand in each value (batch_axis.h)
  *   waves.c lag.c                 two halves of a batch (waves.h)
  *   narrow.c                      a layer for a few inferences of the batch (narrow.h)
- *   front.c                       the first layers, a few images at a time (front.h)
+ *   front.c tail.c                the first layers, a few images at a time (front.h); the last ones, a few rows at a time (tail.h)
  *   params.c constants.c resident.c   what lies ready: biases, scales, tables; state in device memory
  *   allocate.c                    unified-buffer addresses by lifetime
  *   spill.c bands.c classes.c sequence.c transfer.c      values that leave the buffer (spill.h); parts.c: a batch in parts
@@ -205,8 +205,9 @@ struct backend {
     uint64_t too_big;                  /* bytes of unified buffer that were needed and not there, or 0 */
     int current;                       /* layer being emitted */
     int64_t batch; int waves, lag;     /* inferences; halves that follow each other (waves.c), or 1; segments between them */
-    struct wave { int64_t index, count; } wave; /* the part of the batch being emitted; count 0 or 1: all of it */
+    struct wave { int64_t index, count; } wave; /* the part of the batch, or of the rows, being emitted; count 0 or 1: all of it */
     struct front { int end; int64_t pieces; uint8_t *roles; /* by value id */ } front; /* layers before `end` run piece by piece of the batch (front.c) */
+    struct tail { int first; int64_t pieces; } tail; /* layers from `first` on run in so many pieces of their rows (tail.c); pieces 0: none do */
     struct narrowed { int64_t first, count; } narrowed; /* inferences that values are narrowed to (narrow.c); count 0: none are */
     struct waves *in_waves;            /* while a product is emitted whose other half owes vector work */
     uint64_t acc_next;                 /* ring of accumulator rows */
@@ -220,6 +221,14 @@ struct backend {
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t layer_pieces(const struct layer *l) { return l->pieces > 1 ? l->pieces : 1; }
+/* Its first dimension of more than one element: of a batch the inferences, of a single one often its rows. A part of a value is a part of these. */
+static inline unsigned shape_lead(const struct shape *s)
+{
+    unsigned d = 0;
+    while (d + 1 < s->rank && s->dims[d] == 1)
+        d++;
+    return d;
+}
 /* Does the array work on it? */
 static inline bool layer_multiplies(const struct layer *l) { return l->kind == LAYER_MATRIX || l->kind == LAYER_PRODUCT; }
 /* Cycles that so many bytes take. */

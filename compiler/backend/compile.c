@@ -5,6 +5,7 @@
 #include "front.h"
 #include "mapping.h"
 #include "spill.h"
+#include "tail.h"
 #include "waves.h"
 
 #include <stdlib.h>
@@ -106,8 +107,10 @@ static enum weft_status place_buffers(struct backend *b)
         return WEFT_OK;
     if (b->out_of_memory)
         return WEFT_NO_MEMORY;
-    if (allocate_buffers(b->buffers, b->buffer_count, b->machine->ub_bytes, align, &peak))
+    if (allocate_buffers(b->buffers, b->buffer_count, b->machine->ub_bytes, align, &peak)) {
+        backend_tail(b);
         return WEFT_OK;
+    }
     b->too_big = peak;
     return b->may_spill ? backend_spill(b) : WEFT_ERROR;
 }

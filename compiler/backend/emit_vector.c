@@ -232,15 +232,15 @@ struct vector_box vector_box_of(const struct backend *b, const struct shape *sha
     struct vector_box box = {.rank = shape->rank};
     memcpy(box.dims, shape->dims, sizeof box.dims);
     if (b->wave.count > 1)
-        box.dims[0] /= b->wave.count;
+        box.dims[shape_lead(shape)] /= b->wave.count;
     return box;
 }
 
-/* Moves a view to the part of the batch that is being emitted. */
+/* Moves a view to the part that is being emitted. */
 void vector_view_part(const struct backend *b, struct vector_view *view, const struct shape *shape)
 {
     if (b->wave.count > 1)
-        view->at += (uint64_t)(b->wave.index * (shape->dims[0] / b->wave.count) * view->strides[0]);
+        view->at += (uint64_t)(b->wave.index * (shape->dims[shape_lead(shape)] / b->wave.count) * view->strides[shape_lead(shape)]);
 }
 
 struct vector_view vector_view_of(const struct backend *b, const struct layer *l, int value, const struct shape *y)

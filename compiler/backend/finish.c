@@ -5,6 +5,7 @@
 #include "finish.h"
 #include "front.h"
 #include "spill.h"
+#include "tail.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -107,11 +108,12 @@ static void emit_layers(struct backend *b)
         return;
     }
     front_emit(b, &hooks);
-    for (int i = b->front.end; i < b->layer_count; i++) {
+    for (int i = b->front.end; i < (b->tail.pieces ? b->tail.first : b->layer_count); i++) {
         before_layer(b, i);
         emit_layer(b, &b->layers[i]);
         layer_is_whole(b, i);
     }
+    tail_emit(b, &hooks);
 }
 
 /* What goes through without a layer. */

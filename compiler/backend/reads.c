@@ -178,13 +178,13 @@ void reads_plan(struct backend *b, const uint64_t *input_host, int64_t part)
         parts_in_turn(b, b->front.pieces, b->front.end - 1 + LAYERS_AHEAD); /* reads_ahead asks for so many */
 }
 
-/* What the part of the batch being emitted needs of an operand. */
-static void read_operand(struct backend *b, int value)
+/* What the part being emitted needs of an operand: a part of it, where it comes in parts as the result does. */
+static void read_operand(struct backend *b, const struct layer *l, int value)
 {
     if (value == GRAPH_NONE || !b->places[value].placed || b->places[value].buffer < 0)
         return; /* in bands or pieces, if at all */
-    const struct shape *s = &b->graph->values[value].shape;
-    bool part = b->wave.count > 1 && s->rank && s->dims[0] % b->wave.count == 0;
+    const struct shape *s = &b->graph->values[value].shape, *y = &b->graph->values[l->y].shape;
+    bool part = b->wave.count > 1 && s->rank && s->rank == y->rank && s->dims[shape_lead(y)] == y->dims[shape_lead(y)];
     uint64_t bytes = geometry_span(&b->places[value].g);
     reads_for(b, value, part ? place_origin(b, value) + bytes / (uint64_t)b->wave.count * (uint64_t)(b->wave.index + 1) : place_origin(b, value) + bytes);
 }
@@ -193,11 +193,11 @@ void reads_operands(struct backend *b, const struct layer *l)
 {
     if (l->kind == LAYER_MATRIX && l->residual == GRAPH_NONE)
         return; /* block by block, in emit_matrix */
-    read_operand(b, l->x);
-    read_operand(b, l->other);
-    read_operand(b, l->residual);
+    read_operand(b, l, l->x);
+    read_operand(b, l, l->other);
+    read_operand(b, l, l->residual);
     for (unsigned k = 0; k < l->input_count; k++)
-        read_operand(b, l->inputs[k]);
+        read_operand(b, l, l->inputs[k]);
 }
 
 void reads_ahead(struct backend *b, int i)
