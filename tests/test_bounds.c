@@ -24,6 +24,8 @@ static const struct promise { const char *model, *machine, *format; int64_t batc
     {"lstm-lm", "tpu-v4i", "bf16", 1, 0, 1.1, 0},
     {"mobilenet-v2", "tpu-v1", "int8", 1, 0, 1.1, 0},
     {"mobilenet-v2", "tpu-v1", "int8", 8, 0, 1.1, 0},
+    {"mlp-2048x5", "tpu-v1", "int8", 1, 0, 1.1, 0},
+    {"transformer-encoder", "tpu-v1", "int8", 1, 0, 1.1, 0},
     {"unet", "tpu-v1", "int8", 1, 0, 1.1, 0},
     {"unet", "tpu-v1", "int8", 8, 0, 1.1, 0},
     {"vgg16", "tpu-v1", "int8", 1, 0, 1.1, 0},

@@ -5,6 +5,7 @@
  *   fuse*.c chain.c product.c     graph -> layers (fuse.h): what one pass of the machine does at once
  *   calibrate.c quantise.c normal.c      a format, scale and zero point for every value
  *   steps.c recipes.c planes.c    layers that take several instructions, one layer each
+ *   defer.c                       products whose tiles are best fetched between others
  *   layout.c buffers.c            an order of bytes for every value; halos, buffers and their lifetimes
  *   mapping.c lines.c depthwise.c tiles.c share.c prune.c      products on the array (mapping.h)
  *   batch_axis.c                  where the inferences of a batch stand in each value (batch_axis.h)
@@ -302,6 +303,8 @@ void emit_depthwise(struct backend *b, struct layer *layer);
 /* planes.c: in front of each product at fp32 accuracy, layers that split its operand into bf16 planes */
 enum weft_status backend_planes(struct backend *b);
 int planes_pairs(const struct backend *b, const struct layer *layer); /* products of planes that make one product: 1, 3 or 6 */
+/* defer.c */
+void backend_defer(struct backend *b);
 /* layout.c */
 enum weft_status backend_layout(struct backend *b);
 bool layer_reads(const struct layer *layer, int value);

@@ -178,6 +178,8 @@ static enum weft_status run_stages(struct backend *b)
     if (!status)
         status = check_formats(b);
     if (!status)
+        backend_defer(b);
+    if (!status)
         status = backend_layout(b);
     if (!status)
         status = each_layer(b, true, backend_weights);

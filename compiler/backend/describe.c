@@ -117,6 +117,10 @@ static enum weft_status describe_layer(struct weft_layer *out, const struct back
         snprintf(text, sizeof text, "vector unit; %lld multiplications and additions a result, cheaper than on the array", (long long)(l->m->kh * l->m->kw));
         out->wait = copy_text(text);
     }
+    if (b->tail.pieces && l - b->layers >= b->tail.first) {
+        snprintf(text, sizeof text, "in %lld pieces of its rows", (long long)b->tail.pieces);
+        out->wait = copy_text(text);
+    }
     if (layer_multiplies(l)) {
         (l->kind == LAYER_PRODUCT ? product_describe_mapping : describe_mapping)(text, sizeof text, l);
         size_t used = strlen(text);

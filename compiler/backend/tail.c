@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECES_MOST = 16, START_CYCLES = 24 /* of an instruction that needs the one before */, WORTH = 200 /* cycles */ };
+enum { PIECES_MOST = 16, WORTH = 200 /* cycles */ };
 
 /* --- which layers come in rows ------------------------------------------------------------------------------------------------ */
 
@@ -105,10 +105,10 @@ static struct work measure(const struct backend *b, int first)
     return w;
 }
 
-/* Two units behind each other: both for one piece, the slower one for all the others. */
-static double cycles(const struct work *w, int64_t pieces)
+/* Two units behind each other: both for one piece, the slower one for all the others. Each instruction of a piece needs the one before it. */
+static double cycles(const struct work *w, const struct weft_machine *m, int64_t pieces)
 {
-    double vector = w->vector / (double)pieces + w->instructions * START_CYCLES, link = w->link / (double)pieces;
+    double vector = w->vector / (double)pieces + (double)w->instructions * (double)m->vector_depth, link = w->link / (double)pieces;
     return vector + link + (double)(pieces - 1) * (vector > link ? vector : link);
 }
 
@@ -117,9 +117,9 @@ static int64_t best_pieces(const struct backend *b, int first)
     struct work w = measure(b, first);
     int64_t best = 1, rows = rows_of(b, b->layers[b->layer_count - 1].y);
     for (int64_t pieces = 2; pieces <= least(PIECES_MOST, rows); pieces++)
-        if (rows % pieces == 0 && cycles(&w, pieces) < cycles(&w, best))
+        if (rows % pieces == 0 && cycles(&w, b->machine, pieces) < cycles(&w, b->machine, best))
             best = pieces;
-    return cycles(&w, best) + WORTH < cycles(&w, 1) ? best : 1;
+    return cycles(&w, b->machine, best) + WORTH < cycles(&w, b->machine, 1) ? best : 1;
 }
 
 /* --- room ---------------------------------------------------------------------------------------------------------------------- */
