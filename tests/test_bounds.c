@@ -19,6 +19,7 @@ static const struct promise { const char *model, *machine, *format; int64_t batc
     {"bert-base", "tpu-v4i", "bf16", 8, 1.2, 1.1, 0},
     {"alexnet", "tpu-v1", "int8", 1, 0, 1.1, 0},
     {"bert-base", "tpu-v1", "int8", 1, 0, 1.1, 0},
+    {"dlrm", "tpu-v1", "int8", 1, 0, 1.1, 0},
     {"efficientnet-b0", "tpu-v1", "int8", 1, 0, 1.1, 0},
     {"lstm-lm", "tpu-v1", "int8", 1, 0, 1.1, 0},
     {"lstm-lm", "tpu-v4i", "bf16", 1, 0, 1.1, 0},

@@ -5,6 +5,7 @@
  *   fuse*.c chain.c product.c     graph -> layers (fuse.h): what one pass of the machine does at once
  *   calibrate.c quantise.c normal.c      a format, scale and zero point for every value
  *   steps.c recipes.c planes.c    layers that take several instructions, one layer each
+ *   dots.c                        small products of computed values, on the vector unit
  *   defer.c                       products whose tiles are best fetched between others
  *   layout.c buffers.c            an order of bytes for every value; halos, buffers and their lifetimes
  *   mapping.c lines.c depthwise.c tiles.c share.c prune.c      products on the array (mapping.h)
@@ -26,7 +27,7 @@
 #include "network.h"
 #include "weft_compiler.h"
 
-enum layer_kind { LAYER_MATRIX, LAYER_DEPTHWISE /* on the vector unit */, LAYER_PRODUCT /* of two computed values */, LAYER_POOL, LAYER_BINARY, LAYER_UNARY, LAYER_SOFTMAX, LAYER_LRN, LAYER_REDUCE, LAYER_STEPS /* becomes several others (steps.c) */, LAYER_MOVE, LAYER_ALIAS, LAYER_LOOKUP /* gone after lookup.c */,
+enum layer_kind { LAYER_MATRIX, LAYER_DEPTHWISE /* on the vector unit */, LAYER_PRODUCT /* of two computed values */, LAYER_DOTS /* the same on the vector unit */, LAYER_POOL, LAYER_BINARY, LAYER_UNARY, LAYER_SOFTMAX, LAYER_LRN, LAYER_REDUCE, LAYER_STEPS /* becomes several others (steps.c) */, LAYER_MOVE, LAYER_ALIAS, LAYER_LOOKUP /* gone after lookup.c */,
     LAYER_CONSTANTS, LAYER_LOAD, LAYER_STORE /* spill.c: bytes that come from outside the buffer, or leave it */ };
 
 /* Bytes of one value in the unified buffer: n images of h lines of w pixels of c lanes, with a halo around each image.
@@ -291,6 +292,10 @@ void product_map(struct backend *b, struct layer *layer);
 uint64_t product_passes(const struct backend *b, const struct layer *layer);
 void product_describe_mapping(char *out, size_t size, const struct layer *layer);
 void emit_product(struct backend *b, struct layer *layer);
+/* dots.c: small ones, on the vector unit */
+void backend_dots(struct backend *b);
+void dots_temps(struct backend *b, struct layer *layer, int index);
+void emit_dots(struct backend *b, struct layer *layer);
 /* waves.c: between two tiles of a product, vector work that the other half of the batch owes; `done`: share of the product that is emitted.
  * True: the registers of the vector unit were written. */
 bool waves_between(struct backend *b, double done);

@@ -128,6 +128,8 @@ void layer_temps(struct backend *b, struct layer *l, int index)
     const struct geometry *x = &b->places[l->x].g, *y = &b->places[l->y].g;
     if (l->kind == LAYER_DEPTHWISE) {
         depthwise_temps(b, l, index);
+    } else if (l->kind == LAYER_DOTS) {
+        dots_temps(b, l, index);
     } else if (l->kind == LAYER_SOFTMAX) {
         uint64_t bytes[2];
         softmax_temporaries(bytes, b, l);

@@ -176,6 +176,8 @@ static enum weft_status run_stages(struct backend *b)
     if (!status)
         status = backend_steps(b);
     if (!status)
+        backend_dots(b);
+    if (!status)
         status = check_formats(b);
     if (!status)
         backend_defer(b);

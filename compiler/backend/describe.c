@@ -113,6 +113,8 @@ static enum weft_status describe_layer(struct weft_layer *out, const struct back
     out->macs = l->macs;
     out->roofline_cycles = l->roofline;
     out->mapping_cycles = l->mapping;
+    if (l->kind == LAYER_DOTS)
+        out->wait = copy_text("vector unit; sooner done than a tile is shifted into the array");
     if (l->kind == LAYER_DEPTHWISE) {
         snprintf(text, sizeof text, "vector unit; %lld multiplications and additions a result, cheaper than on the array", (long long)(l->m->kh * l->m->kw));
         out->wait = copy_text(text);

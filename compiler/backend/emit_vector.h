@@ -35,6 +35,9 @@ void vector_nd(struct backend *b, const struct vector_call *call, const struct v
                const struct vector_view *c);
 /* Rows of each part of an instruction of so many cycles: what waits for the first rows need not wait for the last. */
 int64_t vector_piece(int64_t rows, int64_t cycles);
+/* d = reduction of x over the dimensions `reduced` of the box; v.out and v.clamp are set. At most two runs of dimensions, or what lanes hold. */
+void vector_nd_reduce(struct backend *b, const struct vector_box *box, const bool *reduced, const struct vector_view *d, const struct vector_view *x,
+                   enum weft_reduction how);
 double vector_nd_cycles(const struct backend *b, const struct vector_box *box, const struct vector_view *d, const struct vector_view *a); /* of one window */
 /* A value as an operand or the result of something of y's shape: dimensions aligned from the right, broadcast ones with stride 0. Reals enter
  * as what they stand for, the network's own integers as they are. Constants lie where params.c put them for the layer. */

@@ -26,6 +26,9 @@ void emit_layer(struct backend *b, struct layer *l)
     case LAYER_PRODUCT:
         emit_product(b, l);
         break;
+    case LAYER_DOTS:
+        emit_dots(b, l);
+        break;
     case LAYER_DEPTHWISE:
         emit_depthwise(b, l);
         break;

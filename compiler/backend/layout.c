@@ -90,7 +90,7 @@ static bool reduces_anywhere(const struct backend *b, const struct layer *l)
 
 static enum wish wish_of(const struct backend *b, const struct layer *l)
 {
-    if (l->kind == LAYER_PRODUCT)
+    if (l->kind == LAYER_PRODUCT || l->kind == LAYER_DOTS)
         return WISH_PLAIN;
     if (l->kind == LAYER_MATRIX)
         return layer_is_conv(b, l) ? WISH_SPATIAL : WISH_PLAIN;

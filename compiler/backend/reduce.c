@@ -117,8 +117,7 @@ static void by_windows(struct backend *b, const struct vector_box *kept, const s
     vector_nd(b, &(struct vector_call){.op = WEFT_OP_POOL, .func = WEFT_FUNCTION_none, .reduce = how}, kept, d, x, NULL);
 }
 
-/* d = reduction of x over the dimensions `reduced` of the box; v.out and v.clamp are set. At most two runs of dimensions, or what lanes hold. */
-static void reduce(struct backend *b, const struct vector_box *box, const bool *reduced, const struct vector_view *d, const struct vector_view *x,
+void vector_nd_reduce(struct backend *b, const struct vector_box *box, const bool *reduced, const struct vector_view *d, const struct vector_view *x,
                    enum weft_reduction how)
 {
     struct inner in = inner_of(box, x, reduced);
@@ -191,7 +190,7 @@ void emit_reduce(struct backend *b, struct layer *l)
         *factor /= (float)inner_of(&box, &x, reduced).elements;
     *factor /= backend_value_is_real(b, l->y) ? backend_scale(b, l->y) : 1;
     vector_result(b, l->y, behind);
-    reduce(b, &box, reduced, &d, &x, how);
+    vector_nd_reduce(b, &box, reduced, &d, &x, how);
 }
 
 /* --- softmax --------------------------------------------------------------------------------------------------------- */
@@ -229,9 +228,9 @@ static void softmax_part(struct backend *b, const struct layer *l, const struct 
 {
     struct vector_view y = p->y;
     float_result(b);
-    reduce(b, &p->box, p->reduced, &p->most, &p->x, WEFT_REDUCTION_max);
+    vector_nd_reduce(b, &p->box, p->reduced, &p->most, &p->x, WEFT_REDUCTION_max);
     vector_nd(b, &(struct vector_call){.op = WEFT_OP_SUB, .func = WEFT_FUNCTION_exp}, &p->box, &p->e, &p->x, &p->most);
-    reduce(b, &p->box, p->reduced, &p->sum, &p->e, WEFT_REDUCTION_sum);
+    vector_nd_reduce(b, &p->box, p->reduced, &p->sum, &p->e, WEFT_REDUCTION_sum);
     vector_result(b, l->y, 1 / backend_scale(b, l->y));
     vector_nd(b, &(struct vector_call){.op = WEFT_OP_DIV, .func = WEFT_FUNCTION_none}, &p->box, &y, &p->e, &p->sum);
 }

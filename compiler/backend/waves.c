@@ -118,7 +118,7 @@ double waves_vector_cycles(const struct backend *b, const struct layer *l)
 {
     int value = l->kind == LAYER_REDUCE ? l->x : l->y, passes = l->kind == LAYER_SOFTMAX ? 5 : 1;
     double count = (double)shape_count(&b->graph->values[value].shape);
-    return l->kind == LAYER_ALIAS ? 0 : count / (double)backend_vector_width(b) * beats(b, l) * passes;
+    return l->kind == LAYER_ALIAS ? 0 : l->kind == LAYER_DOTS ? (double)l->mapping : count / (double)backend_vector_width(b) * beats(b, l) * passes;
 }
 
 double waves_input_cycles(const struct backend *b)
