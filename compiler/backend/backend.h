@@ -4,6 +4,7 @@
  *   refuse.c                      what has no form on the machine, all at once
  *   fuse*.c chain.c product.c     graph -> layers (fuse.h): what one pass of the machine does at once
  *   calibrate.c quantise.c normal.c      a format, scale and zero point for every value
+ *   shares.c                      softmaxes whose division waits for the product behind them
  *   steps.c recipes.c planes.c    layers that take several instructions, one layer each
  *   dots.c                        small products of computed values, on the vector unit
  *   defer.c                       products whose tiles are best fetched between others
@@ -125,6 +126,7 @@ struct layer {
     int preact;                        /* value before the function (its range scales the table) */
     struct matrix *m;
     struct product *product;
+    int sums; uint8_t sums_at[GRAPH_RANK_MAX]; /* of a softmax whose division waits (shares.c): 1 + the value that takes them, and which of its dimensions each is; 0: none */
     int temp[4];                       /* buffers, or -1 */
     uint64_t table_offset; bool table; /* 256 bytes among the constants */
     enum weft_format const_format;
@@ -186,6 +188,7 @@ struct backend {
     struct buffer *buffers; int buffer_count, buffer_room;
     struct place *wide; int wide_count; /* places with their halos, before any of them shares a buffer */
     bool may_spill; struct spill *spill; /* values leave the buffer where they do not fit (spill.h); NULL: all fit */
+    bool may_wait, waits;              /* divisions of softmaxes may, and some do (shares.c) */
     bool by_heads;                     /* attention a few heads at a time (heads.c) */
     /* emitter */
     struct weft_instr *instr, scratch; size_t instr_count; int instr_room, instr_layer_room;
@@ -281,6 +284,8 @@ const struct lookup *lookup_of(const struct backend *b, int value); /* NULL: the
 enum weft_status backend_one_hot(struct backend *b);
 enum weft_status backend_lookups(struct backend *b);
 enum weft_status backend_tables(struct backend *b);
+/* shares.c */
+enum weft_status backend_shares(struct backend *b);
 /* steps.c: what takes the machine several instructions becomes as many layers */
 enum weft_status backend_steps(struct backend *b);
 /* product.c: products of two computed values */

@@ -333,6 +333,10 @@ static void make_buffers(struct backend *b)
             p->buffer = b->places[l->x].buffer;
         else
             p->buffer = backend_add_buffer(b, p->g.bytes, l->kind == LAYER_POOL && i ? i - 1 : i, i);
+        if (l->sums) {
+            geometry_finish(&b->places[l->sums - 1].g);
+            b->places[l->sums - 1].buffer = backend_add_buffer(b, b->places[l->sums - 1].g.bytes, i, i);
+        }
         layer_temps(b, l, i);
         live(b, l->y, i);
         live(b, l->x, i);
