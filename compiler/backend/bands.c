@@ -306,7 +306,6 @@ void bands_adjust(const struct spill *s, struct layer *copy, const struct layer 
     if (!lines)
         return;
     struct band band = bands_of(s, row, row->x, cut, start, size, false);
-    bool last = start + size == wide(s, row->y)->g.h;
     copy->band.top = band.first - (start * w.stride - w.top);
-    copy->band.bottom = last ? copy->band.bottom : 0;
+    copy->band.bottom = least(copy->band.bottom, band.below); /* beyond the padding a window has what ceil_mode adds */
 }

@@ -48,6 +48,11 @@ static const char positions[] = HEAD "positions (float[1, 40, 24] x) => (float[1
 static const char mean[] = HEAD "mean (float[1, 3, 16, 16] x) => (float[1, 12, 1, 1] y) {\n" WEIGHTS("w1", "12, 3, 3, 3", "1.0")
     "a = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (x, w1)\n r = Relu (a)\n y = GlobalAveragePool (r) }";
 
+/* Windows of more bands than the last reach into the padding, which counts. */
+static const char averages[] = HEAD "averages (float[1, 8, 24, 10] x) => (float[1, 8, 24, 10] y) {\n"
+    WEIGHTS("w1", "8, 8, 1, 1", "1.0") "a = Conv <kernel_shape = [1, 1]> (x, w1)\n"
+    "p = AveragePool <kernel_shape = [7, 3], pads = [3, 1, 3, 1], count_include_pad = 1> (a)\n y = Add (p, a) }";
+
 static struct built build_in(const char *text, const char *format, uint64_t buffer, bool dram)
 {
     char bytes[64];
@@ -117,6 +122,12 @@ static void windows_in_bands(void **state)
     in_every_engine(mixed, "bf16", 6144, true);
 }
 
+static void averages_in_bands(void **state)
+{
+    in_every_engine(averages, "int8", 2048, true);
+    in_every_engine(averages, "fp32", 8192, true);
+}
+
 static void images_and_their_lines(void **state)
 {
     in_every_engine(two, "int8", 4096, true);
@@ -146,7 +157,8 @@ static void a_mean_in_bands(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits_leaves), cmocka_unit_test(fewest_bands), cmocka_unit_test(windows_in_bands), cmocka_unit_test(images_and_their_lines),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits_leaves), cmocka_unit_test(fewest_bands), cmocka_unit_test(windows_in_bands), cmocka_unit_test(averages_in_bands),
+                                       cmocka_unit_test(images_and_their_lines),
                                        cmocka_unit_test(matrices_in_bands), cmocka_unit_test(constants_in_bands), cmocka_unit_test(a_mean_in_bands)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
