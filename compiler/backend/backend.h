@@ -102,6 +102,8 @@ struct matrix {
     int64_t *tile_ids;                 /* [slice][term][kt][nt]: index into emitter tiles, or -1 for zero */
 };
 
+struct padding { int64_t top, bottom, left, right; };
+
 /* Bytes between a value's buffer and its home outside (spill.h). */
 struct transfer {
     int value;                         /* whose home it is */
@@ -136,7 +138,7 @@ struct layer {
     uint64_t macs, roofline, mapping;
     int64_t pieces;                    /* of the batch, for each of which it is mapped and emitted; 0 or 1: whole */
     int row, follows;                  /* spill.c: the layer it is a part of; the first band of it, or -1 */
-    struct { bool used, flat, own_block; int cut; int64_t first, top, bottom; } band; /* rows of the result from `first` on; padding of a pool */
+    struct { bool used, flat, own_block; int cut; int64_t first; struct padding padding; } band; /* what it is of dimension `cut` of the result, from `first` on; what its windows reach beyond */
     struct transfer transfer;
     int64_t emitted_lines;             /* pool: lines already emitted ahead, over all images */
 };

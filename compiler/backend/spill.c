@@ -391,7 +391,8 @@ static enum weft_status commit(struct spill *s)
         struct matrix *m = malloc(sizeof *m);
         if (m) {
             *m = *l->m;
-            m->top = l->band.used ? l->band.top : m->top;
+            m->top = l->band.used ? l->band.padding.top : m->top;
+            m->left = l->band.used ? l->band.padding.left : m->left;
         } else {
             status = WEFT_NO_MEMORY;
         }

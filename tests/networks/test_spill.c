@@ -48,6 +48,22 @@ static const char positions[] = HEAD "positions (float[1, 40, 24] x) => (float[1
 static const char mean[] = HEAD "mean (float[1, 3, 16, 16] x) => (float[1, 12, 1, 1] y) {\n" WEIGHTS("w1", "12, 3, 3, 3", "1.0")
     "a = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (x, w1)\n r = Relu (a)\n y = GlobalAveragePool (r) }";
 
+/* Sequences: dilated windows that reach back alone, a gate, a residual, a stride, and pools over what lies beside. */
+static const char sequence[] = HEAD "sequence (float[1, 4, 96] x) => (float[1, 8, 96] y, float[1, 8, 24] z, float[1, 8, 48] m) {\n"
+    WEIGHTS("w1", "8, 4, 2", "1.0") "a = Conv <kernel_shape = [2], dilations = [16], pads = [16, 0]> (x, w1)\n t = Tanh (a)\n"
+    WEIGHTS("w2", "8, 4, 2", "2.0") "b = Conv <kernel_shape = [2], dilations = [16], pads = [16, 0]> (x, w2)\n s = Sigmoid (b)\n g = Mul (t, s)\n"
+    WEIGHTS("w3", "8, 8, 1", "3.0") "r = Conv <kernel_shape = [1]> (g, w3)\n y = Add (r, g)\n"
+    WEIGHTS("w4", "8, 8, 5", "4.0") "c = Conv <kernel_shape = [5], strides = [2], pads = [2, 2]> (y, w4)\n m = Relu (c)\n"
+    "p = MaxPool <kernel_shape = [3], strides = [1], pads = [1, 1]> (m)\n"
+    "z = AveragePool <kernel_shape = [7], strides = [2], pads = [3, 3], count_include_pad = 1> (p) }";
+
+/* Two lines that are longer than the buffer is deep. */
+static const char wide[] = HEAD "wide (float[1, 4, 2, 160] x) => (float[1, 8, 2, 80] y, float[1, 8, 2, 160] z) {\n"
+    WEIGHTS("w1", "8, 4, 3, 3", "1.0") "a = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (x, w1)\n r = Relu (a)\n"
+    WEIGHTS("w2", "8, 1, 3, 3", "2.0") "d = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1], group = 8> (r, w2)\n z = Add (d, r)\n"
+    "p = MaxPool <kernel_shape = [3, 3], strides = [1, 1], pads = [1, 1, 1, 1]> (z)\n"
+    "y = AveragePool <kernel_shape = [2, 5], strides = [1, 2], pads = [0, 2, 1, 2]> (p) }";
+
 /* Windows of more bands than the last reach into the padding, which counts. */
 static const char averages[] = HEAD "averages (float[1, 8, 24, 10] x) => (float[1, 8, 24, 10] y) {\n"
     WEIGHTS("w1", "8, 8, 1, 1", "1.0") "a = Conv <kernel_shape = [1, 1]> (x, w1)\n"
@@ -122,6 +138,19 @@ static void windows_in_bands(void **state)
     in_every_engine(mixed, "bf16", 6144, true);
 }
 
+static void sequences_in_bands(void **state)
+{
+    in_every_engine(sequence, "int8", 1024, true);
+    in_every_engine(sequence, "int8", 1536, false);
+    in_every_engine(sequence, "bf16", 4096, true);
+}
+
+static void parts_of_lines(void **state)
+{
+    in_every_engine(wide, "int8", 3072, true);
+    in_every_engine(wide, "int8", 4096, false);
+}
+
 static void averages_in_bands(void **state)
 {
     in_every_engine(averages, "int8", 2048, true);
@@ -157,8 +186,8 @@ static void a_mean_in_bands(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits_leaves), cmocka_unit_test(fewest_bands), cmocka_unit_test(windows_in_bands), cmocka_unit_test(averages_in_bands),
-                                       cmocka_unit_test(images_and_their_lines),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits_leaves), cmocka_unit_test(fewest_bands), cmocka_unit_test(windows_in_bands), cmocka_unit_test(sequences_in_bands), cmocka_unit_test(parts_of_lines),
+                                       cmocka_unit_test(averages_in_bands), cmocka_unit_test(images_and_their_lines),
                                        cmocka_unit_test(matrices_in_bands), cmocka_unit_test(constants_in_bands), cmocka_unit_test(a_mean_in_bands)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
