@@ -109,7 +109,11 @@ int bands_dimension(const struct spill *s, const struct layer *l, int value, int
         return cut;
     switch (l->kind) {
     case LAYER_MATRIX:
-        return in_lines(s, l) ? cut : d + 1 < y->rank ? same(x, y, d) : BAND_NONE;
+        if (in_lines(s, l))
+            return cut;
+        if (columns_are(s, l, cut))
+            return !columns_may(s, l) ? BAND_NONE : value == l->residual ? same(x, y, d) : BAND_WHOLE;
+        return same(x, y, d);
     case LAYER_POOL:
     case LAYER_DEPTHWISE:
     case LAYER_LRN:
@@ -346,6 +350,13 @@ struct place bands_place(const struct spill *s, int value, int d, const struct b
     t->value = value;
     t->output = -1;
     return p;
+}
+
+/* Elements of a band, the last of which may be shorter where it is channels. */
+int64_t bands_size(const struct spill *s, const struct layer *l, int cut, int64_t bands)
+{
+    int64_t extent = shape_of(s, l->y)->dims[cut];
+    return columns_are(s, l, cut) ? columns_size(s, extent, bands) : ceil_div(extent, bands);
 }
 
 /* Within its whole, a band must lie in one piece or have the whole's distances. */

@@ -126,6 +126,6 @@ uint64_t spill_transfer_cycles(const struct backend *b)
 
 void emit_layer_constants(struct backend *b, const struct layer *l)
 {
-    uint64_t there = l->block_buffer ? b->buffers[l->block_buffer - 1].ub : emit_constant_address(b, l->constants_first);
+    uint64_t there = l->block_buffer ? b->buffers[l->block_buffer - 1].ub + l->block_at : emit_constant_address(b, l->constants_first);
     move_bytes(b, true, b->constants_in_dram, constants_home(b, l->constants_first), there, l->constants_end - l->constants_first);
 }

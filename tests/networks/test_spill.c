@@ -69,6 +69,17 @@ static const char averages[] = HEAD "averages (float[1, 8, 24, 10] x) => (float[
     WEIGHTS("w1", "8, 8, 1, 1", "1.0") "a = Conv <kernel_shape = [1, 1]> (x, w1)\n"
     "p = AveragePool <kernel_shape = [7, 3], pads = [3, 1, 3, 1], count_include_pad = 1> (a)\n y = Add (p, a) }";
 
+/* So many output channels that their biases and scales fill the buffer: 204 of 8 bytes are 1632, 406 are 3248. */
+static const char words[] = HEAD "words (float[1, 6, 24] x) => (float[1, 6, 204] y) {\n" WEIGHTS("w1", "24, 204", "1.0") "y = MatMul (x, w1) }";
+
+static const char channels[] = HEAD "channels (float[1, 6, 24] x) => (float[1, 6, 406] z) {\n"
+    WEIGHTS("w1", "24, 406", "1.0") WEIGHTS("b1", "406", "2.0") "a = MatMul (x, w1)\n s = Add (a, b1)\n t = Tanh (s)\n"
+    WEIGHTS("w2", "24, 406", "3.0") "c = MatMul (x, w2)\n d = Add (c, t)\n z = Relu (d) }";
+
+/* One row, of which every part lies in one piece. */
+static const char token[] = HEAD "token (float[1, 24] x) => (float[1, 20] y) {\n" WEIGHTS("w1", "24, 406", "1.0") "a = MatMul (x, w1)\n r = Relu (a)\n"
+    WEIGHTS("w2", "406, 20", "2.0") "y = MatMul (r, w2) }";
+
 static struct built build_in(const char *text, const char *format, uint64_t buffer, bool dram)
 {
     char bytes[64];
@@ -121,6 +132,19 @@ static void fewest_bands(void **state)
     assert_int_equal(bands.bytes_dram_write, 0); /* an output's home is the host */
 }
 
+/* A row of the result is 816 bytes in fp32 and does not fit 2048 beside all biases and scales. In bands of channels those come once, a band's with it, and so
+ * do the weights. */
+static void channels_fetch_their_weights_once(void **state)
+{
+    struct weft_counters all = count(words, 32768, true), bands = count(words, 2048, true);
+    assert_int_equal(all.bytes_weights, 24 * 204);
+    assert_int_equal(bands.bytes_weights, 24 * 204);
+    assert_int_equal(bands.bytes_dram_read, 204 * 8);
+    assert_int_equal(bands.bytes_link_in, 6 * 24);
+    assert_int_equal(bands.bytes_link_out, 6 * 204 * 4);
+    assert_int_equal(bands.bytes_dram_write, 0);
+}
+
 static void in_every_engine(const char *text, const char *format, uint64_t buffer, bool dram)
 {
     struct built large = build_in(text, format, 1 << 20, dram), small = build_in(text, format, buffer, dram);
@@ -171,6 +195,15 @@ static void matrices_in_bands(void **state)
     in_every_engine(thin, "int8", 64, true);
 }
 
+static void channels_in_bands(void **state)
+{
+    in_every_engine(channels, "int8", 2048, true);
+    in_every_engine(channels, "int8", 3072, false);
+    in_every_engine(channels, "bf16", 2048, true);
+    in_every_engine(channels, "fp32", 3072, true);
+    in_every_engine(token, "int8", 2048, true);
+}
+
 static void constants_in_bands(void **state)
 {
     in_every_engine(positions, "int8", 3072, true);
@@ -186,7 +219,8 @@ static void a_mean_in_bands(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits_leaves), cmocka_unit_test(fewest_bands), cmocka_unit_test(windows_in_bands), cmocka_unit_test(sequences_in_bands), cmocka_unit_test(parts_of_lines),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits_leaves), cmocka_unit_test(fewest_bands), cmocka_unit_test(channels_fetch_their_weights_once), cmocka_unit_test(channels_in_bands),
+                                       cmocka_unit_test(windows_in_bands), cmocka_unit_test(sequences_in_bands), cmocka_unit_test(parts_of_lines),
                                        cmocka_unit_test(averages_in_bands), cmocka_unit_test(images_and_their_lines),
                                        cmocka_unit_test(matrices_in_bands), cmocka_unit_test(constants_in_bands), cmocka_unit_test(a_mean_in_bands)};
     return cmocka_run_group_tests(tests, NULL, NULL);
