@@ -13,7 +13,7 @@
  *   front.c                       the first layers, a few images at a time (front.h)
  *   params.c constants.c resident.c   what lies ready: biases, scales, tables; state in device memory
  *   allocate.c                    unified-buffer addresses by lifetime
- *   spill.c ways.c bands.c columns.c classes.c held.c sequence.c transfer.c      values that leave the buffer (spill.h); parts.c: a batch in parts
+ *   spill.c ways.c bands.c channels.c classes.c held.c sequence.c transfer.c      values that leave the buffer (spill.h); parts.c: a batch in parts
  *   emitter.c emit_*.c vector_nd.c reduce.c              instructions of each kind of layer (emit.h)
  *   reads.c writes.c              inputs and outputs, as early as can be
  *   finish.c describe.c brought.c the words of the program, and what it says of itself
@@ -139,7 +139,7 @@ struct layer {
     uint64_t macs, roofline, mapping;
     int64_t pieces;                    /* of the batch, for each of which it is mapped and emitted; 0 or 1: whole */
     int row, follows;                  /* spill.c: the layer it is a part of; the first band of it, or -1 */
-    struct { bool used, flat, own_block; int cut; int64_t first, columns /* of a product in bands of its channels: so many; else 0 */; struct padding padding; } band; /* what it is of dimension `cut` of the result, from `first` on; what its windows reach beyond */
+    struct { bool used, flat, own_block; int cut; int64_t first, channels /* where it is cut in its channels: so many; else 0 */; struct padding padding; } band; /* what it is of dimension `cut` of the result, from `first` on; what its windows reach beyond */
     struct transfer transfer;
     int64_t emitted_lines;             /* pool: lines already emitted ahead, over all images */
 };

@@ -8,7 +8,7 @@
 enum { RUNS_MAX = 4096 /* transfers of one band */, LINES = 2 /* ONNX's dimension of lines, of an image */ };
 
 /* What a dimension is of a value's geometry. What stands in C order is made of rows. */
-enum axis { AXIS_ROWS, AXIS_IMAGES, AXIS_LINES, AXIS_PIXELS /* of every line */, AXIS_OTHER /* channels; depths of a volume */ };
+enum axis { AXIS_ROWS, AXIS_IMAGES, AXIS_LINES, AXIS_PIXELS /* of every line */, AXIS_CHANNELS /* of every pixel */, AXIS_DEPTHS /* of a volume: not cut */ };
 
 static const struct shape *shape_of(const struct spill *s, int value)
 {
@@ -26,8 +26,8 @@ static enum axis axis_of(const struct spill *s, int value, int d)
     if (!wide(s, value)->g.spatial)
         return AXIS_ROWS;
     if (d < LINES)
-        return d == 0 ? AXIS_IMAGES : AXIS_OTHER;
-    return d + 1 == rank ? AXIS_PIXELS : rank == LINES + 2 ? AXIS_LINES : AXIS_OTHER;
+        return d == 0 ? AXIS_IMAGES : AXIS_CHANNELS;
+    return d + 1 == rank ? AXIS_PIXELS : rank == LINES + 2 ? AXIS_LINES : AXIS_DEPTHS;
 }
 
 static bool is_constant(const struct spill *s, int value)
@@ -111,8 +111,8 @@ int bands_dimension(const struct spill *s, const struct layer *l, int value, int
     case LAYER_MATRIX:
         if (in_lines(s, l))
             return cut;
-        if (columns_are(s, l, cut))
-            return !columns_may(s, l) ? BAND_NONE : value == l->residual ? same(x, y, d) : BAND_WHOLE;
+        if (channels_are(s, l, cut))
+            return !channels_may(s, l) ? BAND_NONE : value == l->residual ? same(x, y, d) : BAND_WHOLE;
         return same(x, y, d);
     case LAYER_POOL:
     case LAYER_DEPTHWISE:
@@ -144,7 +144,9 @@ static int64_t runs(const struct spill *s, int value, unsigned d)
         return g->n;
     case AXIS_PIXELS:
         return g->n * (g->top + g->h + g->bottom);
-    case AXIS_OTHER:
+    case AXIS_CHANNELS:
+        return g->n * (g->top + g->h + g->bottom) * (g->left + g->w + g->right);
+    case AXIS_DEPTHS:
         return 0;
     case AXIS_ROWS:
         break;
@@ -199,12 +201,12 @@ static struct extent extent_of(const struct geometry *g, enum axis axis)
     return axis == AXIS_LINES ? (struct extent){g->top, g->h, g->bottom} : axis == AXIS_PIXELS ? (struct extent){g->left, g->w, g->right} : (struct extent){0, 0, 0};
 }
 
-/* Lines and pixels of an operand are cut with the result's. A max pool's temporary takes bands of equal width, which windows in the padding alone would not have. */
+/* Lines and pixels of an operand are cut with the result's, and where a channel reads no other so are channels. A max pool's temporary takes bands of equal width, which windows in the padding alone would not have. */
 static bool may_slide(const struct spill *s, const struct layer *l, int d)
 {
     enum axis axis = axis_of(s, l->y, d);
     if (!in_lines(s, l) || axis != AXIS_PIXELS)
-        return !in_lines(s, l) || axis != AXIS_OTHER;
+        return !in_lines(s, l) || (axis == AXIS_CHANNELS ? l->kind == LAYER_DEPTHWISE || l->kind == LAYER_POOL : axis != AXIS_DEPTHS);
     struct window w = window_of(s, l, axis);
     int64_t last = (shape_of(s, l->y)->dims[d] - 1) * w.stride - w.before;
     return w.before <= (w.kernel - 1) * w.dilation && last < extent_of(&wide(s, l->x)->g, axis).count;
@@ -298,6 +300,17 @@ static void of_pixels(struct place *p, const struct geometry *whole, const struc
     }
 }
 
+/* A run for each pixel, those of the halo too. Within its whole lies a band of a single pixel alone. */
+static void of_channels(struct place *p, const struct geometry *whole, const struct band *band, bool within, struct transfer *t)
+{
+    struct geometry *g = &p->g;
+    g->c = band->count;
+    geometry_finish(g);
+    *t = (struct transfer){.home = (uint64_t)(band->first * whole->element), .home_step = (uint64_t)whole->pixel, .step = (uint64_t)g->pixel, .bytes = (uint64_t)g->pixel, .runs = (int64_t)g->bytes / g->pixel};
+    if (within)
+        p->offset += t->home;
+}
+
 static void of_images(struct place *p, const struct geometry *whole, const struct band *band, bool within, struct transfer *t)
 {
     p->g.n = band->count;
@@ -343,8 +356,11 @@ struct place bands_place(const struct spill *s, int value, int d, const struct b
     case AXIS_PIXELS:
         of_pixels(&p, &g, band, within, t);
         break;
+    case AXIS_CHANNELS:
+        of_channels(&p, &g, band, within, t);
+        break;
     case AXIS_IMAGES:
-    case AXIS_OTHER: /* is not cut */
+    case AXIS_DEPTHS:
         of_images(&p, &g, band, within, t);
     }
     t->value = value;
@@ -356,13 +372,14 @@ struct place bands_place(const struct spill *s, int value, int d, const struct b
 int64_t bands_size(const struct spill *s, const struct layer *l, int cut, int64_t bands)
 {
     int64_t extent = shape_of(s, l->y)->dims[cut];
-    return columns_are(s, l, cut) ? columns_size(s, extent, bands) : ceil_div(extent, bands);
+    return channels_are(s, l, cut) ? channels_size(s, l, extent, bands) : ceil_div(extent, bands);
 }
 
 /* Within its whole, a band must lie in one piece or have the whole's distances. */
 bool bands_lie_within(const struct spill *s, int value, int d)
 {
-    return wide(s, value)->g.spatial || runs(s, value, (unsigned)d) == 1;
+    enum axis axis = axis_of(s, value, d);
+    return axis == AXIS_IMAGES || axis == AXIS_LINES || axis == AXIS_PIXELS || runs(s, value, (unsigned)d) == 1;
 }
 
 /* Cut where it is outermost in memory. */

@@ -167,8 +167,8 @@ uint64_t spill_constant_address(const struct backend *b, uint64_t offset)
 {
     const struct spill *s = b->spill;
     const struct layer *l = &b->layers[b->current];
-    if (l->band.columns)
-        return columns_address(b, l, offset);
+    if (l->band.channels)
+        return channels_address(b, l, offset);
     int low = 0, high = s->row_count; /* the last row whose constants begin at or before the offset */
     while (low + 1 < high) {
         int middle = (low + high) / 2;

@@ -194,6 +194,7 @@ static enum weft_status commit(struct spill *s)
             *m = *l->m;
             m->top = l->band.used ? l->band.padding.top : m->top;
             m->left = l->band.used ? l->band.padding.left : m->left;
+            m->co = l->kind == LAYER_DEPTHWISE && l->band.channels ? l->band.channels : m->co;
         } else {
             status = WEFT_NO_MEMORY;
         }
@@ -258,14 +259,14 @@ enum weft_status spill_tiles(struct backend *b, struct layer *l)
         if (!l->m->lends)
             memset(whole->w, 0, sizeof whole->w); /* it freed them */
         whole->map = l->m->map;
-        if (!status && l->band.columns)
-            columns_take(b, l);
+        if (!status && l->band.channels)
+            channels_take(b, l);
         return status;
     }
     l->m->tile_ids = b->layers[l->follows].m->tile_ids;
     l->m->map = whole->map;
     l->mapping = b->layers[l->follows].mapping;
-    if (l->band.columns)
-        columns_take(b, l);
+    if (l->band.channels)
+        channels_take(b, l);
     return WEFT_OK;
 }

@@ -6,7 +6,7 @@
  *   sequence.c   writes the layers down again with the transfers between them, and gives every value a buffer while it is there
  *   held.c       constants while values come and go
  *   bands.c      how a layer may be cut, and what of each operand a band needs
- *   columns.c    a product in bands of its output channels, with the weights, biases and scales of each
+ *   channels.c   layers in bands of their channels, with the numbers of each
  *   transfer.c   homes outside the buffer, and the instructions that move bytes between both
  *
  * A value that leaves has a home, in device memory where programs may write it, else at the host: an input's home is where the host put it,
@@ -86,15 +86,15 @@ bool ways_cut(struct spill *s, int row); /* in bands, or in more than there are;
 uint64_t ways_narrowest(struct spill *s, int row); /* bytes that its narrowest bands need; 0: it does not run in bands */
 uint64_t spill_rounded(const struct spill *s, uint64_t bytes); /* spill.c: to whole lines of the buffer */
 
-/* --- columns.c ---------------------------------------------------------------------------------------------------------------- */
+/* --- channels.c --------------------------------------------------------------------------------------------------------------- */
 
-bool columns_may(const struct spill *s, const struct layer *layer); /* can it be cut so? */
-bool columns_are(const struct spill *s, const struct layer *layer, int cut); /* is that dimension a product's output channels? */
-int64_t columns_size(const struct spill *s, int64_t channels, int64_t bands);
-uint64_t columns_bytes(const struct layer *row, int64_t count); /* constants of so many channels */
-void columns_bring(struct spill *s, int row, int64_t first, int64_t count, int buffer);
-uint64_t columns_address(const struct backend *b, const struct layer *layer, uint64_t offset);
-void columns_take(struct backend *b, struct layer *layer); /* behind backend_tiles for the whole */
+bool channels_are(const struct spill *s, const struct layer *layer, int cut); /* is that dimension its channels, and has it numbers for each? */
+bool channels_may(const struct spill *s, const struct layer *layer); /* can it be cut so? */
+int64_t channels_size(const struct spill *s, const struct layer *layer, int64_t channels, int64_t bands); /* of a band */
+uint64_t channels_bytes(const struct layer *row, int64_t count); /* constants of a band */
+void channels_bring(struct spill *s, int row, int64_t first, int64_t count, int buffer); /* them, one behind the other */
+uint64_t channels_address(const struct backend *b, const struct layer *layer, uint64_t offset); /* where one stands */
+void channels_take(struct backend *b, struct layer *layer); /* of the whole product's tiles, those of this band */
 
 /* --- sequence.c --------------------------------------------------------------------------------------------------------------- */
 

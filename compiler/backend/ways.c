@@ -60,7 +60,7 @@ static uint64_t needed(const struct spill *s, int row, int cut, int64_t size)
     int sets = s->plans[row].single ? 1 : 2;
     const struct layer *l = &s->rows[row];
     uint64_t step = bands_block(s, l, cut), block = l->block ? s->b->operands[l->block - 1].bytes : 0;
-    uint64_t constants = columns_are(s, l, cut) ? (uint64_t)sets * spill_rounded(s, columns_bytes(l, size)) : spill_rounded(s, l->constants_end - l->constants_first);
+    uint64_t constants = channels_are(s, l, cut) ? (uint64_t)sets * spill_rounded(s, channels_bytes(l, size)) : spill_rounded(s, l->constants_end - l->constants_first);
     uint64_t bytes = constants + (step ? (uint64_t)sets * spill_rounded(s, step * (uint64_t)size) : spill_rounded(s, block));
     for (int i = s->row_uses[row]; i < s->row_uses[row + 1]; i++) {
         const struct use *u = &s->uses[i];
@@ -133,7 +133,7 @@ static double way_price(const struct spill *s, int row, int cut, int64_t bands, 
         bytes += s->uses[i].streams ? s->classes[s->uses[i].class].bytes : 0;
     uint64_t rate = s->b->machine->dram_writable ? s->b->machine->dram_bytes_per_second : s->b->machine->link_in_bytes_per_second;
     double moves = (double)cycles_of_bytes(s->b->machine, bytes, rate);
-    return (double)mapping_bands_price(s->b, l, columns_are(s, l, cut) ? 1 : bands) + (single ? moves : moves / (double)bands);
+    return (double)mapping_bands_price(s->b, l, channels_are(s, l, cut) ? 1 : bands) + (single ? moves : moves / (double)bands);
 }
 
 /* So many of the largest values are cut beside those that are already; in one set of buffers or two. */

@@ -80,16 +80,25 @@ static const char channels[] = HEAD "channels (float[1, 6, 24] x) => (float[1, 6
 static const char token[] = HEAD "token (float[1, 24] x) => (float[1, 20] y) {\n" WEIGHTS("w1", "24, 406", "1.0") "a = MatMul (x, w1)\n r = Relu (a)\n"
     WEIGHTS("w2", "406, 20", "2.0") "y = MatMul (r, w2) }";
 
-static struct built build_in(const char *text, const char *format, uint64_t buffer, bool dram)
+/* Depthwise on the vector unit where that is wide: 40 channels have 26 numbers of 4 bytes each, 4160 bytes. */
+static const char apart[] = HEAD "apart (float[1, 6, 8, 8] x) => (float[1, 40, 8, 8] y) {\n" WEIGHTS("w1", "40, 6, 1, 1", "1.0") "a = Conv <kernel_shape = [1, 1]> (x, w1)\n"
+    WEIGHTS("w2", "40, 1, 5, 5", "2.0") WEIGHTS("b2", "40", "3.0") "b = Conv <kernel_shape = [5, 5], pads = [2, 2, 2, 2], group = 40> (a, w2, b2)\n s = Sigmoid (b)\n"
+    "p = MaxPool <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (s)\n y = Add (p, a) }";
+
+/* A line of five pixels under one window: channels are all that can be cut of it, and those of the result lie side by side. */
+static const char single[] = HEAD "single (float[1, 40, 1, 5] x) => (float[1, 40, 1, 1] y) {\n r = Sigmoid (x)\n p = MaxPool <kernel_shape = [1, 5]> (r)\n"
+    WEIGHTS("w1", "40, 40, 1, 1", "1.0") "y = Conv <kernel_shape = [1, 1]> (p, w1) }";
+
+static struct built build_in(const char *text, const char *format, uint64_t buffer, bool dram, const char *setting /* one more, or NULL */)
 {
     char bytes[64];
     snprintf(bytes, sizeof bytes, "unified_buffer.bytes=%llu", (unsigned long long)buffer);
-    return build(text, format, (const char *[]){bytes, dram ? "dram.writable=true" : "dram.writable=false", NULL});
+    return build(text, format, (const char *[]){bytes, dram ? "dram.writable=true" : "dram.writable=false", setting, NULL});
 }
 
 static struct weft_counters count(const char *text, uint64_t buffer, bool dram)
 {
-    struct built b = build_in(text, "int8", buffer, dram);
+    struct built b = build_in(text, "int8", buffer, dram, NULL);
     struct weft_sim *sim = run(b.program, WEFT_ENGINE_FAST);
     struct weft_counters counters = *weft_sim_counters(sim);
     weft_sim_free(sim);
@@ -145,14 +154,19 @@ static void channels_fetch_their_weights_once(void **state)
     assert_int_equal(bands.bytes_dram_write, 0);
 }
 
-static void in_every_engine(const char *text, const char *format, uint64_t buffer, bool dram)
+static void in_every_engine_of(const char *text, const char *format, uint64_t buffer, bool dram, const char *setting)
 {
-    struct built large = build_in(text, format, 1 << 20, dram), small = build_in(text, format, buffer, dram);
+    struct built large = build_in(text, format, 1 << 20, dram, setting), small = build_in(text, format, buffer, dram, setting);
     struct weft_sim *whole = run(large.program, WEFT_ENGINE_FAST), *fast = run(small.program, WEFT_ENGINE_FAST);
     const struct weft_counters *a = weft_sim_counters(whole), *b = weft_sim_counters(fast);
     assert_true(b->bytes_dram_write + b->bytes_link_out > a->bytes_dram_write + a->bytes_link_out);
     assert_int_equal(a->bytes_dram_write, 0);
     same_and_drop(&large, whole, &small, fast);
+}
+
+static void in_every_engine(const char *text, const char *format, uint64_t buffer, bool dram)
+{
+    in_every_engine_of(text, format, buffer, dram, NULL);
 }
 
 static void windows_in_bands(void **state)
@@ -204,6 +218,14 @@ static void channels_in_bands(void **state)
     in_every_engine(token, "int8", 2048, true);
 }
 
+static void channels_apart_in_bands(void **state)
+{
+    in_every_engine_of(apart, "int8", 6144, true, "vector.rows=32");
+    in_every_engine_of(apart, "int8", 3072, true, "vector.rows=32");
+    in_every_engine_of(apart, "bf16", 6144, false, "vector.rows=32");
+    in_every_engine(single, "int16", 576, true);
+}
+
 static void constants_in_bands(void **state)
 {
     in_every_engine(positions, "int8", 3072, true);
@@ -219,7 +241,7 @@ static void a_mean_in_bands(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits_leaves), cmocka_unit_test(fewest_bands), cmocka_unit_test(channels_fetch_their_weights_once), cmocka_unit_test(channels_in_bands),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits_leaves), cmocka_unit_test(fewest_bands), cmocka_unit_test(channels_fetch_their_weights_once), cmocka_unit_test(channels_in_bands), cmocka_unit_test(channels_apart_in_bands),
                                        cmocka_unit_test(windows_in_bands), cmocka_unit_test(sequences_in_bands), cmocka_unit_test(parts_of_lines),
                                        cmocka_unit_test(averages_in_bands), cmocka_unit_test(images_and_their_lines),
                                        cmocka_unit_test(matrices_in_bands), cmocka_unit_test(constants_in_bands), cmocka_unit_test(a_mean_in_bands)};
