@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { TRIED_MOST = 8 };
+enum { TRIED_MOST = NODE_INPUTS_MAX + 4 };
 
 /* A value that is not there as a whole at this use is not there before and after it. */
 static void stream(struct spill *s, struct use *u)
@@ -94,7 +94,9 @@ static int64_t fewest_bands(const struct spill *s, int row, int cut, int64_t pre
 {
     const struct layer *l = &s->rows[row];
     int64_t extent = s->b->graph->values[l->y].shape.dims[cut];
-    for (int64_t bands = present + 1 + present / 8; any_streams(s, row) && bands <= extent; bands++) {
+    if (!any_streams(s, row) || needed(s, row, cut, bands_size(s, l, cut, extent)) > s->b->machine->ub_bytes)
+        return 0;
+    for (int64_t bands = present + 1 + present / 8; bands <= extent; bands++) {
         int64_t size = bands_size(s, l, cut, bands);
         if (size != bands_size(s, l, cut, present) && needed(s, row, cut, size) <= s->b->machine->ub_bytes)
             return bands;
