@@ -13,7 +13,7 @@
  *   front.c                       the first layers, a few images at a time (front.h)
  *   params.c constants.c resident.c   what lies ready: biases, scales, tables; state in device memory
  *   allocate.c                    unified-buffer addresses by lifetime
- *   spill.c ways.c bands.c channels.c classes.c held.c sequence.c transfer.c      values that leave the buffer (spill.h); parts.c: a batch in parts
+ *   spill.c ways.c bands.c channels.c product_bands.c classes.c held.c sequence.c transfer.c      values that leave the buffer (spill.h); parts.c: a batch in parts
  *   emitter.c emit_*.c vector_nd.c reduce.c              instructions of each kind of layer (emit.h)
  *   reads.c writes.c              inputs and outputs, as early as can be
  *   finish.c describe.c brought.c the words of the program, and what it says of itself

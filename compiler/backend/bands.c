@@ -114,6 +114,8 @@ int bands_dimension(const struct spill *s, const struct layer *l, int value, int
         if (channels_are(s, l, cut))
             return !channels_may(s, l) ? BAND_NONE : value == l->residual ? same(x, y, d) : BAND_WHOLE;
         return same(x, y, d);
+    case LAYER_PRODUCT:
+        return product_bands_dimension(s, l, value, cut);
     case LAYER_POOL:
     case LAYER_DEPTHWISE:
     case LAYER_LRN:
@@ -386,7 +388,7 @@ bool bands_lie_within(const struct spill *s, int value, int d)
 uint64_t bands_block(const struct spill *s, const struct layer *l, int cut)
 {
     const struct shape *y = shape_of(s, l->y);
-    uint64_t step = l->block && l->kind == LAYER_BINARY ? (uint64_t)l->const_strides[cut] : 0;
+    uint64_t step = l->block ? (uint64_t)l->const_strides[cut] : 0;
     for (unsigned d = 0; d < y->rank; d++)
         step = l->const_strides[d] > (int64_t)step ? 0 : step;
     return step;

@@ -135,13 +135,16 @@ enum weft_status spill_create(struct spill **out, struct backend *b)
 void spill_free(struct backend *b)
 {
     struct spill *s = b->spill;
-    for (int i = 0; s && i < b->layer_count; i++)
+    for (int i = 0; s && i < b->layer_count; i++) {
+        if (s->committed && b->layers[i].product && b->layers[i].band.used)
+            free(b->layers[i].product);
         if (b->layers[i].m) { /* a copy of its row's, with tiles of its own in the first of them */
             if (s->committed && b->layers[i].follows < 0)
                 free(b->layers[i].m->tile_ids);
             if (s->committed)
                 free(b->layers[i].m);
         }
+    }
     if (!s)
         return;
     free(b->layers);

@@ -179,7 +179,20 @@ static enum weft_status settle(struct spill *s, uint64_t *sums)
                       (unsigned long long)b->machine->ub_bytes);
 }
 
-/* The layers get what their rows share: each its own description of the product, with its own padding. */
+static enum weft_status own_matrix(struct layer *l)
+{
+    struct matrix *m = malloc(sizeof *m);
+    if (m) {
+        *m = *l->m;
+        m->top = l->band.used ? l->band.padding.top : m->top;
+        m->left = l->band.used ? l->band.padding.left : m->left;
+        m->co = l->kind == LAYER_DEPTHWISE && l->band.channels ? l->band.channels : m->co;
+    }
+    l->m = m;
+    return m ? WEFT_OK : WEFT_NO_MEMORY;
+}
+
+/* The layers get what their rows share: each its own description of the product, with its own padding and extents. */
 static enum weft_status commit(struct spill *s)
 {
     struct backend *b = s->b;
@@ -187,18 +200,10 @@ static enum weft_status commit(struct spill *s)
     enum weft_status status = WEFT_OK;
     for (int i = 0; i < b->layer_count; i++) {
         struct layer *l = &b->layers[i];
-        if (!l->m)
-            continue;
-        struct matrix *m = malloc(sizeof *m);
-        if (m) {
-            *m = *l->m;
-            m->top = l->band.used ? l->band.padding.top : m->top;
-            m->left = l->band.used ? l->band.padding.left : m->left;
-            m->co = l->kind == LAYER_DEPTHWISE && l->band.channels ? l->band.channels : m->co;
-        } else {
+        if (l->m && own_matrix(l))
             status = WEFT_NO_MEMORY;
-        }
-        l->m = m;
+        if (l->product && l->band.used && !(l->product = product_bands_own(l->product, l->band.cut, b->graph->values[l->y].shape.dims[l->band.cut])))
+            status = WEFT_NO_MEMORY;
     }
     return status;
 }

@@ -7,6 +7,7 @@
  *   held.c       constants while values come and go
  *   bands.c      how a layer may be cut, and what of each operand a band needs
  *   channels.c   layers in bands of their channels, with the numbers of each
+ *   product_bands.c   a product of two computed values in bands
  *   transfer.c   homes outside the buffer, and the instructions that move bytes between both
  *
  * A value that leaves has a home, in device memory where programs may write it, else at the host: an input's home is where the host put it,
@@ -95,6 +96,11 @@ uint64_t channels_bytes(const struct layer *row, int64_t count); /* constants of
 void channels_bring(struct spill *s, int row, int64_t first, int64_t count, int buffer); /* them, one behind the other */
 uint64_t channels_address(const struct backend *b, const struct layer *layer, uint64_t offset); /* where one stands */
 void channels_take(struct backend *b, struct layer *layer); /* of the whole product's tiles, those of this band */
+
+/* --- product_bands.c ---------------------------------------------------------------------------------------------------------- */
+
+int product_bands_dimension(const struct spill *s, const struct layer *layer, int value, int cut); /* as bands_dimension */
+struct product *product_bands_own(const struct product *whole, int cut, int64_t count); /* that of a band, which the caller frees; NULL: no memory */
 
 /* --- sequence.c --------------------------------------------------------------------------------------------------------------- */
 

@@ -89,6 +89,18 @@ static const char apart[] = HEAD "apart (float[1, 6, 8, 8] x) => (float[1, 40, 8
 static const char single[] = HEAD "single (float[1, 40, 1, 5] x) => (float[1, 40, 1, 1] y) {\n r = Sigmoid (x)\n p = MaxPool <kernel_shape = [1, 5]> (r)\n"
     WEIGHTS("w1", "40, 40, 1, 1", "1.0") "y = Conv <kernel_shape = [1, 1]> (p, w1) }";
 
+/* Two products of computed values, of two heads, with a constant added to the first (24 x 24 numbers, brought with the bands) and a Transpose behind the second;
+ * no softmax, whose sums of floats depend on the buffer. */
+#define HEADS_OF(name, perm) name "l = MatMul (x, w" name ")\n " name "r = Reshape (" name "l, split)\n " name " = Transpose <perm = [" perm "]> (" name "r)\n"
+static const char pairs[] = HEAD "pairs (float[1, 24, 16] x) => (float[1, 24, 16] y) {\n split = Constant <value = int64[4] {1, 24, 2, 8}> ()\n joined = Constant <value = int64[3] {1, 24, 16}> ()\n"
+    WEIGHTS("wq", "16, 16", "1.0") WEIGHTS("wk", "16, 16", "2.0") WEIGHTS("wv", "16, 16", "3.0") WEIGHTS("near", "24, 24", "4.0")
+    HEADS_OF("q", "0, 2, 1, 3") HEADS_OF("k", "0, 2, 3, 1") HEADS_OF("v", "0, 2, 1, 3")
+    "s = MatMul (q, k)\n m = Add (s, near)\n a = Sigmoid (m)\n z = MatMul (a, v)\n t = Transpose <perm = [0, 2, 1, 3]> (z)\n y = Reshape (t, joined) }";
+
+/* The result leaves columns first. */
+static const char turned[] = HEAD "turned (float[40, 12] x) => (float[40, 40] y) {\n r = Tanh (x)\n g = Sigmoid (x)\n c = Transpose <perm = [1, 0]> (g)\n p = MatMul (r, c)\n"
+    "h = Sigmoid (p)\n t = Transpose <perm = [1, 0]> (h)\n y = Mul (t, h) }";
+
 static struct built build_in(const char *text, const char *format, uint64_t buffer, bool dram, const char *setting /* one more, or NULL */)
 {
     char bytes[64];
@@ -226,6 +238,14 @@ static void channels_apart_in_bands(void **state)
     in_every_engine(single, "int16", 576, true);
 }
 
+static void products_in_bands(void **state)
+{
+    in_every_engine_of(pairs, "int8", 1536, true, "formats=u8,s8,bf16");
+    in_every_engine_of(pairs, "int8", 2048, false, "formats=u8,s8,bf16");
+    in_every_engine_of(pairs, "bf16", 3072, true, "formats=u8,s8,bf16");
+    in_every_engine(turned, "int8", 1536, true);
+}
+
 static void constants_in_bands(void **state)
 {
     in_every_engine(positions, "int8", 3072, true);
@@ -241,7 +261,7 @@ static void a_mean_in_bands(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits_leaves), cmocka_unit_test(fewest_bands), cmocka_unit_test(channels_fetch_their_weights_once), cmocka_unit_test(channels_in_bands), cmocka_unit_test(channels_apart_in_bands),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits_leaves), cmocka_unit_test(fewest_bands), cmocka_unit_test(channels_fetch_their_weights_once), cmocka_unit_test(channels_in_bands), cmocka_unit_test(channels_apart_in_bands), cmocka_unit_test(products_in_bands),
                                        cmocka_unit_test(windows_in_bands), cmocka_unit_test(sequences_in_bands), cmocka_unit_test(parts_of_lines),
                                        cmocka_unit_test(averages_in_bands), cmocka_unit_test(images_and_their_lines),
                                        cmocka_unit_test(matrices_in_bands), cmocka_unit_test(constants_in_bands), cmocka_unit_test(a_mean_in_bands)};
