@@ -16,7 +16,7 @@
  *   front.c tail.c                the first layers, a few images at a time (front.h); the last ones, a few rows at a time (tail.h)
  *   params.c constants.c resident.c   what lies ready: biases, scales, tables; state in device memory
  *   allocate.c                    unified-buffer addresses by lifetime
- *   spill.c bands.c classes.c sequence.c transfer.c      values that leave the buffer (spill.h); parts.c: a batch in parts
+ *   spill.c ways.c bands.c channels.c product_bands.c classes.c held.c sequence.c transfer.c      values that leave the buffer (spill.h); parts.c: a batch in parts
  *   emitter.c emit_*.c vector_nd.c reduce.c              instructions of each kind of layer (emit.h)
  *   reads.c writes.c              inputs and outputs, as early as can be
  *   finish.c describe.c brought.c the words of the program, and what it says of itself
@@ -105,6 +105,8 @@ struct matrix {
     int64_t *tile_ids;                 /* [slice][term][kt][nt]: index into emitter tiles, or -1 for zero */
 };
 
+struct padding { int64_t top, bottom, left, right; };
+
 /* Bytes between a value's buffer and its home outside (spill.h). */
 struct transfer {
     int value;                         /* whose home it is */
@@ -137,10 +139,11 @@ struct layer {
     uint64_t constants_first, constants_end; /* this layer's part of the constants */
     int block;                         /* 1 + index among b->operands of its constant operand; 0: that stands among its constants */
     int block_buffer;                  /* spill.c: 1 + the buffer in which the block is, or the band's part of it */
+    uint64_t block_at;                 /* of constants that are brought: where in that buffer */
     uint64_t macs, roofline, mapping;
     int64_t pieces;                    /* of the batch, for each of which it is mapped and emitted; 0 or 1: whole */
     int row, follows;                  /* spill.c: the layer it is a part of; the first band of it, or -1 */
-    struct { bool used, flat, own_block; int cut; int64_t first, top, bottom; } band; /* rows of the result from `first` on; padding of a pool */
+    struct { bool used, flat, own_block; int cut; int64_t first, channels /* where it is cut in its channels: so many; else 0 */; struct padding padding; } band; /* what it is of dimension `cut` of the result, from `first` on; what its windows reach beyond */
     struct transfer transfer;
     int64_t emitted_lines;             /* pool: lines already emitted ahead, over all images */
 };

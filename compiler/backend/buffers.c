@@ -141,7 +141,7 @@ void layer_temps(struct backend *b, struct layer *l, int index)
         l->temp[0] = backend_add_buffer(b, (uint64_t)(piece * line), index, index);
         l->temp[1] = backend_add_buffer(b, (uint64_t)(piece * line), index, index);
     } else if (l->kind == LAYER_POOL && l->op == CORE_MAXPOOL) {
-        l->temp[0] = backend_add_buffer(b, (uint64_t)(y->h * x->line), index ? index - 1 : 0, index);
+        l->temp[0] = backend_add_buffer(b, (uint64_t)(y->h * (x->left + x->w + x->right) * x->pixel), index ? index - 1 : 0, index);
     }
 }
 

@@ -139,7 +139,8 @@ static struct attempt best_part(const struct weft_network *network, const struct
 enum weft_status parts_compile(struct weft_program **out, const struct weft_network *network, const struct backend *whole)
 {
     struct attempt best = best_part(network, whole);
-    best.part = best.part ? best.part : backend_batch(whole->graph); /* nothing does: it says why */
+    if (!best.part) /* nothing does: the way that asks for least says why */
+        best = (struct attempt){.part = backend_batch(whole->graph), .by_heads = heads_fill(whole, network->graph)};
     enum weft_status status = compile_part(out, &best, network, whole, whole->options, false, whole->diag);
     if (!best.needed)
         return status;
