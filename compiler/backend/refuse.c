@@ -36,9 +36,13 @@ enum weft_status backend_check(const struct backend *b)
     return status;
 }
 
+/* No machine is chosen yet: one in whose buffer everything fits, so that what is refused here is refused on all. */
+static const struct weft_machine any_machine = {.name = "any", .ub_bytes = UINT64_MAX};
+static const struct weft_compile_options no_options = {0};
+
 enum weft_status backend_refusals(struct graph *graph, struct weft_diag *diag)
 {
-    struct backend b = {.graph = graph, .diag = diag};
+    struct backend b = {.graph = graph, .machine = &any_machine, .options = &no_options, .diag = diag};
     enum weft_status status = backend_fuse(&b);
     backend_free(&b);
     return status;

@@ -68,6 +68,20 @@ static void both_kinds_at_once(void **state)
     assert_null(strstr(c.text, "Relu"));
 }
 
+/* Where the importer refused a node there is no machine yet, and what is left is looked at all the same: reductions ask how large its buffer is. */
+static void refused_before_a_machine(void **state)
+{
+    static const char *const bodies[] = {"y = GlobalAveragePool (x)", "y = ReduceSum (x)", "y = ReduceMean <axes = [0, 2]> (x)",
+                                         "s = ReduceMax (x) t = Softmax (x) y = Sub (t, s)", "t = Transpose <perm = [0, 1, 3, 2]> (x) y = MatMul (x, t)"};
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        char text[512];
+        snprintf(text, sizeof text, HEAD "m (float[N, 3, 8, 8] x) => (float y) { h = Det (x) %s }", bodies[i]);
+        struct caught c = try_text(text, 0, false);
+        says(&c, "h (Det)");
+        assert_int_equal(c.count, 1);
+    }
+}
+
 /* A scale for each channel divides like any other constant, and one that the network computes like any other value. */
 static void scales_of_an_axis(void **state)
 {
@@ -141,7 +155,7 @@ static void too_large_a_batch(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(both_kinds_at_once), cmocka_unit_test(scales_of_an_axis),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(both_kinds_at_once), cmocka_unit_test(refused_before_a_machine), cmocka_unit_test(scales_of_an_axis),
                                        cmocka_unit_test(three_dimensions), cmocka_unit_test(computed_integers), cmocka_unit_test(hostile_sizes),
                                        cmocka_unit_test(too_many_constants), cmocka_unit_test(too_large_a_batch)};
     return cmocka_run_group_tests(tests, NULL, NULL);
