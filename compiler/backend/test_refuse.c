@@ -25,11 +25,10 @@ static void catch_message(void *user, const char *message)
 }
 
 /* What loading and compiling say. */
-static struct caught try_text(const char *text, int64_t batch, bool timing_only)
+static struct caught try_with(const char *text, struct weft_compile_options options)
 {
     struct caught caught = {0};
     struct weft_diag diag = {catch_message, &caught, 0};
-    struct weft_compile_options options = {.batch = batch, .timing_only = timing_only, .seed = 1};
     struct weft_machine machine;
     struct weft_network *network = NULL;
     struct weft_program *program = NULL;
@@ -47,6 +46,11 @@ static struct caught try_text(const char *text, int64_t batch, bool timing_only)
     weft_network_free(network);
     unlink(path);
     return caught;
+}
+
+static struct caught try_text(const char *text, int64_t batch, bool timing_only)
+{
+    return try_with(text, (struct weft_compile_options){.batch = batch, .timing_only = timing_only, .seed = 1});
 }
 
 static void says(const struct caught *caught, const char *wanted)
@@ -106,6 +110,16 @@ static void computed_integers(void **state)
     assert_int_equal(c.count, 1);
 }
 
+/* Behind its weights stand numbers that take their sums away: blocks that go would leave those wrong. */
+static void pruned_sums(void **state)
+{
+    static const char text[] = HEAD "m (uint8[3, 2] a, uint8 z) => (int32[3, 2] y) <int8[2, 2] w = {1, 2, 3, 4}> { y = MatMulInteger (a, w, z) }";
+    struct caught c = try_with(text, (struct weft_compile_options){.prune = 0.5, .seed = 1});
+    says(&c, "node y: its zero point is computed, and its weights carry their own sums: they cannot be pruned; leave out --prune");
+    c = try_with(text, (struct weft_compile_options){.seed = 1});
+    assert_int_equal(c.count, 0);
+}
+
 static const struct { const char *text, *message; } hostile[] = {
     {"m (float[N, 4] x) => (float[N, 300000000] y) { w = RandomNormal <shape = [4, 300000000]> () y = MatMul (x, w) }",
      "w (RandomNormal): the constant is [4, 300000000], 1200000000 elements; at most 1073741824"},
@@ -156,7 +170,7 @@ static void too_large_a_batch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(both_kinds_at_once), cmocka_unit_test(refused_before_a_machine), cmocka_unit_test(scales_of_an_axis),
-                                       cmocka_unit_test(three_dimensions), cmocka_unit_test(computed_integers), cmocka_unit_test(hostile_sizes),
+                                       cmocka_unit_test(three_dimensions), cmocka_unit_test(computed_integers), cmocka_unit_test(pruned_sums), cmocka_unit_test(hostile_sizes),
                                        cmocka_unit_test(too_many_constants), cmocka_unit_test(too_large_a_batch)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
