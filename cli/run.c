@@ -66,7 +66,7 @@ static enum weft_status load_network(struct run *run, const char *name)
     if (status)
         return status;
     run->options->common.compile.bindings = run->inputs.count ? &run->inputs : NULL;
-    status = weft_network_load(&run->network, run->path, &run->options->common.compile, run->diag);
+    status = cli_network_load(&run->network, run->path, &run->options->common.compile, run->diag);
     return status ? status : run_keeps_weights(run->options, run->network, run->diag);
 }
 
