@@ -8,7 +8,7 @@
  *   dots.c                        small products of computed values, on the vector unit
  *   defer.c                       products whose tiles are best fetched between others
  *   layout.c buffers.c            an order of bytes for every value; halos, buffers and their lifetimes
- *   mapping.c lines.c depthwise.c tiles.c share.c prune.c      products on the array (mapping.h)
+ *   mapping.c chunks.c lines.c depthwise.c tiles.c share.c prune.c      products on the array (mapping.h)
  *   batch_axis.c                  where the inferences of a batch stand in each value (batch_axis.h)
  *   waves.c lag.c                 two halves of a batch (waves.h)
  *   narrow.c                      a layer for a few inferences of the batch (narrow.h)
@@ -73,12 +73,14 @@ struct mapping {
     uint64_t zero_bytes, zero_cells, cells; /* of these zero_tiles; of all tiles, once they are made */
     int64_t tiles, zero_tiles;         /* all slices and terms: that hold weights; that the weights' values left empty */
     int64_t rows, chunks, chunk_rows, block_rows;
+    int64_t abreast, pieces;           /* columns of tiles side by side, 1 .. arrays; rows of a tile in so many products where a column's tiles meet different arrays */
     int64_t last_split;                /* chunks in so many, where columns are too few for all arrays; 0 or 1: whole */
     int64_t parts;                     /* of the batch, emitted one after the other (waves.c); 0: one */
     uint64_t product_cycles, fetch_cycles, vector_cycles, fetches;
+    uint64_t wait_cycles, end_cycles;  /* of several arrays, for the vector unit to drain the accumulators: between rounds; behind the last */
     uint64_t supply_cycles;            /* fetch_cycles, or what the latency of as many fetches as the FIFO has slots allows */
     uint64_t bound_cycles;             /* product_cycles without waiting between arrays: what the mapping bound counts */
-    uint64_t array_cycles;             /* product_cycles, and what rows wait for lines (lines.c): by this mappings are chosen */
+    uint64_t array_cycles;             /* product_cycles and wait_cycles, and what rows wait for lines (lines.c): by this mappings are chosen */
 };
 
 enum { CHAIN_MAX = 12 /* nodes that one table stands for */ };
