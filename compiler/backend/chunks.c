@@ -38,24 +38,26 @@ int64_t chunks_beats(const struct backend *b, const struct layer *l, const struc
 
 /* --- what a tile of each column takes ------------------------------------------------------------------------------------------- */
 
-/* A tile of each of `count` columns, where the next tile of a column meets another array. Products start in order: a tile's first piece behind the last piece
- * of the tile before, and behind the sums of its own column's first piece. */
-static int64_t staggered(const struct weft_machine *machine, int64_t count, int64_t cycles, int64_t piece, int64_t shift)
+/* Columns side by side, where the next tile of a column meets another array. */
+struct abreast { int64_t count, cycles /* of a tile's rows */, shift; };
+
+/* A tile of each. Products start in order: a tile's first piece behind the last piece of the tile before, and behind the sums of its own column's first piece. */
+static int64_t staggered(const struct weft_machine *machine, const struct abreast *a, int64_t piece)
 {
-    int64_t before_last = (ceil_div(cycles, piece) - 1) * piece;
-    return most(most(count * before_last, least(piece, cycles) + depth_of(machine)), ceil_div(count * shift, (int64_t)machine->arrays));
+    int64_t before_last = (ceil_div(a->cycles, piece) - 1) * piece, sums = least(piece, a->cycles) + depth_of(machine);
+    return most(most(a->count * before_last, sums), ceil_div(a->count * a->shift, (int64_t)machine->arrays));
 }
 
-static int64_t in_pieces(const struct weft_machine *machine, int64_t count, int64_t cycles, int64_t pieces, int64_t shift)
+static int64_t in_pieces(const struct weft_machine *machine, const struct abreast *a, int64_t pieces)
 {
-    return staggered(machine, count, cycles, ceil_div(cycles, pieces), shift);
+    return staggered(machine, a, ceil_div(a->cycles, pieces));
 }
 
-static int64_t best_pieces(const struct weft_machine *machine, int64_t count, int64_t cycles, int64_t shift)
+static int64_t best_pieces(const struct weft_machine *machine, const struct abreast *a)
 {
     int64_t best = 1;
-    for (int64_t pieces = 2; pieces <= least(PIECES_MOST, cycles); pieces++)
-        if (in_pieces(machine, count, cycles, pieces, shift) < in_pieces(machine, count, cycles, best, shift))
+    for (int64_t pieces = 2; pieces <= least(PIECES_MOST, a->cycles); pieces++)
+        if (in_pieces(machine, a, pieces) < in_pieces(machine, a, best))
             best = pieces;
     return best;
 }
@@ -85,28 +87,29 @@ static int64_t split_of(const struct weft_machine *machine, const struct mapping
 /* Cycles of one tile in each column of a round, full and short. */
 struct steps { int64_t full, alone; };
 
-/* On one array; or of a plane of the weights that meets so many planes of the input, on several. */
-static struct steps steps_of(const struct backend *b, const struct mapping *map, const struct rounds *r, int64_t chunk, int64_t meets, int64_t shift)
+/* On one array; or of a plane of the weights that meets so many planes of the input, on several. `one`: a column by itself. */
+static struct steps steps_of(const struct backend *b, const struct mapping *map, const struct rounds *r, const struct abreast *one, int64_t meets)
 {
     const struct weft_machine *machine = b->machine;
-    int64_t arrays = (int64_t)machine->arrays, alone;
-    if (arrays == 1)
-        return (struct steps){most(meets * chunk, shift), 0};
-    if (map->abreast == 1)
-        return (struct steps){in_pieces(machine, 1, meets * chunk, map->pieces, shift), 0};
-    if (map->last_split > 1)
-        alone = most(ceil_div(chunk, map->last_split), shift);
-    else
-        alone = in_pieces(machine, r->left, chunk, map->pieces, shift);
-    int64_t full = map->abreast == arrays ? most(chunk, shift) : in_pieces(machine, map->abreast, chunk, map->pieces, shift);
+    struct abreast few = *one, left = *one;
+    if (machine->arrays == 1)
+        return (struct steps){most(meets * one->cycles, one->shift), 0};
+    few.count = map->abreast;
+    left.count = r->left;
+    if (map->abreast == 1) {
+        few.cycles *= meets; /* by the planes one behind the other, on one array */
+        return (struct steps){in_pieces(machine, &few, map->pieces), 0};
+    }
+    int64_t full = map->abreast == (int64_t)machine->arrays ? most(one->cycles, one->shift) : in_pieces(machine, &few, map->pieces);
+    int64_t alone = map->last_split > 1 ? most(ceil_div(one->cycles, map->last_split), one->shift) : r->left ? in_pieces(machine, &left, map->pieces) : 0;
     return (struct steps){meets * full, meets * alone};
 }
 
 /* The first and the last tile of a single column come in blocks: what each takes beyond a tile between them. */
-static int64_t beyond_ends(const struct backend *b, const struct mapping *map, int64_t chunk, int64_t shift)
+static int64_t beyond_ends(const struct backend *b, const struct mapping *map, const struct abreast *one)
 {
-    int64_t pass = chunk / map->chunk_rows, block = chunks_block(b->machine, map->chunk_rows) * pass;
-    return staggered(b->machine, 1, chunk, block, shift) - in_pieces(b->machine, 1, chunk, map->pieces, shift);
+    int64_t pass = one->cycles / map->chunk_rows, block = chunks_block(b->machine, map->chunk_rows) * pass;
+    return most(staggered(b->machine, one, block) - in_pieces(b->machine, one, map->pieces), 0);
 }
 
 /* Columns that go together are drained behind the last of them: for that the next ones wait where the accumulators hold no more, and the next layer waits for the
@@ -143,21 +146,23 @@ void chunks_price(const struct backend *b, const struct layer *l, struct mapping
     int64_t k = least(map->lanes, (int64_t)machine->rows), n = least(map->columns, (int64_t)machine->columns), arrays = (int64_t)machine->arrays;
     int64_t pass = (int64_t)weft_passes(backend_format(b, l->x), l->m->w_format), planes = planes_pairs(b, l) > 1 ? map->terms : 1;
     int64_t chunk = map->chunk_rows * pass, shift = (int64_t)weft_shift_cycles(machine, l->m->w_format), columns = map->n_tiles * map->slices;
+    struct abreast one = {1, chunk, shift}, some = one;
     uint64_t tile_bytes = weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, l->m->w_format);
     struct rounds r = rounds_of(map);
     map->last_split = split_of(machine, map, r.left, shift, tile_bytes);
-    map->pieces = arrays > 1 ? best_pieces(machine, map->abreast < arrays ? map->abreast : most(r.left, 1), chunk, shift) : 1;
+    some.count = map->abreast < arrays ? map->abreast : most(r.left, 1);
+    map->pieces = arrays > 1 ? best_pieces(machine, &some) : 1;
     map->product_cycles = map->bound_cycles = map->wait_cycles = map->end_cycles = 0;
     for (int64_t t = 0; t < planes; t++) { /* a plane of the weights meets the planes of the input that count with it */
         int64_t meets = planes - t;
-        struct steps s = steps_of(b, map, &r, chunk, meets, shift);
+        struct steps s = steps_of(b, map, &r, &one, meets);
         map->bound_cycles += (uint64_t)ceil_div(map->tiles * map->chunks * (map->abreast > 1 ? meets * most(chunk, shift) : most(meets * chunk, shift)), planes * arrays);
         map->product_cycles += (uint64_t)(map->tiles * (s.full * r.full + s.alone * r.short_) / (planes * columns));
     }
     if (arrays > 1)
         price_drains(b, l, map, &r);
     if (arrays > 1 && map->abreast == 1)
-        map->product_cycles += (uint64_t)(r.full * least(map->tiles / columns, 2) * most(beyond_ends(b, map, chunk, shift), 0));
+        map->product_cycles += (uint64_t)(r.full * least(map->tiles / columns, 2) * beyond_ends(b, map, &one));
     map->fetches = fetches_of(b, l, map, &r, planes);
     price_supply(b, l, map, tile_bytes, shift);
 }

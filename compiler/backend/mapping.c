@@ -87,12 +87,19 @@ static uint64_t score(const struct mapping *map)
     return top * 16 + (map->array_cycles + map->supply_cycles + 2 * map->vector_cycles) / 4;
 }
 
+/* How many arrays are at work, in the mean. */
+static double arrays_at_work(const struct backend *b, const struct mapping *map, double rows)
+{
+    double arrays = (double)b->machine->arrays, mean = rows / (double)largest(map->product_cycles, 1);
+    return map->abreast == (int64_t)b->machine->arrays || mean > arrays ? arrays : mean > 1 ? mean : 1;
+}
+
 /* A short shift hides nothing: rows alone, all of them on all arrays, are the least that waiting multiplies. */
 static void price_lines(const struct backend *b, const struct layer *l, struct mapping *map)
 {
-    double row = lines_price(b, l, map), rows = (double)(map->tiles * map->rows) / (double)b->machine->arrays;
     double passes = (double)weft_passes(backend_format(b, l->x), l->m->w_format) * planes_pairs(b, l) / (planes_pairs(b, l) > 1 ? (double)map->terms : 1);
-    map->array_cycles = map->product_cycles + map->wait_cycles + (uint64_t)(rows * passes * (row - 1));
+    double row = lines_price(b, l, map), rows = (double)(map->tiles * map->rows) * passes;
+    map->array_cycles = map->product_cycles + map->wait_cycles + (uint64_t)(rows / arrays_at_work(b, map, rows) * (row - 1));
 }
 
 /* Groups of p pixels that cover `width` with an even step; false where there is none. */
