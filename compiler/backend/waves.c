@@ -130,6 +130,15 @@ double waves_input_cycles(const struct backend *b)
     return (double)cycles_of_bytes(b->machine, bytes, b->machine->link_in_bytes_per_second);
 }
 
+static double output_cycles(const struct backend *b)
+{
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < b->graph->output_count; i++)
+        if (b->places[b->graph->outputs[i]].placed && !resident_output(b, b->graph->outputs[i]))
+            bytes += b->places[b->graph->outputs[i]].g.bytes;
+    return (double)cycles_of_bytes(b->machine, bytes, b->machine->link_out_bytes_per_second);
+}
+
 /* A product and the vector work behind it; what does not come in halves stands by itself. */
 static int measure(const struct backend *b, struct lag_segment *segments)
 {
@@ -150,7 +159,7 @@ static int measure(const struct backend *b, struct lag_segment *segments)
 void backend_waves(struct backend *b)
 {
     struct lag_segment *segments = b->batch > 1 ? malloc(((size_t)b->layer_count + 1) * sizeof *segments) : NULL;
-    int lag = segments ? lag_choose(segments, measure(b, segments), waves_input_cycles(b)) : 0;
+    int lag = segments ? lag_choose(segments, measure(b, segments), (struct lag_links){waves_input_cycles(b), output_cycles(b)}) : 0;
     b->out_of_memory |= b->batch > 1 && !segments;
     free(segments);
     if (!lag)
