@@ -208,7 +208,7 @@ struct backend {
     bool draft;                        /* compiled for its bounds, and to see whether it can be: one part of the batch is emitted, not `repeats` */
     uint64_t too_big;                  /* bytes of unified buffer that were needed and not there, or 0 */
     int current;                       /* layer being emitted */
-    int64_t batch; int waves, lag;     /* inferences; halves that follow each other (waves.c), or 1; segments between them */
+    int64_t batch; int waves, lag, lag_wanted; /* inferences; halves that follow each other (waves.c), or 1; segments between them, and how many there would be in a large buffer */
     struct wave { int64_t index, count; } wave; /* the part of the batch, or of the rows, being emitted; count 0 or 1: all of it */
     struct front { int end; int64_t pieces; uint8_t *roles; /* by value id */ } front; /* layers before `end` run piece by piece of the batch (front.c) */
     struct tail { int first; int64_t pieces; } tail; /* layers from `first` on run in so many pieces of their rows (tail.c); pieces 0: none do */
@@ -336,7 +336,8 @@ bool allocate_buffers(struct buffer *buffers, int count, uint64_t limit, uint64_
 /* params.c: biases, scales, tables and constant operands of a layer */
 enum weft_status backend_params(struct backend *b, struct layer *layer);
 double params_bias(struct backend *b, const struct layer *layer, int64_t channel); /* real bias of an output channel */
-/* parts.c: `whole` did not fit, and says in too_big what it needs */
+/* parts.c: `whole` did not fit, and says in too_big what it needs; or *out is its program, and halves of it found no room (lag_wanted) */
+enum weft_status parts_instead(struct weft_program **out, const struct weft_network *network, const struct backend *whole);
 enum weft_status parts_compile(struct weft_program **out, const struct weft_network *network, const struct backend *whole);
 /* compile.c */
 int64_t backend_batch(const struct graph *graph);

@@ -71,3 +71,8 @@ int lag_choose(const struct lag_segment *segments, int count, struct lag_links l
             best = lag;
     return count && cycles(segments, count, best, links) < cycles(segments, count, 0, links) * (1 - 1.0 / WORTH) ? best : 0;
 }
+
+double lag_waits(const struct lag_segment *segments, int count, int lag, struct lag_links links)
+{
+    return count ? cycles(segments, count, lag, links) - cycles(segments, count, lag, (struct lag_links){0, 0}) : 0;
+}

@@ -165,10 +165,25 @@ void backend_waves(struct backend *b)
     if (!lag)
         return;
     b->waves = WAVES;
-    b->lag = lag;
+    b->lag = b->lag_wanted = lag;
     for (int i = 0; i < b->layer_count; i++)
         if (b->layers[i].kind == LAYER_MATRIX && waves_split(b, &b->layers[i]))
             mapping_split(b, &b->layers[i], WAVES);
+}
+
+/* The input of a part arrives when the part before is done with its own; its output leaves while the next part is at work. A front works on pieces of
+ * the input meanwhile, and the whole network as a front sends pieces of the output. */
+double waves_links(const struct backend *b)
+{
+    struct lag_segment *segments = malloc(((size_t)b->layer_count + 1) * sizeof *segments);
+    if (!segments)
+        return 0;
+    int count = measure(b, segments), lag = b->waves > 1 ? b->lag : 0;
+    double pieces = b->front.end ? (double)b->front.pieces : 1, out = b->front.end == b->layer_count ? pieces : 1;
+    struct lag_links in = {waves_input_cycles(b) / pieces, 0}, both = {in.input, output_cycles(b) / out};
+    double waits = (double)(b->repeats - 1) * lag_waits(segments, count, lag, in) + lag_waits(segments, count, lag, both);
+    free(segments);
+    return waits;
 }
 
 /* The first half runs `lag` segments ahead, so that it works while the second's input is on its way. What a layer reads must stay until the later
