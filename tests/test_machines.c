@@ -51,6 +51,7 @@ static const struct network { const char *model, *machine, *format; int64_t batc
     {"resnet50", "tpu-v1", "int8", 8},        {"resnet50", "tpu-v1", "int8", 1},     {"mobilenet-v2", "tpu-v1", "int8", 1}, {"unet", "tpu-v1", "int8", 1},
     {"alexnet", "tpu-v1", "int8", 8},         {"lstm-lm", "tpu-v1", "int8", 8},      {"efficientnet-b0", "edge-tpu", "int8", 1},
     {"resnet50", "tpu-v4i", "bf16", 8},       {"mobilenet-v2", "tpu-v4i", "bf16", 8}, {"unet", "tpu-v4i", "bf16", 1},
+    {"transformer-encoder", "tpu-v4i", "bf16", 8}, {"wavenet", "tpu-v4i", "bf16", 1}, {"resnet50", "gemmini", "int8", 1},
 };
 
 static void more_arrays(void **state)
