@@ -9,7 +9,7 @@
  *   dots.c                        small products of computed values, on the vector unit
  *   defer.c                       products whose tiles are best fetched between others
  *   layout.c buffers.c            an order of bytes for every value; halos, buffers and their lifetimes
- *   mapping.c lines.c depthwise.c tiles.c share.c prune.c      products on the array (mapping.h)
+ *   mapping.c chunks.c lines.c depthwise.c tiles.c share.c prune.c      products on the array (mapping.h)
  *   batch_axis.c                  where the inferences of a batch stand in each value (batch_axis.h)
  *   waves.c lag.c                 two halves of a batch (waves.h)
  *   narrow.c                      a layer for a few inferences of the batch (narrow.h)
@@ -74,12 +74,14 @@ struct mapping {
     uint64_t zero_bytes, zero_cells, cells; /* of these zero_tiles; of all tiles, once they are made */
     int64_t tiles, zero_tiles;         /* all slices and terms: that hold weights; that the weights' values left empty */
     int64_t rows, chunks, chunk_rows, block_rows;
+    int64_t abreast, pieces;           /* columns of tiles side by side, 1 .. arrays; rows of a tile in so many products where a column's tiles meet different arrays */
     int64_t last_split;                /* chunks in so many, where columns are too few for all arrays; 0 or 1: whole */
     int64_t parts;                     /* of the batch, emitted one after the other (waves.c); 0: one */
     uint64_t product_cycles, fetch_cycles, vector_cycles, fetches;
+    uint64_t wait_cycles, end_cycles;  /* of several arrays, for the vector unit to drain the accumulators: between rounds; behind the last */
     uint64_t supply_cycles;            /* fetch_cycles, or what the latency of as many fetches as the FIFO has slots allows */
     uint64_t bound_cycles;             /* product_cycles without waiting between arrays: what the mapping bound counts */
-    uint64_t array_cycles;             /* product_cycles, and what rows wait for lines (lines.c): by this mappings are chosen */
+    uint64_t array_cycles;             /* product_cycles and wait_cycles, and what rows wait for lines (lines.c): by this mappings are chosen */
 };
 
 enum { CHAIN_MAX = 12 /* nodes that one table stands for */ };
@@ -212,7 +214,7 @@ struct backend {
     bool draft;                        /* compiled for its bounds, and to see whether it can be: one part of the batch is emitted, not `repeats` */
     uint64_t too_big;                  /* bytes of unified buffer that were needed and not there, or 0 */
     int current;                       /* layer being emitted */
-    int64_t batch; int waves, lag;     /* inferences; halves that follow each other (waves.c), or 1; segments between them */
+    int64_t batch; int waves, lag, lag_wanted; /* inferences; halves that follow each other (waves.c), or 1; segments between them, and how many there would be in a large buffer */
     struct wave { int64_t index, count; } wave; /* the part of the batch, or of the rows, being emitted; count 0 or 1: all of it */
     struct front { int end; int64_t pieces; uint8_t *roles; /* by value id */ } front; /* layers before `end` run piece by piece of the batch (front.c) */
     struct tail { int first; int64_t pieces; } tail; /* layers from `first` on run in so many pieces of their rows (tail.c); pieces 0: none do */
@@ -343,7 +345,8 @@ bool allocate_buffers(struct buffer *buffers, int count, uint64_t limit, uint64_
 /* params.c: biases, scales, tables and constant operands of a layer */
 enum weft_status backend_params(struct backend *b, struct layer *layer);
 double params_bias(struct backend *b, const struct layer *layer, int64_t channel); /* real bias of an output channel */
-/* parts.c: `whole` did not fit, and says in too_big what it needs */
+/* parts.c: `whole` did not fit, and says in too_big what it needs; or *out is its program, and halves of it found no room (lag_wanted) */
+enum weft_status parts_instead(struct weft_program **out, const struct weft_network *network, const struct backend *whole);
 enum weft_status parts_compile(struct weft_program **out, const struct weft_network *network, const struct backend *whole);
 /* compile.c */
 int64_t backend_batch(const struct graph *graph);

@@ -287,6 +287,8 @@ enum weft_status weft_compile(struct weft_program **out, struct weft_network *ne
         status = backend_attempt(out, &b);
     if (b.too_big)
         status = parts_compile(out, network, &b);
+    else if (!status && b.lag < b.lag_wanted)
+        status = parts_instead(out, network, &b);
     backend_free(&b);
     graph_free(b.graph);
     return status;

@@ -6,6 +6,8 @@
 #include "emit.h"
 #include "mapping.h"
 
+#include <math.h>
+
 enum { SOURCE = 0, OUTPUT = 1, RESIDUAL = 2, PLANES = 8 /* and the next: second and third plane of the source */ };
 
 static void source_pattern(struct backend *b, const struct layer *l, int value, unsigned number, int64_t slice)
@@ -168,7 +170,7 @@ static void emit_column(struct backend *b, struct layer *l, const struct column 
     for (int64_t k = 0; k <= last; k++) {
         if (ids[k] < 0)
             continue;
-        int64_t lane = k % map->k_tiles * (int64_t)b->machine->rows, step = !started || k == last ? block : c->rows;
+        int64_t lane = k % map->k_tiles * (int64_t)b->machine->rows, step = !started || k == last ? block : ceil_div(c->rows, most(map->pieces, 1));
         for (int64_t r = 0; r < c->rows; r += step) {
             int64_t rows = c->rows - r < step ? c->rows - r : step;
             if (!started)
@@ -187,42 +189,59 @@ static void emit_column(struct backend *b, struct layer *l, const struct column 
 
 /* --- several arrays ----------------------------------------------------------------------------------------------------------- */
 
-/* Tiles go to the arrays in turn, and products start in order. So as many columns as there are arrays advance side by side, a tile each: then a
- * column's tiles meet the same array every time, where they need not wait for each other's sums. */
+/* Tiles go to the arrays in turn, and products start in order. Where as many columns as there are arrays advance side by side, a tile each, a
+ * column's tiles meet the same array every time and need not wait for each other's sums; where they are fewer, rows go in pieces (chunks.c). */
 static const int64_t *ids_of(const struct layer *l, const struct column *c)
 {
     const struct mapping *map = &l->m->map;
     return &l->m->tile_ids[(c->slice * map->n_tiles + c->nt) * map->terms * map->k_tiles];
 }
 
-/* Tile number k of each column, times the same plane of the input. */
-static void step_together(struct backend *b, struct layer *l, const struct column *columns, int count, int64_t k, unsigned plane, bool started[ARRAYS_MAX])
+/* The first tile of a column from k on that is there; `deep`: there is none. */
+static int64_t next_tile(const struct layer *l, const struct column *c, int64_t k, int64_t deep)
+{
+    while (k < deep && ids_of(l, c)[k] < 0)
+        k++;
+    return k;
+}
+
+/* Rows of a column times one of its tiles. Fewer columns than arrays: in pieces. */
+static void multiply(struct backend *b, const struct layer *l, const struct column *c, int count, int64_t k, unsigned plane, bool add)
 {
     const struct mapping *map = &l->m->map;
-    for (int i = 0; i < count; i++) {
-        const struct column *c = &columns[i];
-        int64_t id = ids_of(l, c)[k];
-        if (id < 0)
-            continue;
-        if (!started[i])
-            reads_for(b, l->x, reach(b, l, c->first, c->rows));
-        product(b, l, plane ? PLANES + plane - 1 : SOURCE, (int)id, k % map->k_tiles * (int64_t)b->machine->rows, c->first, c->rows, c->acc, true, started[i]);
-        started[i] = true;
-    }
+    int64_t step = count < (int64_t)b->machine->arrays ? ceil_div(c->rows, map->pieces) : c->rows, lane = k % map->k_tiles * (int64_t)b->machine->rows;
+    for (int64_t r = 0; r < c->rows; r += step)
+        product(b, l, plane ? PLANES + plane - 1 : SOURCE, (int)ids_of(l, c)[k], lane, c->first + r, least(step, c->rows - r), c->acc + (uint64_t)r, r == 0, add);
+}
+
+/* The next tile of each column that has one, with the planes of the input that count with it. Each column skips its own tiles of zeros: so it
+ * stays on its array. */
+static bool step_together(struct backend *b, struct layer *l, const struct column *columns, int count, int64_t at[ARRAYS_MAX], bool started)
+{
+    const struct mapping *map = &l->m->map;
+    int64_t deep = map->terms * map->k_tiles;
+    bool any = false;
+    for (unsigned plane = 0; plane < most(l->input_count, 1); plane++)
+        for (int i = 0; i < count; i++) {
+            int64_t k = next_tile(l, &columns[i], at[i], deep);
+            if (k == deep || (plane && plane + (unsigned)(k / map->k_tiles) >= l->input_count))
+                continue;
+            if (!started && !plane)
+                reads_for(b, l->x, reach(b, l, columns[i].first, columns[i].rows));
+            multiply(b, l, &columns[i], count, k, plane, started || plane);
+            any = true;
+        }
+    for (int i = 0; i < count; i++)
+        at[i] = least(next_tile(l, &columns[i], at[i], deep) + 1, deep);
+    return any;
 }
 
 static void emit_together(struct backend *b, struct layer *l, const struct column *columns, int count, double done, double share)
 {
-    const struct mapping *map = &l->m->map;
-    int64_t deep = map->terms * map->k_tiles;
-    bool started[ARRAYS_MAX] = {false};
-    for (int64_t k = 0; k < deep; k++) {
-        step_together(b, l, columns, count, k, 0, started);
-        for (unsigned plane = 1; plane + (unsigned)(k / map->k_tiles) < l->input_count; plane++)
-            step_together(b, l, columns, count, k, plane, started);
-        if (waves_between(b, done + share * (double)(k + 1) / (double)deep))
+    int64_t at[ARRAYS_MAX] = {0}, deep = ceil_div(l->m->map.tiles, l->m->map.n_tiles * l->m->map.slices);
+    for (int64_t step = 0; step_together(b, l, columns, count, at, step > 0); step++)
+        if (waves_between(b, done + share * fmin(1, (double)(step + 1) / (double)deep)))
             vector_registers(b, l, columns[0].slice);
-    }
     for (int i = 0; i < count; i++)
         drain_rows(b, l, columns[i].nt, columns[i].first, columns[i].rows, columns[i].acc);
     writes_end(b);
@@ -257,11 +276,11 @@ static void emit_slice_together(struct backend *b, struct layer *l, int64_t slic
 {
     const struct mapping *map = &l->m->map;
     struct column columns[ARRAYS_MAX];
-    int64_t units = ceil_div(end - first, map->chunk_rows) * map->n_tiles, arrays = (int64_t)b->machine->arrays;
-    for (int64_t unit = 0; unit < units; unit += arrays) {
+    int64_t units = ceil_div(end - first, map->chunk_rows) * map->n_tiles, abreast = map->abreast;
+    for (int64_t unit = 0; unit < units; unit += abreast) {
         int count = 0;
-        int64_t split = units - unit < arrays ? most(map->last_split, 1) : 1;
-        for (int64_t u = unit; u < units && u < unit + arrays; u++) {
+        int64_t split = units - unit < abreast ? most(map->last_split, 1) : 1;
+        for (int64_t u = unit; u < units && u < unit + abreast; u++) {
             int64_t from = first + u / map->n_tiles * map->chunk_rows, rows = least(end - from, map->chunk_rows);
             count = add_unit(columns, count, (struct column){.slice = slice, .nt = u % map->n_tiles, .first = from, .rows = rows}, split);
         }
@@ -291,7 +310,7 @@ void emit_matrix(struct backend *b, struct layer *l)
         if (l->residual != GRAPH_NONE)
             output_pattern(b, l, l->residual, RESIDUAL, slice);
         vector_registers(b, l, slice);
-        if (b->machine->arrays > 1)
+        if (map->abreast > 1)
             emit_slice_together(b, l, slice, first, first + each);
         else
             emit_slice(b, l, slice, first, first + each);

@@ -36,10 +36,20 @@ static void apart(struct units *u, const struct lag_segment *s, int count, int l
     }
 }
 
-/* Of the whole run; lag 0: in one. */
-static double cycles(const struct lag_segment *s, int count, int lag, double input)
+/* When the output has left: one half's while the other half is at work; of what runs in one, from the end of its last product on, since what stands behind
+ * that goes by rows (tail.c). */
+static double sent(const struct units *u, const struct lag_segment *last, int lag, double output)
 {
-    struct units u = {.ready = {lag ? input / 2 : input, input}};
+    double end = later(u->array, u->vector), first = u->ready[0], second = u->ready[1];
+    if (!lag)
+        return later(end, end - (last->vector > 0 ? last->vector : last->product) + output);
+    return later(later(first + output / 2, second) + output / 2, end);
+}
+
+/* Of the whole run; lag 0: in one. */
+static double cycles(const struct lag_segment *s, int count, int lag, struct lag_links links)
+{
+    struct units u = {.ready = {lag ? links.input / 2 : links.input, links.input}};
     for (int i = 0, end; i < count; i = end) {
         end = i + 1;
         while (lag && s[i].splits && end < count && s[end].splits)
@@ -49,21 +59,20 @@ static double cycles(const struct lag_segment *s, int count, int lag, double inp
         else
             whole(&u, &s[i]);
     }
-    return later(u.array, u.vector);
+    return sent(&u, &s[count - 1], lag, links.output);
 }
 
-static int best_lag(const struct lag_segment *segments, int count, double input)
+/* Of halves that are worth it; of links that take long, the further apart the better. */
+int lag_choose(const struct lag_segment *segments, int count, struct lag_links links)
 {
     int best = 1;
     for (int lag = 2; lag <= LAG_MOST; lag++)
-        if (cycles(segments, count, lag, input) < cycles(segments, count, best, input))
+        if (cycles(segments, count, lag, links) < cycles(segments, count, best, links))
             best = lag;
-    return best;
+    return count && cycles(segments, count, best, links) < cycles(segments, count, 0, links) * (1 - 1.0 / WORTH) ? best : 0;
 }
 
-/* Worth it for the vector work alone: products wait for no more of an input than they need anyway. */
-int lag_choose(const struct lag_segment *segments, int count, double input)
+double lag_waits(const struct lag_segment *segments, int count, int lag, struct lag_links links)
 {
-    double least = cycles(segments, count, 0, 0) * (1 - 1.0 / WORTH);
-    return cycles(segments, count, best_lag(segments, count, 0), 0) < least ? best_lag(segments, count, input) : 0;
+    return count ? cycles(segments, count, lag, links) - cycles(segments, count, lag, (struct lag_links){0, 0}) : 0;
 }

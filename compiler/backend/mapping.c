@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIN_CHUNK = 1024 /* rows: below it the drain of a chunk shows */, CHUNKS_MAX = 64, CHUNK_LEAST = 16 /* rows */, WIDEST = 8 /* a packed window against a plain one */ };
+enum { MIN_CHUNK = 1024 /* rows: below it the drain of a chunk shows */, WIDEST = 8 /* a packed window against a plain one */ };
 
 int64_t ceil_div(int64_t a, int64_t b)
 {
@@ -72,91 +72,13 @@ static uint64_t largest(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-/* How often a tile of each depth goes into all arrays, and into only some: then a column's tiles meet another array every time, and wait for the
- * sums of the one before. */
-struct rounds { int64_t full, short_, left; /* units of a short one */ };
-
-static struct rounds rounds_of(const struct mapping *map, int64_t arrays)
-{
-    int64_t together = map->parts > 1 ? map->parts : 1, units = map->n_tiles * (map->chunks / together);
-    return (struct rounds){map->slices * together * (units / arrays), map->slices * together * (units % arrays > 0), units % arrays};
-}
-
-/* In how many chunks each unit of a short round goes, so that all arrays have one and each meets the same tiles' sums every time: where the rows are
- * enough, and the further fetches are done while tiles shift in. */
-static int64_t split_of(const struct weft_machine *machine, const struct mapping *map, int64_t left, int64_t shift, uint64_t tile_bytes)
-{
-    int64_t arrays = (int64_t)machine->arrays, split = left ? arrays / left : 1;
-    bool fetched = (int64_t)cycles_of_bytes(machine, tile_bytes, machine->dram_bytes_per_second) * arrays <= most(shift, map->chunk_rows / split);
-    return left && arrays % left == 0 && map->chunk_rows / split >= CHUNK_LEAST && fetched ? split : 1;
-}
-
-/* Cycles of `map->tiles` tiles over all chunks. A unit is a column of tiles over a chunk of rows; several arrays take as many units at once, tile by
- * tile, and fetch a tile again for each pass of its plane. */
-static void price_tiles(const struct backend *b, const struct layer *l, struct mapping *map)
-{
-    const struct weft_machine *machine = b->machine;
-    int64_t k = least(map->lanes, (int64_t)machine->rows), n = least(map->columns, (int64_t)machine->columns), arrays = (int64_t)machine->arrays;
-    int64_t pass = (int64_t)weft_passes(backend_format(b, l->x), l->m->w_format), planes = planes_pairs(b, l) > 1 ? map->terms : 1;
-    int64_t chunk = map->chunk_rows * pass, shift = (int64_t)weft_shift_cycles(machine, l->m->w_format);
-    struct rounds r = rounds_of(map, arrays);
-    uint64_t tile_bytes = weft_tile_bytes(machine, (uint64_t)k, (uint64_t)n, l->m->w_format);
-    map->last_split = split_of(machine, map, r.left, shift, tile_bytes);
-    map->product_cycles = map->bound_cycles = 0;
-    for (int64_t t = 0; t < planes; t++) { /* a plane of the weights meets the planes of the input that count with it */
-        int64_t meets = planes - t, full = meets * chunk > shift ? meets * chunk : shift, alone = 0;
-        if (arrays > 1) {
-            full = meets * (chunk > shift ? chunk : shift);
-            alone = meets * most(map->last_split > 1 ? ceil_div(chunk, map->last_split) : chunk + (int64_t)(machine->rows + machine->columns), shift);
-        }
-        map->bound_cycles += (uint64_t)ceil_div(map->tiles * map->chunks * (arrays > 1 ? meets * most(chunk, shift) : full), planes * arrays);
-        map->product_cycles += (uint64_t)(map->tiles * (full * r.full + alone * r.short_) / (planes * map->n_tiles * map->slices));
-    }
-    map->fetches = (uint64_t)(map->tiles * map->chunks + map->tiles / (map->n_tiles * map->slices) * r.short_ * r.left * (map->last_split - 1));
-    if (arrays > 1)
-        map->fetches = map->fetches * (uint64_t)planes_pairs(b, l) / (uint64_t)planes;
-    map->fetch_cycles = cycles_of_bytes(machine, map->fetches * tile_bytes, machine->dram_bytes_per_second);
-    uint64_t held = cycles_of_bytes(machine, tile_bytes, machine->dram_bytes_per_second) + machine->dram_latency + (uint64_t)shift; /* a slot */
-    map->supply_cycles = largest(map->fetch_cycles, map->fetches * held / machine->fifo_tiles);
-}
-
-/* Chunks of `rows` rows: as few as the accumulators ask for; with several arrays, as many as keep all of them at work for the least cycles. */
-static void cut_rows(const struct backend *b, const struct layer *l, struct mapping *map, int64_t rows, int64_t parts)
-{
-    int64_t arrays = (int64_t)b->machine->arrays, columns = map->n_tiles * map->slices;
-    int64_t together = arrays < columns ? arrays : columns, first = ceil_div(rows * together, (int64_t)b->machine->acc_rows);
-    struct mapping best = {0};
-    for (int64_t chunks = first; chunks == first || (arrays > 1 && chunks <= CHUNKS_MAX && rows / chunks >= CHUNK_LEAST); chunks++) {
-        struct mapping try = *map;
-        try.chunk_rows = ceil_div(rows, chunks);
-        try.parts = parts;
-        try.chunks = parts * ceil_div(rows, try.chunk_rows);
-        if (arrays > 1 && try.chunk_rows * arrays > (int64_t)b->machine->acc_rows)
-            continue;
-        price_tiles(b, l, &try);
-        if (!best.chunks || largest(try.product_cycles, try.supply_cycles) < largest(best.product_cycles, best.supply_cycles))
-            best = try;
-    }
-    if (best.chunks) {
-        *map = best;
-        return;
-    }
-    map->chunk_rows = (int64_t)b->machine->acc_rows / arrays > 0 ? least(rows, (int64_t)b->machine->acc_rows / arrays) : 1;
-    map->parts = parts;
-    map->chunks = parts * ceil_div(rows, map->chunk_rows);
-    price_tiles(b, l, map);
-}
-
 static void price(const struct backend *b, const struct layer *l, struct mapping *map)
 {
     const struct weft_machine *machine = b->machine;
-    int64_t n = least(map->columns, (int64_t)machine->columns);
     map->tiles = count_tiles(l->m, map, machine);
     map->rows = map->n * map->oh * map->groups_x;
-    cut_rows(b, l, map, map->rows, 1);
-    int64_t bytes = weft_format_bytes(backend_format(b, l->y));
-    int64_t beats = ceil_div(n, (int64_t)machine->vector_lanes), lines = ceil_div(n * bytes, (int64_t)machine->ub_line_bytes);
-    map->vector_cycles = (uint64_t)ceil_div(map->rows * map->n_tiles * map->slices * (beats > lines ? beats : lines), (int64_t)machine->vector_rows);
+    map->vector_cycles = (uint64_t)ceil_div(map->rows * map->n_tiles * map->slices * chunks_beats(b, l, map), (int64_t)machine->vector_rows);
+    chunks_cut(b, l, map, map->rows, 1);
 }
 
 static uint64_t score(const struct mapping *map)
@@ -165,12 +87,19 @@ static uint64_t score(const struct mapping *map)
     return top * 16 + (map->array_cycles + map->supply_cycles + 2 * map->vector_cycles) / 4;
 }
 
+/* How many arrays are at work, in the mean. */
+static double arrays_at_work(const struct backend *b, const struct mapping *map, double rows)
+{
+    double arrays = (double)b->machine->arrays, mean = rows / (double)largest(map->product_cycles, 1);
+    return map->abreast == (int64_t)b->machine->arrays || mean > arrays ? arrays : mean > 1 ? mean : 1;
+}
+
 /* A short shift hides nothing: rows alone, all of them on all arrays, are the least that waiting multiplies. */
 static void price_lines(const struct backend *b, const struct layer *l, struct mapping *map)
 {
-    double row = lines_price(b, l, map), rows = (double)(map->tiles * map->rows) / (double)b->machine->arrays;
     double passes = (double)weft_passes(backend_format(b, l->x), l->m->w_format) * planes_pairs(b, l) / (planes_pairs(b, l) > 1 ? (double)map->terms : 1);
-    map->array_cycles = map->product_cycles + (uint64_t)(rows * passes * (row - 1));
+    double row = lines_price(b, l, map), rows = (double)(map->tiles * map->rows) * passes;
+    map->array_cycles = map->product_cycles + map->wait_cycles + (uint64_t)(rows / arrays_at_work(b, map, rows) * (row - 1));
 }
 
 /* Groups of p pixels that cover `width` with an even step; false where there is none. */
@@ -235,7 +164,7 @@ static void try_mapping(const struct backend *b, const struct layer *l, bool fla
     if (!make_mapping(b, l, flat, pixels, pack, &map))
         return;
     price(b, l, &map);
-    map.array_cycles = map.product_cycles;
+    map.array_cycles = map.product_cycles + map.wait_cycles;
     if (best->rows && score(&map) >= score(best))
         return;
     price_lines(b, l, &map);
@@ -245,10 +174,7 @@ static void try_mapping(const struct backend *b, const struct layer *l, bool fla
 
 static void set_blocks(const struct backend *b, struct mapping *map)
 {
-    int64_t block = (int64_t)b->machine->rows;
-    if (map->chunk_rows < 4 * block)
-        block = block / 2;
-    map->block_rows = block < 16 ? 16 : block;
+    map->block_rows = chunks_block(b->machine, map->chunk_rows);
 }
 
 static bool feeds_pool(const struct backend *b, const struct layer *l)
@@ -271,14 +197,14 @@ static void cut_for_pool(const struct backend *b, const struct layer *l, struct 
         return;
     map->chunks = chunks;
     map->chunk_rows = ceil_div(map->rows, chunks);
-    price_tiles(b, l, map);
+    chunks_price(b, l, map);
 }
 
 /* Equal parts of the rows, each in chunks that the accumulators hold. */
 static struct mapping split_rows(const struct backend *b, const struct layer *l, int64_t parts)
 {
     struct mapping map = l->m->map;
-    cut_rows(b, l, &map, map.rows / parts, parts);
+    chunks_cut(b, l, &map, map.rows / parts, parts);
     return map;
 }
 
@@ -317,7 +243,7 @@ void mapping_drop_tiles(const struct backend *b, struct layer *l, int64_t zero_t
 {
     l->m->map.zero_tiles = zero_tiles;
     l->m->map.tiles -= zero_tiles;
-    price_tiles(b, l, &l->m->map);
+    chunks_price(b, l, &l->m->map);
     mapping_note(b, l);
     bound_matrix(b, l);
 }
@@ -353,8 +279,8 @@ uint64_t mapping_split_price(const struct backend *b, const struct layer *l, int
 uint64_t mapping_bands_price(const struct backend *b, const struct layer *l, int64_t bands)
 {
     struct mapping map = l->m->map;
-    cut_rows(b, l, &map, ceil_div(map.rows, bands), bands); /* there may be more bands than rows: several pixels stand side by side in one */
-    return largest(map.product_cycles, map.supply_cycles);
+    chunks_cut(b, l, &map, ceil_div(map.rows, bands), bands); /* there may be more bands than rows: several pixels stand side by side in one */
+    return chunks_cost(&map);
 }
 
 void mapping_split(struct backend *b, struct layer *l, int64_t parts)
@@ -372,7 +298,7 @@ void mapping_take_channels(struct backend *b, struct layer *l, int64_t channels)
     map->tiles = 0;
     for (int64_t i = 0; i < map->n_tiles * map->terms * map->k_tiles; i++)
         map->tiles += l->m->tile_ids[i] >= 0;
-    cut_rows(b, l, map, map->rows, 1);
+    chunks_cut(b, l, map, map->rows, 1);
     set_blocks(b, map);
     mapping_note(b, l);
 }

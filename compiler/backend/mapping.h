@@ -18,6 +18,12 @@ uint64_t mapping_price(struct backend *b, struct layer *layer); /* cycles of the
 bool mapping_tile_is_empty(const struct matrix *m, int64_t kt, int64_t nt, const struct weft_machine *machine); /* whatever the weights are */
 uint64_t mapping_weight_bytes(const struct matrix *m); /* of the network's own, without those in tiles of zeros */
 void mapping_drop_tiles(const struct backend *b, struct layer *layer, int64_t zero_tiles); /* prices what is left */
+/* chunks.c: rows in chunks, and columns of tiles side by side */
+void chunks_cut(const struct backend *b, const struct layer *layer, struct mapping *map, int64_t rows, int64_t parts); /* of `parts` parts with so many rows each: the cheapest */
+void chunks_price(const struct backend *b, const struct layer *layer, struct mapping *map); /* as it is cut */
+uint64_t chunks_cost(const struct mapping *map);
+int64_t chunks_block(const struct weft_machine *machine, int64_t chunk_rows); /* rows in which the first and the last tile of a column are emitted */
+int64_t chunks_beats(const struct backend *b, const struct layer *layer, const struct mapping *map); /* of the vector unit for a row of sums */
 /* lines.c */
 struct weft_pattern lines_source(const struct matrix *m, const struct mapping *map, const struct geometry *x, uint64_t origin, int64_t slice); /* rows that enter the array */
 double lines_price(const struct backend *b, const struct layer *layer, const struct mapping *map);

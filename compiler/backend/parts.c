@@ -1,6 +1,6 @@
 /* parts.c: a batch whose values do not fit the buffer. It runs as several smaller ones, one after the other in one program, which fetch all weights again;
  * or in bands, of which values leave the buffer (spill.h); or as smaller ones in bands. Each way is compiled for timing alone, and the one that takes
- * least by its bounds is compiled in earnest. */
+ * least by its bounds is compiled in earnest. So are parts of a batch that fits, where two halves of it do not: parts hide the links too. */
 #include <stdlib.h>
 
 #include "backend.h"
@@ -8,8 +8,9 @@
 #include "import.h"
 #include "passes.h"
 #include "spill.h"
+#include "waves.h"
 
-enum { TRIES = 6, FAR = 64 /* times the buffer: a part that needs more is not tried */ };
+enum { TRIES = 6, FAR = 64 /* times the buffer: a part that needs more is not tried */, WORTH = 33 };
 
 static bool every_first_dimension_is(const struct graph *graph, int64_t batch)
 {
@@ -61,6 +62,11 @@ static enum weft_status load_part(struct graph **out, const struct weft_network 
 struct attempt { int64_t part; bool by_heads, may_wait; uint64_t cycles, needed; bool spilled; };
 
 /* The mapping bound, and all that comes and goes behind it: enough to tell two programs of one network apart. */
+static uint64_t cycles_of(const struct weft_program *program, const struct backend *b)
+{
+    return program->mapping_cycles + (b->spill ? spill_transfer_cycles(b) * (uint64_t)b->repeats : (uint64_t)waves_links(b));
+}
+
 static enum weft_status compile_part(struct weft_program **out, struct attempt *a, const struct weft_network *network, const struct backend *whole,
                                      const struct weft_compile_options *options, bool draft, struct weft_diag *diag)
 {
@@ -77,7 +83,7 @@ static enum weft_status compile_part(struct weft_program **out, struct attempt *
         status = backend_attempt(out, &b);
     a->needed = b.too_big;
     a->spilled = b.spill != NULL;
-    a->cycles = status ? 0 : (*out)->mapping_cycles + (b.spill ? spill_transfer_cycles(&b) * (uint64_t)b.repeats : 0);
+    a->cycles = status ? 0 : cycles_of(*out, &b);
     backend_free(&b);
     graph_free(b.graph);
     return status;
@@ -105,27 +111,35 @@ static bool try_in_bands(struct attempt *a, const struct weft_network *network, 
     return a->needed && try_part(a, network, whole);
 }
 
-/* Attention as a whole, and a few heads at a time where it does not fit so; does the better of both? */
+/* A smaller part fetches the more: it takes more than a little to be better than one that needs no bands. */
+static bool is_better(const struct attempt *a, const struct attempt *best)
+{
+    return !best->part || (best->spilled ? a->cycles < best->cycles : (double)a->cycles < (double)best->cycles * (1 - 1.0 / WORTH));
+}
+
+/* Attention as a whole, and a few heads at a time where it does not fit so; does the better of both without being better than what there was? */
 static bool try_ways(struct attempt *best, int64_t part, const struct weft_network *network, const struct backend *whole)
 {
-    bool fits = false;
+    bool fits = false, better = false;
     for (int by_heads = 0; by_heads < 2 && !fits; by_heads++) {
         struct attempt a = {.part = part, .by_heads = by_heads, .may_wait = true};
         if ((by_heads && !heads_fill(whole, network->graph)) || !(try_part(&a, network, whole) || try_in_bands(&a, network, whole)))
             continue;
-        *best = !best->part || a.cycles < best->cycles ? a : *best;
         fits = !a.spilled;
+        if (is_better(&a, best)) {
+            *best = a;
+            better = true;
+        }
     }
-    return fits;
+    return fits && !better;
 }
 
-/* The least of the parts that divide the batch, from the largest down to the first that needs no bands: smaller ones fetch the more. */
-static struct attempt best_part(const struct weft_network *network, const struct backend *whole)
+/* The least of the parts that divide the batch, from the largest down to the first that needs no bands and is no better than those before. */
+static struct attempt best_part(const struct weft_network *network, const struct backend *whole, struct attempt best)
 {
     int64_t batch = backend_batch(whole->graph), least = may_part(network->graph, batch) ? 1 : batch;
-    struct attempt best = {0};
     int tries = 0;
-    for (int64_t part = batch; part >= least; part--) {
+    for (int64_t part = best.part ? best.part - 1 : batch; part >= least; part--) {
         bool far = (double)whole->too_big * (double)part > (double)batch * FAR * (double)whole->machine->ub_bytes || tries >= TRIES;
         if (batch % part || (far && part > 1 && part < batch))
             continue;
@@ -136,9 +150,19 @@ static struct attempt best_part(const struct weft_network *network, const struct
     return best;
 }
 
+enum weft_status parts_instead(struct weft_program **out, const struct weft_network *network, const struct backend *whole)
+{
+    struct attempt as_is = {.part = backend_batch(whole->graph), .cycles = cycles_of(*out, whole)}, best = best_part(network, whole, as_is);
+    if (best.part == as_is.part)
+        return WEFT_OK;
+    weft_program_free(*out);
+    *out = NULL;
+    return compile_part(out, &best, network, whole, whole->options, false, whole->diag);
+}
+
 enum weft_status parts_compile(struct weft_program **out, const struct weft_network *network, const struct backend *whole)
 {
-    struct attempt best = best_part(network, whole);
+    struct attempt best = best_part(network, whole, (struct attempt){0});
     if (!best.part) /* nothing does: the way that asks for least says why */
         best = (struct attempt){.part = backend_batch(whole->graph), .by_heads = heads_fill(whole, network->graph)};
     enum weft_status status = compile_part(out, &best, network, whole, whole->options, false, whole->diag);

@@ -19,8 +19,8 @@ static struct weft_machine tpu(void)
     return m;
 }
 
-/* One convolution of ci x side x side with same padding, as a network for timing only; its mapping on so many arrays with DRAM that feeds them. */
-static struct mapping map_on(uint64_t arrays, int64_t ci, int64_t co, int64_t kernel, int64_t side, int64_t groups)
+/* One convolution of ci x side x side with same padding, as a network for timing only; its mapping on that machine. */
+static struct mapping map_with(struct weft_machine machine, int64_t ci, int64_t co, int64_t kernel, int64_t side, int64_t groups)
 {
     struct graph *g;
     assert_int_equal(graph_create(&g), WEFT_OK);
@@ -34,9 +34,6 @@ static struct mapping map_on(uint64_t arrays, int64_t ci, int64_t co, int64_t ke
     *at = (struct attributes){.kernel = {kernel, kernel}, .stride = {1, 1}, .dilation = {1, 1}, .spatial = 2, .groups = groups};
     for (int d = 0; d < 2; d++)
         at->pad_begin[d] = at->pad_end[d] = kernel / 2;
-    struct weft_machine machine = tpu();
-    machine.arrays = arrays;
-    machine.dram_bytes_per_second *= arrays * arrays * arrays;
     struct weft_compile_options options = {.timing_only = true};
     struct backend b = {.graph = g, .machine = &machine, .options = &options, .repeats = 1};
     g->inputs = malloc(sizeof *g->inputs);
@@ -53,6 +50,15 @@ static struct mapping map_on(uint64_t arrays, int64_t ci, int64_t co, int64_t ke
     backend_free(&b);
     graph_free(g);
     return map;
+}
+
+/* On so many arrays, with DRAM that feeds them. */
+static struct mapping map_on(uint64_t arrays, int64_t ci, int64_t co, int64_t kernel, int64_t side, int64_t groups)
+{
+    struct weft_machine machine = tpu();
+    machine.arrays = arrays;
+    machine.dram_bytes_per_second *= arrays * arrays * arrays;
+    return map_with(machine, ci, co, kernel, side, groups);
 }
 
 static struct mapping map_conv(int64_t ci, int64_t co, int64_t kernel, int64_t side, int64_t groups)
@@ -136,12 +142,74 @@ static void columns_left_over_are_split(void **state)
     assert_int_equal(map.fetches, 6 * 4 + 2 * 4);
 }
 
+/* 256 to 256, 1 x 1 at 64 x 64: 4096 rows of one tile, which the accumulators hold. Rows dealt out over eight arrays would ask for the tile eight times, at 1349 cycles
+ * each, beside 4096 cycles of draining that no array shortens. */
+static void rows_stay_on_one_array(void **state)
+{
+    (void)state;
+    for (uint64_t arrays = 1; arrays <= 8; arrays *= 2) {
+        struct weft_machine machine = tpu();
+        machine.arrays = arrays;
+        struct mapping map = map_with(machine, 256, 256, 1, 64, 1);
+        assert_int_equal(map.chunks, 1);
+        assert_int_equal(map.fetches, 1);
+    }
+}
+
+/* The same, 3 x 3: nine tiles over each other. Two columns abreast take 2048 rows each: 9 x 2048 products, and 18 fetches of 65536 x 7 / 340 cycles = 24286. Three would
+ * fetch 27 tiles in 36429; one by itself takes longer than 24286 (below). So it is two, however many arrays there are. */
+static void columns_abreast_are_as_many_as_fetches_allow(void **state)
+{
+    (void)state;
+    for (uint64_t arrays = 2; arrays <= 8; arrays *= 2) {
+        struct weft_machine machine = tpu();
+        machine.arrays = arrays;
+        struct mapping map = map_with(machine, 256, 256, 3, 64, 1);
+        assert_int_equal(map.chunk_rows, 2048);
+        assert_int_equal(map.fetches, 18);
+        assert_int_equal(map.product_cycles, 9 * 2048);
+    }
+}
+
+/* With half of the DRAM that would be 48572 cycles of fetches. One column by itself fetches nine tiles in 24286. Its tiles lie on two arrays in turn, in
+ * two pieces of 2048 rows: the second tile's first piece waits for the sums of the first one's, 2048 + 512. The first and the last tile come in blocks of 256
+ * rows; the tile behind begins when the last block does, 4096 - 256 cycles behind the first. */
+static void a_single_column_goes_in_pieces(void **state)
+{
+    (void)state;
+    struct weft_machine machine = tpu();
+    machine.arrays = 4;
+    machine.dram_bytes_per_second /= 2;
+    struct mapping map = map_with(machine, 256, 256, 3, 64, 1);
+    assert_int_equal(map.abreast, 1);
+    assert_int_equal(map.chunks, 1);
+    assert_int_equal(map.fetches, 9);
+    assert_int_equal(map.pieces, 2);
+    assert_int_equal(map.product_cycles, 7 * (2048 + 512) + 2 * (4096 - 256));
+}
+
+/* One column of four tiles, 4096 rows, two arrays, DRAM that feeds anything. In two chunks side by side all accumulators are full and nothing can begin until they are drained;
+ * in four, the second pair finds room beside the first. Both take 2 x 4 x 1024 cycles an array, and four wait for nothing in between and drain half as much at the end. */
+static void rounds_wait_for_full_accumulators(void **state)
+{
+    (void)state;
+    struct weft_machine machine = tpu();
+    machine.arrays = 2;
+    machine.dram_bytes_per_second *= 100;
+    struct mapping map = map_with(machine, 1024, 256, 1, 64, 1);
+    assert_int_equal(map.abreast, 2);
+    assert_true(2 * map.abreast * map.chunk_rows <= 4096);
+    assert_int_equal(map.wait_cycles, 0);
+    assert_int_equal(map.product_cycles, 4 * 4096 / 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pointwise_packs_four_pixels),   cmocka_unit_test(square_kernel_packs_two_pixels),
         cmocka_unit_test(deep_layer_stays_plain),        cmocka_unit_test(depthwise_packs_groups),
         cmocka_unit_test(rows_beyond_the_accumulators_are_chunked), cmocka_unit_test(the_bound_waits_for_no_array), cmocka_unit_test(columns_left_over_are_split),
+        cmocka_unit_test(rows_stay_on_one_array), cmocka_unit_test(columns_abreast_are_as_many_as_fetches_allow), cmocka_unit_test(a_single_column_goes_in_pieces), cmocka_unit_test(rounds_wait_for_full_accumulators),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,6 +130,15 @@ double waves_input_cycles(const struct backend *b)
     return (double)cycles_of_bytes(b->machine, bytes, b->machine->link_in_bytes_per_second);
 }
 
+static double output_cycles(const struct backend *b)
+{
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < b->graph->output_count; i++)
+        if (b->places[b->graph->outputs[i]].placed && !resident_output(b, b->graph->outputs[i]))
+            bytes += b->places[b->graph->outputs[i]].g.bytes;
+    return (double)cycles_of_bytes(b->machine, bytes, b->machine->link_out_bytes_per_second);
+}
+
 /* A product and the vector work behind it; what does not come in halves stands by itself. */
 static int measure(const struct backend *b, struct lag_segment *segments)
 {
@@ -150,16 +159,31 @@ static int measure(const struct backend *b, struct lag_segment *segments)
 void backend_waves(struct backend *b)
 {
     struct lag_segment *segments = b->batch > 1 ? malloc(((size_t)b->layer_count + 1) * sizeof *segments) : NULL;
-    int lag = segments ? lag_choose(segments, measure(b, segments), waves_input_cycles(b)) : 0;
+    int lag = segments ? lag_choose(segments, measure(b, segments), (struct lag_links){waves_input_cycles(b), output_cycles(b)}) : 0;
     b->out_of_memory |= b->batch > 1 && !segments;
     free(segments);
     if (!lag)
         return;
     b->waves = WAVES;
-    b->lag = lag;
+    b->lag = b->lag_wanted = lag;
     for (int i = 0; i < b->layer_count; i++)
         if (b->layers[i].kind == LAYER_MATRIX && waves_split(b, &b->layers[i]))
             mapping_split(b, &b->layers[i], WAVES);
+}
+
+/* The input of a part arrives when the part before is done with its own; its output leaves while the next part is at work. A front works on pieces of
+ * the input meanwhile, and the whole network as a front sends pieces of the output. */
+double waves_links(const struct backend *b)
+{
+    struct lag_segment *segments = malloc(((size_t)b->layer_count + 1) * sizeof *segments);
+    if (!segments)
+        return 0;
+    int count = measure(b, segments), lag = b->waves > 1 ? b->lag : 0;
+    double pieces = b->front.end ? (double)b->front.pieces : 1, out = b->front.end == b->layer_count ? pieces : 1;
+    struct lag_links in = {waves_input_cycles(b) / pieces, 0}, both = {in.input, output_cycles(b) / out};
+    double waits = (double)(b->repeats - 1) * lag_waits(segments, count, lag, in) + lag_waits(segments, count, lag, both);
+    free(segments);
+    return waits;
 }
 
 /* The first half runs `lag` segments ahead, so that it works while the second's input is on its way. What a layer reads must stay until the later

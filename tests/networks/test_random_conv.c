@@ -70,6 +70,7 @@ static void draw_machine(struct draw *d, struct weft_machine *machine, struct we
     machine->fifo_tiles = (uint64_t)pick(d, 1, 4);
     machine->queue_depth = (uint64_t)pick(d, 1, 8);
     machine->whole_tiles = (uint64_t)pick(d, 0, 1);
+    machine->arrays = (uint64_t)pick(d, 1, 5);
 }
 
 static bool equal_to_interpreter(const struct weft_program *program, struct weft_network *network, uint64_t seed, struct weft_diag *diag)
@@ -114,7 +115,7 @@ static bool try_case(uint64_t seed, struct weft_diag *diag)
     if (good)
         remove(path);
     else
-        fprintf(stderr, "seed %llu: %s on an array of %llu x %llu, %llu accumulator rows\n", (unsigned long long)seed, path,
+        fprintf(stderr, "seed %llu: %s on %llu arrays of %llu x %llu, %llu accumulator rows\n", (unsigned long long)seed, path, (unsigned long long)machine.arrays,
                 (unsigned long long)machine.rows, (unsigned long long)machine.columns, (unsigned long long)machine.acc_rows);
     weft_program_free(program);
     weft_network_free(network);
