@@ -3,7 +3,7 @@
  *   outputs.c lookup.c pieces.c heads.c   the graph as the machine can take it: outputs that nothing computes, embeddings, sequences in pieces, attention by heads
  *   refuse.c                      what has no form on the machine, all at once
  *   fuse*.c chain.c product.c     graph -> layers (fuse.h): what one pass of the machine does at once
- *   calibrate.c quantise.c normal.c      a format, scale and zero point for every value
+ *   calibrate.c joined.c quantise.c normal.c      a format, scale and zero point for every value
  *   steps.c recipes.c planes.c    layers that take several instructions, one layer each
  *   dots.c                        small products of computed values, on the vector unit
  *   defer.c                       products whose tiles are best fetched between others
@@ -215,7 +215,8 @@ struct backend {
     uint64_t acc_next;                 /* ring of accumulator rows */
     uint64_t blocks, pruned_blocks;    /* prune.c: of all weight matrices */
     float *low, *high;                 /* calibrated range by value id; low > high: none */
-    struct ranges { float *low, *high; int count; } seen; /* the same as calibration saw them: quantise.c widens those above */
+    struct ranges { float *low, *high; int count; } seen; /* the same as calibration saw them: joined.c widens those above */
+    int *joined;                       /* by value id: the concatenation whose scale the value takes, or GRAPH_NONE; NULL in formats of floats */
     const struct backend *whole;       /* of a part of the batch: the whole, which did not fit; or NULL */
     bool out_of_memory;
 };
@@ -256,6 +257,11 @@ enum weft_status backend_quantise(struct backend *b);
 enum weft_status backend_calibrate(struct backend *b);
 /* Scale and zero of a QUANTIZE or DEQUANTIZE layer; false: not constants, or not one for the whole tensor. */
 bool quantise_parameters(const struct backend *b, const struct layer *layer, struct quantisation *out);
+bool quantise_keeps_scale(const struct layer *layer); /* does it hand integers on? */
+/* joined.c */
+enum weft_status backend_joined(struct backend *b);   /* which operands take the scale of a concatenation */
+int joined_source(const struct backend *b, int value); /* the value whose range makes the scale of this one */
+bool joined_hands_on(const struct backend *b, const struct layer *layer, int operand); /* has the layer's result the operand's scale? */
 bool normal_step(const struct backend *b, const struct layer *layer); /* normal.c: is its result x - mean, or a multiple of it, in an eight-bit network? */
 enum weft_format normal_constant(const struct backend *b, const struct layer *layer); /* of the constant operand of a binary layer */
 bool backend_is_constant(const struct backend *b, int value); /* and there */
