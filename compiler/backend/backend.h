@@ -263,6 +263,7 @@ enum weft_status backend_joined(struct backend *b);   /* which operands take the
 int joined_source(const struct backend *b, int value); /* the value whose range makes the scale of this one */
 bool joined_hands_on(const struct backend *b, const struct layer *layer, int operand); /* has the layer's result the operand's scale? */
 bool normal_step(const struct backend *b, const struct layer *layer); /* normal.c: is its result x - mean, or a multiple of it, in an eight-bit network? */
+bool normal_row(const struct backend *b, const struct layer *layer, struct quantisation *out); /* one number a row, which stays real there; false: it is none */
 enum weft_format normal_constant(const struct backend *b, const struct layer *layer); /* of the constant operand of a binary layer */
 bool backend_is_constant(const struct backend *b, int value); /* and there */
 bool backend_value_is_real(const struct backend *b, int value); /* float in the network, so quantised by us */
@@ -271,6 +272,7 @@ int32_t backend_zero(const struct backend *b, int value);
 enum weft_format backend_format(const struct backend *b, int value);
 /* chain.c: elementwise nodes from `value` to one result, which a table of 8 bits can hold; how many, 0: none */
 int chain_find(const struct backend *b, int value, bool keep_first /* others may read `value` too */, int nodes[CHAIN_MAX]);
+bool chain_is_row(const struct graph *graph, int value); /* one number a row, made of a reduction; no table takes it */
 double chain_value(const struct backend *b, int from, const int *nodes, int count, double x);
 /* resident.c: state in device memory */
 const struct weft_resident *resident_input(const struct backend *b, int value); /* NULL: the value is none */

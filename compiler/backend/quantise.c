@@ -253,14 +253,14 @@ static bool is_fine(const struct layer *layer)
     }
 }
 
-/* Does the value pass between such layers alone? */
+/* Does the value pass between such layers alone? Behind a normalisation may be a table: its codes are the result's, of rows that are alike. */
 static bool stays_fine(const struct backend *b, const struct layer *maker)
 {
     bool read = false;
     for (int i = 0; i < b->layer_count; i++) {
         if (!layer_reads(&b->layers[i], maker->y))
             continue;
-        if (!is_fine(&b->layers[i]))
+        if (!is_fine(&b->layers[i]) && !(normal_step(b, maker) && normal_step(b, &b->layers[i])))
             return false;
         read = true;
     }
@@ -418,6 +418,8 @@ static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
         y->q = b->graph->values[layer->x].q;
     else if (normal_step(b, layer) && stays_fine(b, layer))
         y->q = float_beside(b);
+    else if (normal_row(b, layer, &own))
+        y->q = own;
     else if (!b->planes && ((can_make_float(b, layer) && (read_only_as_float(b, layer->y) || feeds_own_scale(b, layer->y))) || stays_fine(b, layer)))
         y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1};
     else if (!b->planes && (can_make_float(b, layer) || is_fine(layer)) && feeds_softmax(b, layer->y))

@@ -53,6 +53,21 @@ static void a_mean_for_itself_stays_long(void **state)
     assert_true(writes(both, "int8", WEFT_OP_REDUCE, WEFT_FORMAT_f32) > 0);
 }
 
+/* A variance is no code of a table: rows differ by more than eight bits of one scale can tell. 1 / deviation multiplies rows of bf16. */
+static void a_variance_keeps_its_digits(void **state)
+{
+    static const char squares[] = "a = Constant <value_ints = [1]> ()\nq = Mul (x, x)\nv = ReduceMean (q, a)\ne = Constant <value_float = 0.00001> ()\n"
+                                  "p = Add (v, e)\nd = Sqrt (p)\nw = RandomNormal <shape = [64, 64], seed = 1.0> ()\nn = Div (x, d)\ny = MatMul (n, w)\n";
+    assert_true(writes(normalisation, "int8", WEFT_OP_REDUCE, WEFT_FORMAT_f32) > 0);
+    assert_true(writes(squares, "int8", WEFT_OP_REDUCE, WEFT_FORMAT_f32) > 0);
+    assert_true(writes(squares, "int8", WEFT_OP_ADD, WEFT_FORMAT_bf16) > 0);
+    for (enum weft_format f = WEFT_FORMAT_u8; f <= WEFT_FORMAT_s8; f++) {
+        assert_int_equal(writes(normalisation, "int8", WEFT_OP_REDUCE, f), 0);
+        assert_int_equal(writes(squares, "int8", WEFT_OP_REDUCE, f), 0);
+        assert_int_equal(writes(squares, "int8", WEFT_OP_COPY, f), 0);
+    }
+}
+
 /* Shares of 256 numbers are below half a step of eight bits, mostly; edge has no sixteen. */
 static void many_shares_have_sixteen_bits(void **state)
 {
@@ -68,6 +83,7 @@ int main(void)
         cmocka_unit_test(eight_bits_have_short_steps),
         cmocka_unit_test(sixteen_have_long_ones),
         cmocka_unit_test(a_mean_for_itself_stays_long),
+        cmocka_unit_test(a_variance_keeps_its_digits),
         cmocka_unit_test(many_shares_have_sixteen_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
