@@ -262,7 +262,8 @@ bool quantise_keeps_scale(const struct layer *layer); /* does it hand integers o
 enum weft_status backend_joined(struct backend *b);   /* which operands take the scale of a concatenation */
 int joined_source(const struct backend *b, int value); /* the value whose range makes the scale of this one */
 bool joined_hands_on(const struct backend *b, const struct layer *layer, int operand); /* has the layer's result the operand's scale? */
-bool normal_step(const struct backend *b, const struct layer *layer); /* normal.c: is its result x - mean, or a multiple of it, in an eight-bit network? */
+bool normal_step(const struct backend *b, const struct layer *layer); /* normal.c: is its result a mean, x - mean, or a multiple of that, in an eight-bit network? */
+struct quantisation normal_format(const struct backend *b, const struct layer *layer); /* of such a result */
 bool normal_row(const struct backend *b, const struct layer *layer, struct quantisation *out); /* one number a row, which stays real there; false: it is none */
 enum weft_format normal_constant(const struct backend *b, const struct layer *layer); /* of the constant operand of a binary layer */
 bool backend_is_constant(const struct backend *b, int value); /* and there */

@@ -417,7 +417,7 @@ static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
     else if (quantise_keeps_scale(layer) && !layer->input_count && backend_value_is_real(b, layer->x))
         y->q = b->graph->values[layer->x].q;
     else if (normal_step(b, layer) && stays_fine(b, layer))
-        y->q = float_beside(b);
+        y->q = normal_format(b, layer);
     else if (normal_row(b, layer, &own))
         y->q = own;
     else if (!b->planes && ((can_make_float(b, layer) && (read_only_as_float(b, layer->y) || feeds_own_scale(b, layer->y))) || stays_fine(b, layer)))
