@@ -4,6 +4,7 @@
  *   refuse.c                      what has no form on the machine, all at once
  *   fuse*.c chain.c product.c     graph -> layers (fuse.h): what one pass of the machine does at once
  *   calibrate.c joined.c quantise.c normal.c      a format, scale and zero point for every value
+ *   shares.c                      softmaxes whose division waits for the product behind them
  *   steps.c recipes.c planes.c    layers that take several instructions, one layer each
  *   dots.c                        small products of computed values, on the vector unit
  *   defer.c                       products whose tiles are best fetched between others
@@ -15,7 +16,7 @@
  *   front.c tail.c                the first layers, a few images at a time (front.h); the last ones, a few rows at a time (tail.h)
  *   params.c constants.c resident.c   what lies ready: biases, scales, tables; state in device memory
  *   allocate.c                    unified-buffer addresses by lifetime
- *   spill.c bands.c classes.c sequence.c transfer.c      values that leave the buffer (spill.h); parts.c: a batch in parts
+ *   spill.c ways.c bands.c channels.c product_bands.c classes.c held.c sequence.c transfer.c      values that leave the buffer (spill.h); parts.c: a batch in parts
  *   emitter.c emit_*.c vector_nd.c reduce.c              instructions of each kind of layer (emit.h)
  *   reads.c writes.c              inputs and outputs, as early as can be
  *   finish.c describe.c brought.c the words of the program, and what it says of itself
@@ -104,6 +105,8 @@ struct matrix {
     int64_t *tile_ids;                 /* [slice][term][kt][nt]: index into emitter tiles, or -1 for zero */
 };
 
+struct padding { int64_t top, bottom, left, right; };
+
 /* Bytes between a value's buffer and its home outside (spill.h). */
 struct transfer {
     int value;                         /* whose home it is */
@@ -125,6 +128,7 @@ struct layer {
     int preact;                        /* value before the function (its range scales the table) */
     struct matrix *m;
     struct product *product;
+    int sums; uint8_t sums_at[GRAPH_RANK_MAX]; /* of a softmax whose division waits (shares.c): 1 + the value that takes them, and which of its dimensions each is; 0: none */
     int temp[4];                       /* buffers, or -1 */
     uint64_t table_offset; bool table; /* 256 bytes among the constants */
     enum weft_format const_format;
@@ -135,10 +139,11 @@ struct layer {
     uint64_t constants_first, constants_end; /* this layer's part of the constants */
     int block;                         /* 1 + index among b->operands of its constant operand; 0: that stands among its constants */
     int block_buffer;                  /* spill.c: 1 + the buffer in which the block is, or the band's part of it */
+    uint64_t block_at;                 /* of constants that are brought: where in that buffer */
     uint64_t macs, roofline, mapping;
     int64_t pieces;                    /* of the batch, for each of which it is mapped and emitted; 0 or 1: whole */
     int row, follows;                  /* spill.c: the layer it is a part of; the first band of it, or -1 */
-    struct { bool used, flat, own_block; int cut; int64_t first, top, bottom; } band; /* rows of the result from `first` on; padding of a pool */
+    struct { bool used, flat, own_block; int cut; int64_t first, channels /* where it is cut in its channels: so many; else 0 */; struct padding padding; } band; /* what it is of dimension `cut` of the result, from `first` on; what its windows reach beyond */
     struct transfer transfer;
     int64_t emitted_lines;             /* pool: lines already emitted ahead, over all images */
 };
@@ -186,6 +191,7 @@ struct backend {
     struct buffer *buffers; int buffer_count, buffer_room;
     struct place *wide; int wide_count; /* places with their halos, before any of them shares a buffer */
     bool may_spill; struct spill *spill; /* values leave the buffer where they do not fit (spill.h); NULL: all fit */
+    bool may_wait, waits;              /* divisions of softmaxes may, and some do (shares.c) */
     bool by_heads;                     /* attention a few heads at a time (heads.c) */
     /* emitter */
     struct weft_instr *instr, scratch; size_t instr_count; int instr_room, instr_layer_room;
@@ -290,6 +296,8 @@ const struct lookup *lookup_of(const struct backend *b, int value); /* NULL: the
 enum weft_status backend_one_hot(struct backend *b);
 enum weft_status backend_lookups(struct backend *b);
 enum weft_status backend_tables(struct backend *b);
+/* shares.c */
+enum weft_status backend_shares(struct backend *b);
 /* steps.c: what takes the machine several instructions becomes as many layers */
 enum weft_status backend_steps(struct backend *b);
 /* product.c: products of two computed values */

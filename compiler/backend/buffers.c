@@ -141,7 +141,7 @@ void layer_temps(struct backend *b, struct layer *l, int index)
         l->temp[0] = backend_add_buffer(b, (uint64_t)(piece * line), index, index);
         l->temp[1] = backend_add_buffer(b, (uint64_t)(piece * line), index, index);
     } else if (l->kind == LAYER_POOL && l->op == CORE_MAXPOOL) {
-        l->temp[0] = backend_add_buffer(b, (uint64_t)(y->h * x->line), index ? index - 1 : 0, index);
+        l->temp[0] = backend_add_buffer(b, (uint64_t)(y->h * (x->left + x->w + x->right) * x->pixel), index ? index - 1 : 0, index);
     }
 }
 
@@ -333,6 +333,10 @@ static void make_buffers(struct backend *b)
             p->buffer = b->places[l->x].buffer;
         else
             p->buffer = backend_add_buffer(b, p->g.bytes, l->kind == LAYER_POOL && i ? i - 1 : i, i);
+        if (l->sums) {
+            geometry_finish(&b->places[l->sums - 1].g);
+            b->places[l->sums - 1].buffer = backend_add_buffer(b, b->places[l->sums - 1].g.bytes, i, i);
+        }
         layer_temps(b, l, i);
         live(b, l->y, i);
         live(b, l->x, i);

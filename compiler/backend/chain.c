@@ -122,6 +122,7 @@ int chain_find(const struct backend *b, int value, bool keep_first, int nodes[CH
 
 /* --- their value ------------------------------------------------------------------------------------------------------ */
 
+/* Functions are the machine's own, so that a table has the same bytes on every host. */
 static double combine(const struct node *n, double x, double y)
 {
     switch (n->op) {
@@ -131,24 +132,11 @@ static double combine(const struct node *n, double x, double y)
     case CORE_DIV: return x / y;
     case CORE_MAX: return fmax(x, y);
     case CORE_MIN: return fmin(x, y);
-    case CORE_LEAKY: return x < 0 ? n->at.alpha * x : x;
     case CORE_CLIP: return x < n->at.alpha ? n->at.alpha : x > n->at.beta ? n->at.beta : x;
-    case CORE_RELU: return x > 0 ? x : 0;
-    case CORE_SIGMOID: return 1 / (1 + exp(-x));
-    case CORE_TANH: return tanh(x);
-    case CORE_EXP: return exp(x);
-    case CORE_LOG: return log(x);
-    case CORE_SQRT: return sqrt(x);
-    case CORE_RECIPROCAL: return 1 / x;
-    case CORE_RSQRT: return 1 / sqrt(x);
     case CORE_NEG: return -x;
-    case CORE_ABS: return fabs(x);
-    case CORE_FLOOR: return floor(x);
     case CORE_CEIL: return ceil(x);
-    case CORE_ERF: return erf(x);
-    case CORE_SILU: return x / (1 + exp(-n->at.alpha * x));
-    case CORE_GELU: return x * erfc(-x * M_SQRT1_2) / 2;
-    default: return x;
+    case CORE_SILU: return (double)weft_apply(WEFT_FUNCTION_silu, (float)(n->at.alpha * x), 0) / n->at.alpha;
+    default: return (double)weft_apply(machine_function(n->op), (float)x, n->at.alpha);
     }
 }
 

@@ -135,13 +135,16 @@ enum weft_status spill_create(struct spill **out, struct backend *b)
 void spill_free(struct backend *b)
 {
     struct spill *s = b->spill;
-    for (int i = 0; s && i < b->layer_count; i++)
+    for (int i = 0; s && i < b->layer_count; i++) {
+        if (s->committed && b->layers[i].product && b->layers[i].band.used)
+            free(b->layers[i].product);
         if (b->layers[i].m) { /* a copy of its row's, with tiles of its own in the first of them */
             if (s->committed && b->layers[i].follows < 0)
                 free(b->layers[i].m->tile_ids);
             if (s->committed)
                 free(b->layers[i].m);
         }
+    }
     if (!s)
         return;
     free(b->layers);
@@ -166,6 +169,9 @@ void spill_free(struct backend *b)
 uint64_t spill_constant_address(const struct backend *b, uint64_t offset)
 {
     const struct spill *s = b->spill;
+    const struct layer *l = &b->layers[b->current];
+    if (l->band.channels)
+        return channels_address(b, l, offset);
     int low = 0, high = s->row_count; /* the last row whose constants begin at or before the offset */
     while (low + 1 < high) {
         int middle = (low + high) / 2;

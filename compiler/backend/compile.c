@@ -113,7 +113,7 @@ static enum weft_status place_buffers(struct backend *b)
         return WEFT_OK;
     }
     b->too_big = peak;
-    return b->may_spill ? backend_spill(b) : WEFT_ERROR;
+    return b->may_spill && !b->waits ? backend_spill(b) : WEFT_ERROR;
 }
 
 /* Nothing corrects the sums of a product of two computed values for a zero point. */
@@ -174,6 +174,8 @@ static enum weft_status run_stages(struct backend *b)
         status = backend_quantise(b);
     if (!status)
         status = backend_lookups(b);
+    if (!status)
+        status = backend_shares(b);
     if (!status)
         status = backend_steps(b);
     if (!status)
@@ -272,7 +274,7 @@ static bool find_format(struct backend *b, const char *name)
 enum weft_status weft_compile(struct weft_program **out, struct weft_network *network, const struct weft_machine *machine,
                               const struct weft_compile_options *options, struct weft_diag *diag)
 {
-    struct backend b = {.machine = machine, .options = options, .diag = diag, .repeats = 1, .waves = 1};
+    struct backend b = {.machine = machine, .options = options, .diag = diag, .repeats = 1, .waves = 1, .may_wait = true};
     if (!find_format(&b, options->format))
         return weft_error(diag, "there is no format '%s'; int8, int16, bf16, bf16x3 and fp32 are", options->format);
     if (options->prune > 0 && options->timing_only)

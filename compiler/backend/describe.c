@@ -214,8 +214,8 @@ static void describe_bounds(struct weft_program *p, struct backend *b)
         vector += l->kind == LAYER_ALIAS ? 0 : (uint64_t)(b->repeats * y->n * y->h * y->w * y->c);
         if (l->kind == LAYER_PRODUCT)
             products += l->macs * product_passes(b, l);
-        if (l->kind != LAYER_MATRIX)
-            continue;
+        if (l->kind != LAYER_MATRIX || (depthwise_is(l) && !l->m->integer))
+            continue; /* what the vector unit could do as well bounds neither the array nor DRAM */
         products += l->macs * weft_passes(b->places[l->x].g.format, l->m->w_format) * (uint64_t)planes_pairs(b, l);
         if (b->places[l->y].host_offset)
             continue; /* a later piece of one product, whose weights the first has counted */

@@ -13,8 +13,10 @@ static struct pool pool_of(const struct backend *b, const struct layer *l)
                      .top = one ? 0 : at->pad_begin[0], .left = at->pad_begin[w], .bottom = one ? 0 : at->pad_end[0], .right = at->pad_end[w],
                      .include_pad = at->count_include_pad};
     if (l->band.used) {
-        p.top = l->band.top;
-        p.bottom = l->band.bottom;
+        p.top = l->band.padding.top;
+        p.bottom = l->band.padding.bottom;
+        p.left = l->band.padding.left;
+        p.right = l->band.padding.right;
     }
     return p;
 }
@@ -47,7 +49,7 @@ static void max_lines(struct backend *b, const struct layer *l, const struct poo
     enum weft_format f = x->format;
     uint64_t source = place_origin(b, l->x) + (uint64_t)(image * x->image - p->top * x->line - x->left * x->pixel);
     uint64_t temp = b->buffers[l->temp[0]].ub, target = place_origin(b, l->y) + (uint64_t)(image * y->image);
-    int64_t pixels = x->line / x->pixel, own = x->c * x->element /* of a pixel; in a concatenation others stand beside it */, wide = pixels * x->c, rows = y1 - y0;
+    int64_t pixels = x->left + x->w + x->right, own = x->c * x->element /* of a pixel; in a concatenation others stand beside it */, wide = pixels * x->c, rows = y1 - y0;
     struct weft_pattern d = pattern_blank(temp), a = pixels_of(source, x), c = a;
     d.stride0 = (uint32_t)(pixels * own);
     a.stride0 = c.stride0 = (uint32_t)(p->sy * x->line);

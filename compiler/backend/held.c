@@ -16,7 +16,8 @@ void held_load(struct spill *s, int row)
 {
     const struct layer *l = &s->rows[row];
     struct backend *b = s->b;
-    if (s->constants[row] < 0 && l->constants_end > l->constants_first) {
+    bool by_channels = s->plans[row].bands > 1 && channels_are(s, l, s->plans[row].cut);
+    if (!by_channels && s->constants[row] < 0 && l->constants_end > l->constants_first) {
         s->constants[row] = backend_add_buffer(b, l->constants_end - l->constants_first, b->layer_count, b->layer_count);
         held_push(s, row, l->constants_first, l->constants_end, s->constants[row]);
     }

@@ -249,6 +249,8 @@ static void copy_for_pool(struct backend *b, struct sequence *s, struct layer *l
 static void arrange(struct backend *b, struct sequence *s, struct layer layer)
 {
     place(b, layer.y, output_is_spatial(b, &layer));
+    if (layer.sums)
+        place(b, layer.sums - 1, false);
     bool wishes = wish_of(b, &layer) != WISH_ANY; /* the vector unit reads any order */
     if (wishes || layer.kind == LAYER_MATRIX) {
         bool spatial = operand_order(b, &layer);

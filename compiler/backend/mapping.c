@@ -333,7 +333,7 @@ static void map_layer(struct backend *b, struct layer *l)
     for (int64_t pack = 1; pack <= m->groups; pack++) {
         if (m->groups % pack || (pack > 1 && pack * m->ng > columns))
             continue;
-        int64_t most = least(width, 2 * columns / (pack * m->ng) + 1);
+        int64_t most = l->band.channels ? 1 /* a tile's columns are channels */ : least(width, 2 * columns / (pack * m->ng) + 1);
         for (int64_t pixels = 1; pixels <= (most < 64 ? most : 64); pixels++)
             try_mapping(b, l, flat, pixels, pack, &best);
     }
@@ -361,6 +361,19 @@ void mapping_split(struct backend *b, struct layer *l, int64_t parts)
 {
     l->m->map = split_rows(b, l, parts);
     set_blocks(b, &l->m->map);
+    mapping_note(b, l);
+}
+
+void mapping_take_channels(struct backend *b, struct layer *l, int64_t channels)
+{
+    struct mapping *map = &l->m->map;
+    map->columns = map->slice_out = channels;
+    map->n_tiles = ceil_div(channels, (int64_t)b->machine->columns);
+    map->tiles = 0;
+    for (int64_t i = 0; i < map->n_tiles * map->terms * map->k_tiles; i++)
+        map->tiles += l->m->tile_ids[i] >= 0;
+    cut_rows(b, l, map, map->rows, 1);
+    set_blocks(b, map);
     mapping_note(b, l);
 }
 

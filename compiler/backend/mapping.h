@@ -10,6 +10,7 @@ uint64_t backend_vector_width(const struct backend *b); /* numbers that the vect
 uint64_t backend_cells(const struct backend *b); /* of all arrays */
 uint64_t mapping_split_price(const struct backend *b, const struct layer *layer, int64_t parts); /* as l->mapping, with the rows in equal parts */
 uint64_t mapping_bands_price(const struct backend *b, const struct layer *layer, int64_t bands); /* cycles of a matrix layer that fetches its weights for each */
+void mapping_take_channels(struct backend *b, struct layer *l, int64_t channels); /* its tile_ids begin with theirs */
 void mapping_split(struct backend *b, struct layer *layer, int64_t parts);
 uint64_t mapping_cost(const struct mapping *map); /* cycles that it takes of whatever bounds it */
 void mapping_note(const struct backend *b, struct layer *layer); /* the bound that follows from its mapping */

@@ -39,7 +39,7 @@ static bool kind_fits(const struct backend *b, const struct layer *l)
     case LAYER_ALIAS:
         return true;
     case LAYER_SOFTMAX:
-        return b->graph->nodes[l->node].at.axis != 0;
+        return b->graph->nodes[l->node].at.axis != 0 && !l->sums;
     case LAYER_REDUCE:
         return !(l->reduced & 1);
     case LAYER_MOVE:

@@ -58,13 +58,14 @@ static enum weft_status load_part(struct graph **out, const struct weft_network 
     return status || every_first_dimension_is(*out, part) ? status : WEFT_ERROR;
 }
 
-struct attempt { int64_t part; bool by_heads; uint64_t cycles, needed; bool spilled; };
+struct attempt { int64_t part; bool by_heads, may_wait; uint64_t cycles, needed; bool spilled; };
 
 /* The mapping bound, and all that comes and goes behind it: enough to tell two programs of one network apart. */
 static enum weft_status compile_part(struct weft_program **out, struct attempt *a, const struct weft_network *network, const struct backend *whole,
                                      const struct weft_compile_options *options, bool draft, struct weft_diag *diag)
 {
     struct backend b = backend_like(whole, options, diag);
+    b.may_wait = a->may_wait;
     int64_t batch = backend_batch(whole->graph);
     b.repeats = batch / a->part;
     b.whole = whole;
@@ -97,13 +98,20 @@ static bool try_part(struct attempt *a, const struct weft_network *network, cons
     return fits;
 }
 
+/* Where divisions waited no value could leave the buffer: once more without. */
+static bool try_in_bands(struct attempt *a, const struct weft_network *network, const struct backend *whole)
+{
+    a->may_wait = false;
+    return a->needed && try_part(a, network, whole);
+}
+
 /* Attention as a whole, and a few heads at a time where it does not fit so; does the better of both? */
 static bool try_ways(struct attempt *best, int64_t part, const struct weft_network *network, const struct backend *whole)
 {
     bool fits = false;
     for (int by_heads = 0; by_heads < 2 && !fits; by_heads++) {
-        struct attempt a = {.part = part, .by_heads = by_heads};
-        if ((by_heads && !heads_fill(whole, network->graph)) || !try_part(&a, network, whole))
+        struct attempt a = {.part = part, .by_heads = by_heads, .may_wait = true};
+        if ((by_heads && !heads_fill(whole, network->graph)) || !(try_part(&a, network, whole) || try_in_bands(&a, network, whole)))
             continue;
         *best = !best->part || a.cycles < best->cycles ? a : *best;
         fits = !a.spilled;
@@ -131,7 +139,8 @@ static struct attempt best_part(const struct weft_network *network, const struct
 enum weft_status parts_compile(struct weft_program **out, const struct weft_network *network, const struct backend *whole)
 {
     struct attempt best = best_part(network, whole);
-    best.part = best.part ? best.part : backend_batch(whole->graph); /* nothing does: it says why */
+    if (!best.part) /* nothing does: the way that asks for least says why */
+        best = (struct attempt){.part = backend_batch(whole->graph), .by_heads = heads_fill(whole, network->graph)};
     enum weft_status status = compile_part(out, &best, network, whole, whole->options, false, whole->diag);
     if (!best.needed)
         return status;

@@ -224,11 +224,27 @@ static enum weft_format shares_format(const struct backend *b, const struct laye
     return b->format == COMPILE_INT8 && !real ? WEFT_FORMAT_bf16 : WEFT_FORMAT_f32;
 }
 
+/* The exponentials are the result, and their sums have places of their own. */
+static void undivided_part(struct backend *b, const struct layer *l, const struct part *p)
+{
+    struct vector_view e = p->y, y = p->y;
+    float scale = backend_scale(b, l->y);
+    e.mul = scale;
+    vector_result(b, l->y, 1 / scale);
+    vector_nd(b, &(struct vector_call){.op = WEFT_OP_SUB, .func = WEFT_FUNCTION_exp}, &p->box, &y, &p->x, &p->most);
+    float_result(b);
+    vector_nd_reduce(b, &p->box, p->reduced, &p->sum, &e, WEFT_REDUCTION_sum);
+}
+
 static void softmax_part(struct backend *b, const struct layer *l, const struct part *p)
 {
     struct vector_view y = p->y;
     float_result(b);
     vector_nd_reduce(b, &p->box, p->reduced, &p->most, &p->x, WEFT_REDUCTION_max);
+    if (l->sums) {
+        undivided_part(b, l, p);
+        return;
+    }
     vector_nd(b, &(struct vector_call){.op = WEFT_OP_SUB, .func = WEFT_FUNCTION_exp}, &p->box, &p->e, &p->x, &p->most);
     vector_nd_reduce(b, &p->box, p->reduced, &p->sum, &p->e, WEFT_REDUCTION_sum);
     vector_result(b, l->y, 1 / backend_scale(b, l->y));
@@ -277,6 +293,21 @@ static int64_t cut(struct vector_box *box, const struct backend *b, const struct
     return elements_of(&p.box);
 }
 
+/* From the row at these indices on, of the part of the batch that is being emitted. */
+static struct vector_view sums_view(const struct backend *b, const struct layer *l, const int64_t *at)
+{
+    const struct shape *shape = &b->graph->values[l->x].shape, *own = &b->graph->values[l->sums - 1].shape;
+    int64_t strides[GRAPH_RANK_MAX] = {0};
+    struct vector_view view = {.at = place_origin(b, l->sums - 1), .format = b->places[l->sums - 1].g.format, .mul = 1};
+    place_strides(&b->places[l->sums - 1], own, strides);
+    for (unsigned d = 0; d + 1 < shape->rank; d++) {
+        view.strides[d] = strides[l->sums_at[d]];
+        view.at += (uint64_t)(at[d] * view.strides[d]);
+    }
+    vector_view_part(b, &view, shape);
+    return view;
+}
+
 /* Walks the whole in boxes of the size of `part`; the last ones are smaller. */
 static void softmax_parts(struct backend *b, const struct layer *l, const struct part *whole, const struct vector_box *size)
 {
@@ -289,9 +320,9 @@ static void softmax_parts(struct backend *b, const struct layer *l, const struct
             p.x.at += (uint64_t)(at[d] * p.x.strides[d]);
             p.y.at += (uint64_t)(at[d] * p.y.strides[d]);
         }
-        p.e = dense(b->buffers[l->temp[0]].ub, shares_format(b, l), &p.box, NULL);
+        p.e = l->sums ? (struct vector_view){0} : dense(b->buffers[l->temp[0]].ub, shares_format(b, l), &p.box, NULL);
         p.most = dense(b->buffers[l->temp[1]].ub, p.x.format == WEFT_FORMAT_bf16 ? WEFT_FORMAT_bf16 : WEFT_FORMAT_f32, &p.box, p.reduced);
-        p.sum = dense(b->buffers[l->temp[1]].ub, shares_format(b, l), &p.box, p.reduced);
+        p.sum = l->sums ? sums_view(b, l, at) : dense(b->buffers[l->temp[1]].ub, shares_format(b, l), &p.box, p.reduced);
         softmax_part(b, l, &p);
         int d = (int)p.box.rank - 1;
         for (; d >= 0 && (at[d] += size->dims[d]) >= whole->box.dims[d]; d--)
@@ -316,7 +347,7 @@ void softmax_temporaries(uint64_t bytes[2], const struct backend *b, const struc
     struct part whole = softmax_whole(b, l, x, x);
     struct vector_box size;
     int64_t elements = cut(&size, b, &whole);
-    bytes[0] = (uint64_t)(elements * weft_format_bytes(shares_format(b, l)));
+    bytes[0] = l->sums ? 0 : (uint64_t)(elements * weft_format_bytes(shares_format(b, l)));
     bytes[1] = (uint64_t)(elements / size.dims[b->graph->nodes[l->node].at.axis]) * 4;
 }
 

@@ -233,17 +233,22 @@ struct strip {
 };
 
 struct strips { struct spill *s; const struct layer *l; int row, cut, rings; int64_t extent, size, count; struct strip items[OPERANDS_MAX + 1]; int item_count;
-                uint64_t step; /* bytes of a constant operand for each step of the cut, or 0 */ int block[RING]; };
+                uint64_t step; /* bytes of a constant operand for each step of the cut, or 0 */ int block[RING]; bool by_channels; };
 
 static int64_t start_of(const struct strips *p, int64_t k)
 {
     int64_t start = k * p->size;
-    return start + p->size > p->extent ? p->extent - p->size : start;
+    return start + p->size > p->extent && !p->by_channels ? p->extent - p->size : start;
+}
+
+static int64_t size_of(const struct strips *p, int64_t k)
+{
+    return least(p->size, p->extent - start_of(p, k));
 }
 
 static struct place place_of(const struct strips *p, const struct strip *strip, int64_t k, struct shape *shape, struct transfer *t)
 {
-    struct band band = bands_of(p->s, p->l, strip->value, p->cut, start_of(p, k), p->size, strip->residual);
+    struct band band = bands_of(p->s, p->l, strip->value, p->cut, start_of(p, k), size_of(p, k), strip->residual);
     return bands_place(p->s, strip->value, strip->dimension, &band, !strip->streams, shape, t);
 }
 
@@ -271,14 +276,17 @@ static void open_strip(struct strips *p, int value, bool result, bool residual)
 static void open_block(struct strips *p)
 {
     p->step = bands_block(p->s, p->l, p->cut);
+    uint64_t bytes = p->by_channels ? channels_bytes(p->l, p->size) : p->step * (uint64_t)p->size;
     for (int i = 0; i < RING; i++)
-        p->block[i] = p->step && i < p->rings ? backend_add_buffer(p->s->b, p->step * (uint64_t)p->size, p->s->b->layer_count, p->s->b->layer_count) : -1;
+        p->block[i] = bytes && i < p->rings ? backend_add_buffer(p->s->b, bytes, p->s->b->layer_count, p->s->b->layer_count) : -1;
 }
 
 static void enter_block(const struct strips *p, int64_t k)
 {
     uint64_t first = p->l->const_offset + (uint64_t)start_of(p, k) * p->step;
-    if (p->step)
+    if (p->by_channels)
+        channels_bring(p->s, p->row, start_of(p, k), size_of(p, k), p->block[k % p->rings]);
+    else if (p->step)
         held_push(p->s, p->row, first, first + (uint64_t)p->size * p->step, p->block[k % p->rings]);
 }
 
@@ -324,7 +332,8 @@ static int push_band(struct strips *p, int64_t k, int first)
     bands_adjust(p->s, &copy, p->l, p->cut, start_of(p, k), p->size);
     copy.band.own_block = p->step > 0;
     copy.follows = first;
-    copy.block_buffer = (p->step ? p->block[slot] : held_buffer(p->s, p->l)) + 1;
+    copy.band.channels = p->by_channels ? size_of(p, k) : 0;
+    copy.block_buffer = (p->step || p->by_channels ? p->block[slot] : held_buffer(p->s, p->l)) + 1;
     int at = sequence_push(p->s, &copy, p->row);
     if (b->out_of_memory)
         return at;
@@ -367,7 +376,8 @@ static void run_bands(struct spill *s, int row)
     const struct plan *plan = &s->plans[row];
     struct strips p = {.s = s, .l = l, .row = row, .cut = plan->cut, .rings = plan->single ? 1 : RING};
     p.extent = s->b->graph->values[l->y].shape.dims[p.cut];
-    p.size = (p.extent + plan->bands - 1) / plan->bands;
+    p.by_channels = channels_are(s, l, p.cut);
+    p.size = bands_size(s, l, p.cut, plan->bands);
     p.count = (p.extent + p.size - 1) / p.size;
     struct operands o = operands_of(s, l);
     int first = -1;

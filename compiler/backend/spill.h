@@ -2,9 +2,12 @@
  *
  *   classes.c    values that share a buffer, and where they are used
  *   spill.c      decides which values leave the buffer between two uses, and which layers run band by band
+ *   ways.c       how a layer runs in bands: along which dimension, in how many, and what is streamed
  *   sequence.c   writes the layers down again with the transfers between them, and gives every value a buffer while it is there
  *   held.c       constants while values come and go
  *   bands.c      how a layer may be cut, and what of each operand a band needs
+ *   channels.c   layers in bands of their channels, with the numbers of each
+ *   product_bands.c   a product of two computed values in bands
  *   transfer.c   homes outside the buffer, and the instructions that move bytes between both
  *
  * A value that leaves has a home, in device memory where programs may write it, else at the host: an input's home is where the host put it,
@@ -73,9 +76,31 @@ struct band bands_of(const struct spill *s, const struct layer *layer, int value
                      bool beside /* the result, as a residual does, not under its window */);
 /* The place of a band: in a buffer of its own, or within the value's. `transfer` is what brings or takes a band of its own. */
 struct place bands_place(const struct spill *s, int value, int dimension, const struct band *band, bool within, struct shape *shape, struct transfer *transfer);
+int64_t bands_size(const struct spill *s, const struct layer *layer, int cut, int64_t bands); /* elements of each */
 bool bands_lie_within(const struct spill *s, int value, int dimension);
 uint64_t bands_block(const struct spill *s, const struct layer *layer, int cut); /* bytes of its constant operand that go with each step of the cut; 0: it is there as a whole, or none */
 void bands_adjust(const struct spill *s, struct layer *copy, const struct layer *row, int cut, int64_t start, int64_t size); /* its padding */
+
+/* --- ways.c ------------------------------------------------------------------------------------------------------------------- */
+
+bool ways_cut(struct spill *s, int row); /* in bands, or in more than there are; false: that does not help */
+uint64_t ways_narrowest(struct spill *s, int row); /* bytes that its narrowest bands need; 0: it does not run in bands */
+uint64_t spill_rounded(const struct spill *s, uint64_t bytes); /* spill.c: to whole lines of the buffer */
+
+/* --- channels.c --------------------------------------------------------------------------------------------------------------- */
+
+bool channels_are(const struct spill *s, const struct layer *layer, int cut); /* is that dimension its channels, and has it numbers for each? */
+bool channels_may(const struct spill *s, const struct layer *layer); /* can it be cut so? */
+int64_t channels_size(const struct spill *s, const struct layer *layer, int64_t channels, int64_t bands); /* of a band */
+uint64_t channels_bytes(const struct layer *row, int64_t count); /* constants of a band */
+void channels_bring(struct spill *s, int row, int64_t first, int64_t count, int buffer); /* them, one behind the other */
+uint64_t channels_address(const struct backend *b, const struct layer *layer, uint64_t offset); /* where one stands */
+void channels_take(struct backend *b, struct layer *layer); /* of the whole product's tiles, those of this band */
+
+/* --- product_bands.c ---------------------------------------------------------------------------------------------------------- */
+
+int product_bands_dimension(const struct spill *s, const struct layer *layer, int value, int cut); /* as bands_dimension */
+struct product *product_bands_own(const struct product *whole, int cut, int64_t count); /* that of a band, which the caller frees; NULL: no memory */
 
 /* --- sequence.c --------------------------------------------------------------------------------------------------------------- */
 

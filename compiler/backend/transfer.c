@@ -81,6 +81,13 @@ static void move_run(struct backend *b, bool in, bool dram, uint64_t outside, ui
         move_bytes(b, in, dram, outside + at, ub + at, bytes - at < piece ? bytes - at : piece);
 }
 
+/* Bytes of a run that lie before the value's first element. */
+static uint64_t missing_of(const struct transfer *t, uint64_t origin, int64_t run)
+{
+    uint64_t at = t->home + (uint64_t)run * t->home_step, before = at < origin ? origin - at : 0;
+    return before < t->bytes ? before : t->bytes;
+}
+
 void emit_transfer(struct backend *b, const struct layer *l)
 {
     const struct transfer *t = &l->transfer;
@@ -88,13 +95,15 @@ void emit_transfer(struct backend *b, const struct layer *l)
     uint64_t origin = (uint64_t)b->wide[t->value].g.origin, ub = place_origin(b, l->y) - (uint64_t)g->origin;
     bool dram, in = l->kind == LAYER_LOAD;
     uint64_t outside = home_address(b->spill, t, &dram);
-    uint64_t missing = t->home < origin ? origin - t->home : 0; /* bytes before the first element */
-    if (missing && in) {
+    uint64_t before = 0;
+    for (int64_t r = 0; r < t->runs; r++)
+        before += missing_of(t, origin, r);
+    if (before && in) { /* runs of a band that is brought lie side by side */
         struct weft_pattern one = pattern_blank(0);
-        vector_fill(b, ub, &one, 1, missing, g->format, g->fill);
+        vector_fill(b, ub, &one, 1, before, g->format, g->fill);
     }
     for (int64_t r = 0; r < t->runs; r++) {
-        uint64_t skip = r ? 0 : missing, at = (uint64_t)r;
+        uint64_t skip = missing_of(t, origin, r), at = (uint64_t)r;
         move_run(b, in, dram, outside + t->home + at * t->home_step + skip, ub + at * t->step + skip, t->bytes - skip,
                  t->runs > 1 ? 1 : t->bytes == b->wide[t->value].g.bytes ? PIECES : BAND_PIECES);
     }
@@ -117,6 +126,6 @@ uint64_t spill_transfer_cycles(const struct backend *b)
 
 void emit_layer_constants(struct backend *b, const struct layer *l)
 {
-    uint64_t there = l->block_buffer ? b->buffers[l->block_buffer - 1].ub : emit_constant_address(b, l->constants_first);
+    uint64_t there = l->block_buffer ? b->buffers[l->block_buffer - 1].ub + l->block_at : emit_constant_address(b, l->constants_first);
     move_bytes(b, true, b->constants_in_dram, constants_home(b, l->constants_first), there, l->constants_end - l->constants_first);
 }

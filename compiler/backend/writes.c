@@ -128,11 +128,12 @@ void writes_rest(struct backend *b)
 
 /* --- behind a product ----------------------------------------------------------------------------------------------------- */
 
-/* The output that the value of layer number `index` is, by itself or under a name that follows at once; -1: none. */
+/* The output that the value of layer number `index` is, by itself or under a name that follows at once; -1: none. A name behind the layers that are narrowed to
+ * a part of the batch stands for all of it. */
 static int output_of(const struct backend *b, int index)
 {
-    int y = b->layers[index].y, buffer = b->places[y].buffer;
-    for (int i = index + 1; i < b->layer_count && b->layers[i].kind == LAYER_ALIAS && b->layers[i].x == y; i++)
+    int y = b->layers[index].y, buffer = b->places[y].buffer, end = b->narrowed.count ? b->front.end : b->layer_count;
+    for (int i = index + 1; i < end && b->layers[i].kind == LAYER_ALIAS && b->layers[i].x == y; i++)
         y = b->layers[i].y;
     return b->places[y].buffer == buffer ? output_index(b, y) : -1;
 }

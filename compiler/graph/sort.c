@@ -132,6 +132,10 @@ enum weft_status graph_sort(struct graph *graph, struct weft_diag *diag)
 /* Nodes that do not move keep their order; those that do are placed by what they wait for. */
 static void place_early(struct sort *s, graph_choice *moves, const void *user)
 {
+    for (int i = 0; i < s->graph->node_count; i++)
+        if (!s->waits[i] && moves(s->graph, i, user))
+            s->order[s->placed++] = i;
+    follow(s, 0, moves, user);
     for (int i = 0; i < s->graph->node_count; i++) {
         if (moves(s->graph, i, user))
             continue;

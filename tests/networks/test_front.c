@@ -152,9 +152,23 @@ static void probes_lie_in_the_buffer(void **state)
     drop(&front);
 }
 
+/* The product leaves image by image under its own name; under the other, which all images have together, as a whole. Both are 8 x 60 x 70 numbers of a byte. */
+static void an_output_has_two_names(void **state)
+{
+    static const char text[] = HEAD "named (float[8, 60, 50] x) => (float[8, 60, 70] y, float[33600] flat) {\n" WEIGHTS("w", "50, 70", "1.0")
+        WEIGHTS("w2", "70, 70", "2.0")
+        "row = Constant <value_ints = [-1]> ()\n a = MatMul (x, w)\n y = MatMul (a, w2)\n flat = Reshape (y, row) }";
+    struct built whole = build(text, "int8", (const char *[]){FAST_LINK, NULL}), front = build(text, "int8", (const char *[]){"link.in_bytes_per_second=200000000", "link.out_bytes_per_second=1000000000000", NULL});
+    struct weft_sim *a = run(whole.program, WEFT_ENGINE_FAST), *b = run(front.program, WEFT_ENGINE_FAST);
+    assert_int_equal(layers_in_front(whole.program), 0);
+    assert_true(layers_in_front(front.program) > 0);
+    assert_int_equal(weft_sim_counters(b)->bytes_link_out, 2 * 8 * 60 * 70);
+    same_and_drop(&whole, a, &front, b);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_does_not_fit_comes_image_by_image), cmocka_unit_test(each_part_of_a_batch_has_its_own_inputs),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(an_output_has_two_names), cmocka_unit_test(what_does_not_fit_comes_image_by_image), cmocka_unit_test(each_part_of_a_batch_has_its_own_inputs),
                                        cmocka_unit_test(work_goes_beside_the_link),
                                        cmocka_unit_test(probes_name_the_images), cmocka_unit_test(probes_lie_in_the_buffer), cmocka_unit_test(layers_of_every_kind), cmocka_unit_test(what_is_broadcast_is_no_batch)};
     return cmocka_run_group_tests(tests, NULL, NULL);
