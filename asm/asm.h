@@ -211,8 +211,6 @@ struct naming {
 bool format_instruction(char *out, size_t size, const struct weft_instr *instr, struct naming naming); /* false: has no plain text */
 void format_float(char *out, size_t size, float value);
 bool format_is_name(const char *name);
-const char *function_name(unsigned number); /* NULL: none */
-const char *reduction_name(unsigned number);
 bool function_find(unsigned *out, const char *name);
 bool reduction_find(unsigned *out, const char *name);
 

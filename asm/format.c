@@ -5,40 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const function_names[] = {
-#define WEFT_FUNCTION(number, name, meaning) [number] = #name,
-#include "functions.def"
-};
-static const char *const reduction_names[] = {
-#define WEFT_REDUCTION(number, name, meaning) [number] = #name,
-#include "functions.def"
-};
-enum { FUNCTIONS = sizeof function_names / sizeof function_names[0], REDUCTIONS = sizeof reduction_names / sizeof reduction_names[0] };
-
-const char *function_name(unsigned number)
+static bool find(unsigned *out, const char *name, const char *(*name_of)(unsigned))
 {
-    return number < FUNCTIONS ? function_names[number] : NULL;
-}
-const char *reduction_name(unsigned number)
-{
-    return number < REDUCTIONS ? reduction_names[number] : NULL;
-}
-
-static bool find(unsigned *out, const char *name, const char *const *names, unsigned count)
-{
-    for (*out = 0; *out < count; ++*out)
-        if (names[*out] && !strcmp(names[*out], name))
+    for (*out = 0; name_of(*out); ++*out)
+        if (!strcmp(name_of(*out), name))
             return true;
     return false;
 }
 
 bool function_find(unsigned *out, const char *name)
 {
-    return find(out, name, function_names, FUNCTIONS);
+    return find(out, name, weft_function_name);
 }
+
 bool reduction_find(unsigned *out, const char *name)
 {
-    return find(out, name, reduction_names, REDUCTIONS);
+    return find(out, name, weft_reduction_name);
 }
 
 bool format_is_name(const char *name)
@@ -153,10 +135,10 @@ static bool put_value(struct line *line, const struct weft_field *field, uint64_
         name = value <= WEFT_FORMAT_f32 ? weft_format_name((enum weft_format)value) : NULL;
         break;
     case WEFT_KIND_FUNCTION:
-        name = function_name((unsigned)value);
+        name = weft_function_name((unsigned)value);
         break;
     case WEFT_KIND_REDUCE:
-        name = reduction_name((unsigned)value);
+        name = weft_reduction_name((unsigned)value);
         break;
     case WEFT_KIND_RAW:
         put_number(line, value, true);

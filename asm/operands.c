@@ -163,7 +163,7 @@ static bool choice_value(struct binding *b, const struct expr *e, const struct w
         *out = number;
         return true;
     }
-    while (count < 64 && (names[count] = function ? function_name(count) : reduction_name(count)))
+    while (count < 64 && (names[count] = function ? weft_function_name(count) : weft_reduction_name(count)))
         count++;
     message_add(b->as, e->at, "'%.60s' is no %s%s", word, function ? "function" : "reduction: max, min, sum and squares are",
                 message_suggest(b->as, word, names, count));

@@ -68,6 +68,10 @@ void cli_report_named(void *named, const char *message);
 enum weft_status cli_machine(struct weft_machine *out, const struct cli_options *options, struct weft_diag *diag);
 /* A file, or the name of one of models/. Caller frees *out. */
 enum weft_status cli_network_path(char **out, const char *name, struct weft_diag *diag);
+/* Says so where the file is a program, or by its name should be one, and no network. */
+enum weft_status cli_want_network(const char *path, struct weft_diag *diag);
+/* weft_network_load of what may be such a file. */
+enum weft_status cli_network_load(struct weft_network **out, const char *path, const struct weft_compile_options *options, struct weft_diag *diag);
 const char *cli_base_name(const char *path);
 
 /* Files of one command (apart.c): first what it writes, each with its option, then what it reads; NULL is none. `status` is an error, which was said,

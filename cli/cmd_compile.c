@@ -105,7 +105,7 @@ static enum weft_status compile(struct options *options, struct weft_diag *diag)
     if (!status)
         status = cli_machine(&machine, &options->common, diag);
     if (!status)
-        status = weft_network_load(&network, path, &options->common.compile, diag);
+        status = cli_network_load(&network, path, &options->common.compile, diag);
     if (!status)
         status = keep_weights(network, name, diag);
     if (!status)

@@ -64,7 +64,7 @@ static enum weft_status print_model(const char *name, struct weft_diag *diag)
     enum weft_status status = cli_network_path(&path, name, diag);
     if (status)
         return status;
-    status = weft_network_load(&network, path, &options, diag);
+    status = cli_network_load(&network, path, &options, diag);
     if (!status) {
         struct weft_network_summary summary = weft_network_summary(network);
         printf("%-20s %10.4f GMAC %10.3f M weights\n", name, 1e-9 * (double)summary.macs, 1e-6 * (double)summary.weights);
@@ -94,7 +94,9 @@ static enum weft_status export(const struct options *options, struct weft_diag *
     struct cli_outputs outputs = {diag};
     cli_writes(&outputs, "-o", options->out);
     cli_reads(&outputs, path);
-    status = outputs.status ? outputs.status : weft_network_export(path, options->out, diag);
+    status = outputs.status ? outputs.status : cli_want_network(path, diag);
+    if (!status)
+        status = weft_network_export(path, options->out, diag);
     free(path);
     return status;
 }

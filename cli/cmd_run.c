@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { KEY_ENGINE = 0x200, KEY_TIMING, KEY_REPORT, KEY_TRACE, KEY_WAVE, KEY_FROM, KEY_TO, KEY_CHECK, KEY_CHECK_AT, KEY_BASELINE, KEY_TECHNOLOGY, KEY_WHAT_IF, KEY_STEPS, KEY_DECODE };
 
@@ -209,12 +210,31 @@ static enum weft_status keep_apart(const struct run_options *o, struct weft_diag
     return outputs.status;
 }
 
+static bool ends_in(const char *path, const char *ending)
+{
+    size_t length = strlen(path), end = strlen(ending);
+    return length >= end && !strcmp(path + length - end, ending);
+}
+
+/* A file has the name that viewers know it by; a device or a pipe has its own. */
+static enum weft_status check_name(const char *path, const char *what, const char *plain, const char *zipped, struct weft_diag *diag)
+{
+    struct stat about;
+    if (!path || ends_in(path, plain) || ends_in(path, zipped) || (!stat(path, &about) && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)))
+        return WEFT_OK;
+    return weft_error(diag, "%s: %s is written as %s, or %s, gzipped", path, what, plain, zipped);
+}
+
 int cmd_run(int argc, char **argv)
 {
     struct run_options options = {.to_cycle = UINT64_MAX};
     struct weft_diag diag = cli_diag();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     enum weft_status status = keep_apart(&options, &diag);
+    if (!status)
+        status = check_name(options.trace, "a timeline", ".json", ".json.gz", &diag);
+    if (!status)
+        status = check_name(options.wave, "a waveform", ".vcd", ".vcd.gz", &diag);
     if (!status)
         status = options.steps ? generate_all(&options, &diag) : run_all(&options, &diag);
     cli_options_free(&options.common);

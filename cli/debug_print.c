@@ -21,7 +21,9 @@ static bool print_range(struct debug *debug, enum weft_space space, uint64_t fir
     for (uint64_t i = 0; i < count; i++) {
         uint8_t bytes[8];
         if (!weft_sim_read(debug->sim, space, first + i * width, bytes, width)) {
-            debug_wrong(debug, "%saddress %" PRIu64 " is out of range\n", i ? "\n" : "", first + i * width);
+            uint64_t all = 0;
+            weft_sim_memory(debug->sim, space, &all);
+            debug_wrong(debug, "%saddress %" PRIu64 " is out of range; there are %" PRIu64 " bytes\n", i ? "\n" : "", first + i * width, all);
             return false;
         }
         if (i % A_LINE == 0 && label)
@@ -38,16 +40,17 @@ bool debug_print(struct debug *debug, enum weft_space space, uint64_t address, u
 {
     if (space != WEFT_SPACE_ACC)
         return print_range(debug, space, address, count, format, NULL);
-    uint64_t columns = debug->program->machine.columns;
-    bool read = address <= UINT32_MAX; /* rows, not bytes; no overflow below */
-    if (!read)
-        debug_wrong(debug, "row %" PRIu64 " is out of range\n", address);
-    for (uint64_t row = address; read && row < address + count; row++) {
+    uint64_t columns = debug->program->machine.columns, rows = debug->program->machine.acc_rows;
+    bool all = address <= rows && count <= rows - address;
+    for (uint64_t row = address; row < (all ? address + count : rows); row++) {
         char label[32];
         snprintf(label, sizeof label, "row %" PRIu64, row);
-        read = print_range(debug, space, row * columns * 4, columns, format, label);
+        if (!print_range(debug, space, row * columns * 4, columns, format, label))
+            return false;
     }
-    return read;
+    if (!all)
+        debug_wrong(debug, "row %" PRIu64 " is out of range; there are %" PRIu64 " rows\n", address > rows ? address : rows, rows);
+    return all;
 }
 
 static void print_half(FILE *out, enum weft_half half, uint32_t bits)

@@ -62,7 +62,7 @@ static enum weft_status load(struct weft_network **out, struct generate *g, cons
     options.dims = dims;
     options.dim_count = count;
     options.bindings = bindings;
-    enum weft_status status = weft_network_load(out, path, &options, g->diag);
+    enum weft_status status = cli_network_load(out, path, &options, g->diag);
     if (!status && (status = run_keeps_weights(g->options, *out, g->diag))) {
         weft_network_free(*out);
         *out = NULL;
@@ -338,6 +338,8 @@ static enum weft_status print(struct generate *g, const struct weft_generation *
 static enum weft_status prepare(struct generate *g, struct weft_network **first, const struct weft_arrays *given)
 {
     struct weft_network *decode = NULL;
+    if (weft_program_is(g->options->subject))
+        return weft_error(g->diag, "%s: a program is compiled already; --steps is for a network", g->options->subject);
     enum weft_status status = cli_network_path(&g->prefill_path, g->options->subject, g->diag);
     if (!status)
         status = load(first, g, g->prefill_path, given->count ? given : NULL, 0);

@@ -66,7 +66,7 @@ static enum weft_status load_network(struct run *run, const char *name)
     if (status)
         return status;
     run->options->common.compile.bindings = run->inputs.count ? &run->inputs : NULL;
-    status = weft_network_load(&run->network, run->path, &run->options->common.compile, run->diag);
+    status = cli_network_load(&run->network, run->path, &run->options->common.compile, run->diag);
     return status ? status : run_keeps_weights(run->options, run->network, run->diag);
 }
 
@@ -197,11 +197,34 @@ static enum weft_status check_output_name(const struct run *run)
     return WEFT_OK;
 }
 
+static int64_t integer_at(const struct weft_array *y, uint64_t i)
+{
+    return !strcmp(y->element, "int64") ? ((const int64_t *)y->bytes)[i] : ((const int32_t *)y->bytes)[i];
+}
+
+/* The machine's integers end at 32 bits and stay at their bounds: what stands there may have been more. */
+static void tell_bounds(const struct run *run)
+{
+    for (size_t k = 0; k < run->program->output_count && !run->options->common.quiet; k++) {
+        const struct weft_array *y = &run->outputs.items[k];
+        uint64_t met = 0, count = weft_tensor_count(&run->program->outputs[k]);
+        if (run->program->outputs[k].format != WEFT_FORMAT_s32 || (strcmp(y->element, "int64") && strcmp(y->element, "int32")))
+            continue;
+        for (uint64_t i = 0; i < count; i++)
+            met += integer_at(y, i) >= INT32_MAX || integer_at(y, i) <= INT32_MIN;
+        if (met)
+            fprintf(stderr, "weft: output %s: %llu of %llu integers stand at the bounds of int32, beyond which the machine has none: they may be cut off\n", y->name,
+                    (unsigned long long)met, (unsigned long long)count);
+    }
+}
+
 static enum weft_status store_outputs(struct run *run)
 {
     if (!run->options->out)
         return WEFT_OK;
     enum weft_status status = outputs_read(&run->outputs, run->sim, run->program, run->options->subject, run->diag);
+    if (!status)
+        tell_bounds(run);
     if (!status)
         status = weft_arrays_store(&run->outputs, run->options->out, run->diag);
     if (!status)

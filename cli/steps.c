@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct weft_diag cli_diag(void)
@@ -60,6 +61,28 @@ enum weft_status cli_network_path(char **out, const char *name, struct weft_diag
     free(*out);
     *out = NULL;
     return say_unknown(name, diag);
+}
+
+static bool is_called_program(const char *path)
+{
+    struct stat about;
+    size_t length = strlen(path);
+    return length > 4 && !strcmp(path + length - 4, ".tpu") && !stat(path, &about) && S_ISREG(about.st_mode);
+}
+
+enum weft_status cli_want_network(const char *path, struct weft_diag *diag)
+{
+    if (weft_program_is(path))
+        return weft_error(diag, "%s: is a program, compiled already; here a network is right: .onnx, .onnxtxt, .csv, or a name of `weft models`", path);
+    if (is_called_program(path))
+        return weft_error(diag, "%s: is not a program of Weft (an ELF file, as `weft compile` and `weft asm` write it), and the name of a network ends in .onnx, .onnxtxt or .csv", path);
+    return WEFT_OK;
+}
+
+enum weft_status cli_network_load(struct weft_network **out, const char *path, const struct weft_compile_options *options, struct weft_diag *diag)
+{
+    enum weft_status status = cli_want_network(path, diag);
+    return status ? status : weft_network_load(out, path, options, diag);
 }
 
 const char *cli_base_name(const char *path)

@@ -142,6 +142,25 @@ static void an_array_that_is_left_over_is_refused(void **state)
     succeeds("run shape.onnxtxt -m tiny -q -i shape.npz --calibration shape.npz");
 }
 
+/* 70000 squared is beyond 2^31 and 5 squared is not. */
+static void integers_that_were_cut_off_are_told(void **state)
+{
+    (void)state;
+    int64_t x[2] = {70000, 5};
+    char ex[] = "x";
+    write_text("square.onnxtxt", "<ir_version: 8, opset_import: [\"\" : 17]>\nsquare (int64[2] x) => (int64[2] y) { y = Mul (x, x) }\n");
+    struct weft_array one = {.name = ex, .element = "int64", .rank = 1, .dims = {2}, .bytes = x, .size = sizeof x};
+    assert_int_equal(weft_arrays_store(&(struct weft_arrays){&one, 1}, "square.npy", NULL), WEFT_OK);
+    succeeds("run square.onnxtxt -m tiny -i square.npy -o squares.npy");
+    says(err, "weft: output y: 1 of 2 integers stand at the bounds of int32, beyond which the machine has none: they may be cut off");
+    succeeds("run square.onnxtxt -m tiny -i square.npy -o squares.npy -q");
+    assert_string_equal(err, "");
+    x[0] = 4000;
+    assert_int_equal(weft_arrays_store(&(struct weft_arrays){&one, 1}, "square.npy", NULL), WEFT_OK);
+    succeeds("run square.onnxtxt -m tiny -i square.npy -o squares.npy");
+    assert_null(strstr(err, "bounds of int32"));
+}
+
 static double speedup_of(json_t *report, const char *twice)
 {
     size_t i;
@@ -219,6 +238,7 @@ int main(void)
         cmocka_unit_test(an_output_that_leaves_for_elsewhere_is_seen),
         cmocka_unit_test(each_format_has_its_bar),
         cmocka_unit_test(an_array_that_is_left_over_is_refused),
+        cmocka_unit_test(integers_that_were_cut_off_are_told),
         cmocka_unit_test(what_if_tells_what_would_help),
         cmocka_unit_test(a_baseline_of_other_work_is_said_to_be_one),
         cmocka_unit_test(a_dump_is_all_that_is_said),

@@ -174,10 +174,10 @@ static void a_session_of_the_debugger_is_a_file(void **state)
 {
     (void)state;
     write_text("session", "# a remark\nbreak 6\nbreak write ub 31\ncontinue\nprint acc 0 2\nregisters p0\nstep\nprint ub 16 4 "
-                          "s8\ncontinue\nstep\nfly\nlist 9999999\nbreak 99\nprint ub 99999999 1\n");
+                          "s8\ncontinue\nstep\nfly\nlist 9999999\nbreak 99\nprint ub 99999999 1\nprint acc 99999 1\nprint acc 1023 2\n");
     const char *const lines[] = {"debug tile.tpu < session", "debug tile.tpu --engine fast < session"};
     for (int i = 0; i < 2; i++) {
-        refuses(lines[i], 1, "tile.tpu: commands that could not be done: 5, the first in line 10 of standard input\n");
+        refuses(lines[i], 1, "tile.tpu: commands that could not be done: 7, the first in line 10 of standard input\n");
         says(out, "break 0 set");
         says(out, ">      6  activate");
         says(out, "row 0                  5           6           7           4");
@@ -189,7 +189,9 @@ static void a_session_of_the_debugger_is_a_file(void **state)
         says(out, "there is no command 'fly'");
         says(out, "there is no instruction 9999999; the last is 8");
         says(out, "there is no instruction 99; the last is 8");
-        says(out, "address 99999999 is out of range");
+        says(out, "address 99999999 is out of range; there are 16777216 bytes");
+        says(out, "row 99999 is out of range; there are 1024 rows");
+        says(out, "row 1024 is out of range; there are 1024 rows");
     }
 }
 
@@ -329,7 +331,23 @@ static void bad_files_are_status_1_and_leave_nothing(void **state)
     refuses("run tile.tpu --check", 1, "--check=NETWORK");
     refuses("run tile.tpu -o never.txt", 1, "outputs are written as .npz");
     refuses("run tile.tpu -q --baseline old.json", 1, "old.json");
-    refuses("run tile.tpu --trace /nowhere/t.gz", 1, "/nowhere/t.gz");
+    refuses("run tile.tpu --trace /nowhere/t.json.gz", 1, "/nowhere/t.json.gz: cannot be written");
+    refuses("run tile.tpu --trace never.txt", 1, "never.txt: a timeline is written as .json, or .json.gz, gzipped");
+    refuses("run tile.tpu --trace .", 1, ".: a timeline is written as .json");
+    refuses("run tile.tpu --engine systemc --wave never.txt", 1, "never.txt: a waveform is written as .vcd, or .vcd.gz, gzipped");
+    refuses("run tile.tpu --steps 2", 1, "tile.tpu: a program is compiled already; --steps is for a network");
+    refuses("compile tile.tpu -o never.tpu", 1, "tile.tpu: is a program, compiled already; here a network is right: .onnx, .onnxtxt, .csv, or a name of `weft models`");
+    refuses("models tile.tpu -o never.onnx", 1, "tile.tpu: is a program, compiled already");
+    refuses("models tile.tpu", 1, "tile.tpu: is a program, compiled already");
+    refuses("run tile.tpu --timing --what-if=tile.tpu", 1, "tile.tpu: is a program, compiled already");
+    write_text("junk.tpu", "hello\n");
+    refuses("run junk.tpu", 1, "junk.tpu: is not a program of Weft (an ELF file, as `weft compile` and `weft asm` write it), and the name of a network ends in .onnx, .onnxtxt or .csv\n");
+    refuses("compile junk.tpu -o never.tpu", 1, "junk.tpu: is not a program of Weft");
+    write_text("junk.tpu", "\177ELF, they said");
+    refuses("run junk.tpu", 1, "junk.tpu: is ");
+    write_text("junk.tpu", "");
+    refuses("run junk.tpu", 1, "junk.tpu: is not a program of Weft");
+    refuses("run nothing.tpu", 1, "nothing.tpu: No such file");
     write_text("fault.s", ".machine tiny\n.host 32\n.text\nread_host ub=0, host=30, bytes=3\nhalt\n");
     succeeds("asm -q fault.s");
     refuses("run fault.tpu", 1, "fault.tpu: instruction 0 (read_host");

@@ -87,7 +87,7 @@ enum weft_status what_if_all(struct weft_what_if rows[WEFT_WHAT_IFS], const char
     enum weft_status status = cli_network_path(&path, name, diag);
     if (status)
         return status;
-    status = weft_network_load(&network, path, &options, diag);
+    status = cli_network_load(&network, path, &options, diag);
     if (!status)
         status = time_base(&cycles, network, name, subject, program, &options, diag);
     for (int i = 0; i < WEFT_WHAT_IFS && !status; i++) {

@@ -5,15 +5,6 @@
 
 #include "weft_isa.h"
 
-static const char *const function_names[] = {
-#define WEFT_FUNCTION(number, name, meaning) [number] = #name,
-#include "functions.def"
-};
-static const char *const reduction_names[] = {
-#define WEFT_REDUCTION(number, name, meaning) [number] = #name,
-#include "functions.def"
-};
-
 /* --- instructions ---------------------------------------------------------------------------------------------------------- */
 
 static void print_default(const struct weft_field *field)
@@ -23,9 +14,9 @@ static void print_default(const struct weft_field *field)
     else if (field->kind == WEFT_KIND_FORMAT)
         fputs(weft_format_name((enum weft_format)field->dflt), stdout);
     else if (field->kind == WEFT_KIND_FUNCTION)
-        fputs(function_names[field->dflt], stdout);
+        fputs(weft_function_name((unsigned)field->dflt), stdout);
     else if (field->kind == WEFT_KIND_REDUCE)
-        fputs(reduction_names[field->dflt], stdout);
+        fputs(weft_reduction_name((unsigned)field->dflt), stdout);
     else if (field->kind == WEFT_KIND_FLAG)
         fputs(field->dflt ? "set" : "clear", stdout);
     else

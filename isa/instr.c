@@ -1,4 +1,6 @@
 /* instr.c: instruction words, made and read by the table isa.def. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "weft_isa.h"
@@ -82,6 +84,37 @@ const struct weft_instr_info *weft_instr_info(enum weft_opcode op)
 const char *weft_unit_name(enum weft_unit unit)
 {
     return (unsigned)unit < WEFT_UNITS ? unit_names[unit] : "?";
+}
+
+static const char *const function_names[] = {
+#define WEFT_FUNCTION(number, name, meaning) [number] = #name,
+#include "functions.def"
+};
+static const char *const reduction_names[] = {
+#define WEFT_REDUCTION(number, name, meaning) [number] = #name,
+#include "functions.def"
+};
+
+const char *weft_function_name(unsigned number)
+{
+    return number < sizeof function_names / sizeof function_names[0] ? function_names[number] : NULL;
+}
+
+const char *weft_reduction_name(unsigned number)
+{
+    return number < sizeof reduction_names / sizeof reduction_names[0] ? reduction_names[number] : NULL;
+}
+
+int weft_field_text(char *out, size_t size, const struct weft_field *field, uint64_t value)
+{
+    const struct weft_register *reg = field->kind == WEFT_KIND_REGISTER ? weft_register_at((uint32_t)value) : NULL;
+    const char *name = field->kind == WEFT_KIND_FORMAT ? weft_format_name((enum weft_format)value) : field->kind == WEFT_KIND_FUNCTION ? weft_function_name((unsigned)value)
+                     : field->kind == WEFT_KIND_REDUCE ? weft_reduction_name((unsigned)value) : NULL;
+    if (field->kind == WEFT_KIND_FLAG || reg)
+        return snprintf(out, size, "%s", reg ? reg->name : field->name);
+    if (name)
+        return snprintf(out, size, "%s=%s", field->name, name);
+    return snprintf(out, size, "%s=%s%" PRIu64, field->name, field->kind == WEFT_KIND_PATTERN ? "p" : "", value);
 }
 
 uint64_t weft_field_get(const struct weft_instr *instr, const struct weft_field *field)

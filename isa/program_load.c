@@ -105,7 +105,7 @@ static enum weft_status open_elf(struct load *l)
     elf_version(EV_CURRENT);
     l->elf = elf_memory(l->program->mapping, l->program->mapping_bytes);
     if (!l->elf || elf_kind(l->elf) != ELF_K_ELF || !gelf_getehdr(l->elf, &header))
-        return SAY(l, "is not a program of Weft: %s", elf_errmsg(-1));
+        return SAY(l, "is not a program of Weft: %s", "it begins as an ELF file, and what follows is none");
     if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_machine != EM_NONE)
         return SAY(l, "is not a program of Weft, but an ELF file for another machine (number %u)", header.e_machine);
     uint64_t size = l->program->mapping_bytes, table = (uint64_t)header.e_shnum * header.e_shentsize;

@@ -110,8 +110,12 @@ const struct weft_instr_info *weft_instr_table(size_t *count);
 const struct weft_instr_info *weft_instr_find(const char *mnemonic); /* NULL: no such mnemonic */
 const struct weft_instr_info *weft_instr_info(enum weft_opcode op);  /* NULL: no such opcode */
 const char *weft_unit_name(enum weft_unit unit);
+const char *weft_function_name(unsigned number);  /* NULL: there is none */
+const char *weft_reduction_name(unsigned number); /* NULL: there is none */
 uint64_t weft_field_get(const struct weft_instr *instr, const struct weft_field *field);
 void weft_field_set(struct weft_instr *instr, const struct weft_field *field, uint64_t value);
+/* An operand in words, for messages and timelines: "rows=128", "fmt=bf16", a set flag's name, a register's. Returns as snprintf. */
+int weft_field_text(char *out, size_t size, const struct weft_field *field, uint64_t value);
 
 /* False where the opcode is unknown, an unclaimed bit is set, or an enumeration has no such member. */
 bool weft_decode(struct weft_instr *out, const uint8_t word[WEFT_WORD_BYTES]);

@@ -5,31 +5,6 @@
 
 #include "engine.h"
 
-static const char *const function_names[] = {
-#define WEFT_FUNCTION(number, name, meaning) [number] = #name,
-#include "functions.def"
-};
-static const char *const reduction_names[] = {
-#define WEFT_REDUCTION(number, name, meaning) [number] = #name,
-#include "functions.def"
-};
-
-static void put_operand(FILE *out, const struct weft_field *field, uint64_t value)
-{
-    if (field->kind == WEFT_KIND_FLAG) {
-        fputs(field->name, out);
-        return;
-    }
-    fprintf(out, "%s=", field->name);
-    const struct weft_register *named = field->kind == WEFT_KIND_REGISTER ? weft_register_at((uint32_t)value) : NULL;
-    if (field->kind == WEFT_KIND_PATTERN) fprintf(out, "p%" PRIu64, value);
-    else if (field->kind == WEFT_KIND_FORMAT) fputs(weft_format_name((enum weft_format)value), out);
-    else if (field->kind == WEFT_KIND_FUNCTION) fputs(function_names[value], out);
-    else if (field->kind == WEFT_KIND_REDUCE) fputs(reduction_names[value], out);
-    else if (named) fputs(named->name, out);
-    else fprintf(out, "%" PRIu64, value);
-}
-
 /* "matmul ub=0, stride=16, rows=4": the operands that assembly could not leave out. */
 static void put_instruction(FILE *out, const struct issue *issue)
 {
@@ -39,8 +14,9 @@ static void put_instruction(FILE *out, const struct issue *issue)
         const struct weft_field *field = &issue->info->fields[i];
         uint64_t value = weft_field_get(&issue->instr, field);
         if (value == field->dflt) continue;
-        fputs(separator, out);
-        put_operand(out, field, value);
+        char operand[64];
+        weft_field_text(operand, sizeof operand, field, value);
+        fprintf(out, "%s%s", separator, operand);
         separator = ", ";
     }
 }

@@ -25,44 +25,6 @@ struct weft_trace {
     uint64_t slot_back;  /* slots are given back in order */
 };
 
-static const char *name_of(const char *const *names, size_t count, uint64_t value)
-{
-    return value < count ? names[value] : "?";
-}
-
-/* One operand as assembly writes it. */
-static int print_operand(char *out, size_t size, const struct weft_field *field, uint64_t value)
-{
-    static const char *const functions[] = {
-#define WEFT_FUNCTION(number, name, meaning) [number] = #name,
-#include "functions.def"
-    };
-    static const char *const reductions[] = {
-#define WEFT_REDUCTION(number, name, meaning) [number] = #name,
-#include "functions.def"
-    };
-    const struct weft_register *reg;
-    switch (field->kind) {
-    case WEFT_KIND_FLAG:
-        return snprintf(out, size, " %s", field->name);
-    case WEFT_KIND_PATTERN:
-        return snprintf(out, size, " %s=p%" PRIu64, field->name, value);
-    case WEFT_KIND_FORMAT:
-        return snprintf(out, size, " %s=%s", field->name, weft_format_name((enum weft_format)value));
-    case WEFT_KIND_FUNCTION:
-        return snprintf(out, size, " %s=%s", field->name, name_of(functions, sizeof functions / sizeof *functions, value));
-    case WEFT_KIND_REDUCE:
-        return snprintf(out, size, " %s=%s", field->name, name_of(reductions, sizeof reductions / sizeof *reductions, value));
-    case WEFT_KIND_REGISTER:
-        reg = weft_register_at((uint32_t)value);
-        return snprintf(out, size, " %s", reg ? reg->name : "?");
-    case WEFT_KIND_UINT:
-    case WEFT_KIND_RAW:
-        break;
-    }
-    return snprintf(out, size, " %s=%" PRIu64, field->name, value);
-}
-
 /* Operands that assembly would have to write; those at their default are left out. */
 static void print_operands(char *out, size_t size, const struct weft_instr *instr, const struct weft_instr_info *info)
 {
@@ -71,7 +33,7 @@ static void print_operands(char *out, size_t size, const struct weft_instr *inst
     for (size_t i = 0; i < info->field_count && used < size; i++) {
         uint64_t value = weft_field_get(instr, &info->fields[i]);
         if (value != info->fields[i].dflt)
-            used += (size_t)print_operand(out + used, size - used, &info->fields[i], value);
+            used += (size_t)(snprintf(out + used, size - used, " ") + weft_field_text(out + used + 1, size - used - 1, &info->fields[i], value));
     }
 }
 

@@ -249,6 +249,7 @@ static inline uint64_t cycles_of_bytes(const struct weft_machine *m, uint64_t by
 
 /* refuse.c */
 enum weft_status backend_refusals(struct graph *graph, struct weft_diag *diag); /* names all that has no form on the machine; changes nothing */
+enum weft_status backend_check_finite(const struct backend *b);                 /* in formats of integers: no constant that is to be quantised holds NaN or infinities */
 enum weft_status backend_check(const struct backend *b);                        /* the part of it that fuse.c does not find by itself */
 /* outputs.c: in front of fuse.c */
 enum weft_status backend_outputs(struct backend *b);

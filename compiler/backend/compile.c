@@ -283,6 +283,8 @@ enum weft_status weft_compile(struct weft_program **out, struct weft_network *ne
         make_constants(network);
     enum weft_status status = graph_clone(&b.graph, network->graph);
     if (!status)
+        status = backend_check_finite(&b);
+    if (!status)
         status = backend_attempt(out, &b);
     if (b.too_big)
         status = parts_compile(out, network, &b);

@@ -77,10 +77,16 @@ static void take_chain(struct backend *b, struct layer *layer, const int *nodes,
         taken[nodes[i]] = true;
 }
 
+/* Nodes that one table can do. A single number (the scale that a network computes for itself) stays real: a table would round it, and save nothing. */
+static int find_table(const struct backend *b, int value, bool keep_first, int nodes[CHAIN_MAX])
+{
+    return shape_count(&b->graph->values[value].shape) == 1 ? 0 : chain_find(b, value, keep_first, nodes);
+}
+
 /* Several elementwise nodes behind the layer as one table. */
 static bool fuse_chain(struct backend *b, struct layer *layer, bool *taken)
 {
-    int nodes[CHAIN_MAX], count = chain_find(b, layer->y, false, nodes);
+    int nodes[CHAIN_MAX], count = find_table(b, layer->y, false, nodes);
     if (count < 2)
         return false;
     layer->preact = layer->y;
@@ -141,7 +147,7 @@ static int only_operand(const struct backend *b, const struct node *n)
 /* Several elementwise nodes over one value that is there already, from `node` on, as one table; false: there are none. */
 bool fuse_table(struct backend *b, int node, bool *taken)
 {
-    int nodes[CHAIN_MAX], x = only_operand(b, &b->graph->nodes[node]), count = x == GRAPH_NONE ? 0 : chain_find(b, x, true, nodes);
+    int nodes[CHAIN_MAX], x = only_operand(b, &b->graph->nodes[node]), count = x == GRAPH_NONE ? 0 : find_table(b, x, true, nodes);
     if (count < 2 || nodes[0] != node)
         return false;
     struct layer *layer = fuse_add(b, LAYER_UNARY, nodes[count - 1]);

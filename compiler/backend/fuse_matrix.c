@@ -94,6 +94,8 @@ enum weft_status fuse_conv(struct backend *b, int node, bool *taken)
     enum weft_status status = need_constant(b, node, weights, "weight");
     if (!status)
         status = need_constant(b, node, m->bias[0], "bias");
+    if (!status && integer)
+        status = need_constant(b, node, n->input_count > 2 ? n->inputs[2] : GRAPH_NONE, "zero point"); /* the same place in all four operators */
     if (status)
         return status;
     describe_conv(b, layer, weights);
@@ -117,6 +119,8 @@ enum weft_status fuse_gemm(struct backend *b, int node, bool *taken)
     m->integer = integer;
     m->raw = n->op == CORE_MATMUL_INTEGER;
     enum weft_status status = need_constant(b, node, weights, "second operand");
+    if (!status && integer)
+        status = need_constant(b, node, n->input_count > 2 ? n->inputs[2] : GRAPH_NONE, "zero point");
     if (status)
         return status;
     if (!weights_are_2d(&b->graph->values[weights].shape))

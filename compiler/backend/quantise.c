@@ -399,9 +399,22 @@ static bool feeds_own_scale(struct backend *b, int value)
     return read && !graph_is_output(b->graph, value);
 }
 
+/* The network quantises it, or a copy of it, with several scales or computed ones: it must see the reals. */
+static bool quantised_in_steps(const struct backend *b, int value)
+{
+    for (int i = 0; i < b->layer_count; i++) {
+        const struct layer *l = &b->layers[i];
+        if ((l->kind == LAYER_STEPS && l->op == CORE_QUANTIZE && l->x == value) ||
+            (quantise_keeps_scale(l) && !l->input_count && layer_reads(l, value) && quantised_in_steps(b, l->y)))
+            return true;
+    }
+    return false;
+}
+
 static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
 {
     struct quantisation own;
+    bool makes_float = can_make_float(b, layer) || is_fine(layer);
     struct value *y = &b->graph->values[layer->y];
     if (layer->kind == LAYER_UNARY && (layer->op == CORE_DEQUANTIZE || layer->op == CORE_QUANTIZE))
         return quantise_conversion(b, layer);
@@ -416,28 +429,21 @@ static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
         y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1}; /* outputs.c */
     else if (quantise_keeps_scale(layer) && !layer->input_count && backend_value_is_real(b, layer->x))
         y->q = b->graph->values[layer->x].q;
+    else if (!b->planes && makes_float && quantised_in_steps(b, layer->y))
+        y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1};
     else if (normal_step(b, layer) && stays_fine(b, layer))
         y->q = normal_format(b, layer);
     else if (normal_row(b, layer, &own))
         y->q = own;
     else if (!b->planes && ((can_make_float(b, layer) && (read_only_as_float(b, layer->y) || feeds_own_scale(b, layer->y))) || stays_fine(b, layer)))
         y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1};
-    else if (!b->planes && (can_make_float(b, layer) || is_fine(layer)) && feeds_softmax(b, layer->y))
+    else if (!b->planes && makes_float && feeds_softmax(b, layer->y))
         y->q = float_beside(b);
     else if (!b->planes && own_scale(b, layer->y, &own))
         y->q = own;
     else
         y->q = format_for(b, layer->y);
     return WEFT_OK;
-}
-
-/* The network quantises it with several scales, or computed ones: it must see the reals. */
-static bool quantised_in_steps(const struct backend *b, int value)
-{
-    for (int i = 0; i < b->layer_count; i++)
-        if (b->layers[i].kind == LAYER_STEPS && b->layers[i].op == CORE_QUANTIZE && b->layers[i].x == value)
-            return true;
-    return false;
 }
 
 enum weft_status backend_quantise(struct backend *b)

@@ -25,11 +25,10 @@ static void catch_message(void *user, const char *message)
 }
 
 /* What loading and compiling say. */
-static struct caught try_text(const char *text, int64_t batch, bool timing_only)
+static struct caught try_with(const char *text, struct weft_compile_options options)
 {
     struct caught caught = {0};
     struct weft_diag diag = {catch_message, &caught, 0};
-    struct weft_compile_options options = {.batch = batch, .timing_only = timing_only, .seed = 1};
     struct weft_machine machine;
     struct weft_network *network = NULL;
     struct weft_program *program = NULL;
@@ -38,7 +37,7 @@ static struct caught try_text(const char *text, int64_t batch, bool timing_only)
     assert_true(file >= 0);
     assert_int_equal(write(file, text, strlen(text)), (ssize_t)strlen(text));
     close(file);
-    assert_int_equal(weft_machine_load(&machine, "tpu-v1", &diag), WEFT_OK);
+    assert_int_equal(weft_machine_load(&machine, options.format && !strcmp(options.format, "bf16") ? "tiny" : "tpu-v1", &diag), WEFT_OK);
     enum weft_status status = weft_network_load(&network, path, &options, &diag);
     if (!status)
         status = weft_compile(&program, network, &machine, &options, &diag);
@@ -47,6 +46,11 @@ static struct caught try_text(const char *text, int64_t batch, bool timing_only)
     weft_network_free(network);
     unlink(path);
     return caught;
+}
+
+static struct caught try_text(const char *text, int64_t batch, bool timing_only)
+{
+    return try_with(text, (struct weft_compile_options){.batch = batch, .timing_only = timing_only, .seed = 1});
 }
 
 static void says(const struct caught *caught, const char *wanted)
@@ -66,6 +70,20 @@ static void both_kinds_at_once(void **state)
     says(&c, "g (Gather)");
     says(&c, "d (Gather)");
     assert_null(strstr(c.text, "Relu"));
+}
+
+/* Where the importer refused a node there is no machine yet, and what is left is looked at all the same: reductions ask how large its buffer is. */
+static void refused_before_a_machine(void **state)
+{
+    static const char *const bodies[] = {"y = GlobalAveragePool (x)", "y = ReduceSum (x)", "y = ReduceMean <axes = [0, 2]> (x)",
+                                         "s = ReduceMax (x) t = Softmax (x) y = Sub (t, s)", "t = Transpose <perm = [0, 1, 3, 2]> (x) y = MatMul (x, t)"};
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        char text[512];
+        snprintf(text, sizeof text, HEAD "m (float[N, 3, 8, 8] x) => (float y) { h = Det (x) %s }", bodies[i]);
+        struct caught c = try_text(text, 0, false);
+        says(&c, "h (Det)");
+        assert_int_equal(c.count, 1);
+    }
 }
 
 /* A scale for each channel divides like any other constant, and one that the network computes like any other value. */
@@ -90,6 +108,38 @@ static void computed_integers(void **state)
     struct caught c = try_text(HEAD "m (uint8[N, 4, 8] a, uint8[N, 8, 4] b) => (int32[N, 4, 4] y) { y = MatMulInteger (a, b) }", 0, false);
     says(&c, "y (MatMulInteger): second operand 'b' is computed by the network or is an input");
     assert_int_equal(c.count, 1);
+}
+
+/* Behind its weights stand numbers that take their sums away: blocks that go would leave those wrong. */
+static void pruned_sums(void **state)
+{
+    static const char text[] = HEAD "m (uint8[3, 2] a, uint8 z) => (int32[3, 2] y) <int8[2, 2] w = {1, 2, 3, 4}> { y = MatMulInteger (a, w, z) }";
+    struct caught c = try_with(text, (struct weft_compile_options){.prune = 0.5, .seed = 1});
+    says(&c, "node y: its zero point is computed, and its weights carry their own sums: they cannot be pruned; leave out --prune");
+    c = try_with(text, (struct weft_compile_options){.seed = 1});
+    assert_int_equal(c.count, 0);
+}
+
+/* Weights that are no numbers would get codes of some; a mask of minus infinity is right, and so are all of them in floats. */
+static void weights_that_are_no_numbers(void **state)
+{
+    static const struct { const char *body, *message; } cases[] = {
+        {"l = Log (w) y = MatMul (x, l)", "node y (MatMul): constant 'l' holds nan at [1, 0], which int8 has no code for; mend the file, or take a format of floats (bf16, fp32)"},
+        {"l = Reciprocal (z) y = Gemm (x, l)", "node y (Gemm): constant 'l' holds an infinity at [0, 1], which int8 has no code for"},
+        {"c = Log (b) y = Gemm (x, i, c)", "node y (Gemm): constant 'c' holds nan at [1], which int8 has no code for"},
+        {"c = Log (b) y = Mul (x, c)", "node y (Mul): constant 'c' holds nan at [1]"},
+        {"c = Reciprocal (o) m = Neg (c) y = Add (x, m)", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (int real = 0; real < 2; real++) {
+            char text[1024];
+            snprintf(text, sizeof text, HEAD "m (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {1, 3, -1, 2}, float[2, 2] z = {1, 0, -1, 2}, float[2, 2] i = {1, 0, 0, 1}, float[2] b = {1, -1}, float[2] o = {1, 0}> { %s }",
+                     cases[i].body);
+            struct caught c = try_with(text, (struct weft_compile_options){.seed = 1, .format = real ? "bf16" : "int8"});
+            assert_int_equal(c.count, !real && cases[i].message);
+            if (c.count)
+                says(&c, cases[i].message);
+        }
 }
 
 static const struct { const char *text, *message; } hostile[] = {
@@ -141,8 +191,8 @@ static void too_large_a_batch(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(both_kinds_at_once), cmocka_unit_test(scales_of_an_axis),
-                                       cmocka_unit_test(three_dimensions), cmocka_unit_test(computed_integers), cmocka_unit_test(hostile_sizes),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(both_kinds_at_once), cmocka_unit_test(refused_before_a_machine), cmocka_unit_test(scales_of_an_axis),
+                                       cmocka_unit_test(three_dimensions), cmocka_unit_test(computed_integers), cmocka_unit_test(pruned_sums), cmocka_unit_test(weights_that_are_no_numbers), cmocka_unit_test(hostile_sizes),
                                        cmocka_unit_test(too_many_constants), cmocka_unit_test(too_large_a_batch)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
  *
  * Quantised weights are kept [kernel row, kernel column, channel of the group][output channel], so that a tile's row is made of
  * runs of consecutive output channels. */
+#include "element.h"
 #include "mapping.h"
 
 #include <math.h>
@@ -161,18 +162,16 @@ static enum weft_status split(struct matrix *m, int64_t count, int64_t at, int32
     return WEFT_OK;
 }
 
-/* The network's own integers: w - zero reaches from -255 to 255. */
+/* The network's own integers: w - zero, or weights of 16 bits, reach from -255 to 255. */
 static enum weft_status take_integers(struct backend *b, struct matrix *m, int64_t depth)
 {
-    const uint8_t *w = value_bytes(b->graph, m->weights);
-    bool is_unsigned = b->graph->values[m->weights].element == ELEMENT_U8;
+    const void *w = value_bytes(b->graph, m->weights);
+    enum element element = b->graph->values[m->weights].element;
     enum weft_status status = w ? WEFT_OK : WEFT_NO_MEMORY;
     for (int64_t o = 0; o < m->co && !status; o++) {
         int32_t zero = zero_of(b, m, o);
-        for (int64_t k = 0; k < depth && !status; k++) {
-            uint8_t byte = w[tiles_source_index(m, depth, o, k)];
-            status = split(m, depth * m->co, k * m->co + o, (is_unsigned ? byte : (int8_t)byte) - zero);
-        }
+        for (int64_t k = 0; k < depth && !status; k++)
+            status = split(m, depth * m->co, k * m->co + o, (int32_t)element_load(w, element, tiles_source_index(m, depth, o, k)) - zero);
     }
     return status;
 }
@@ -238,7 +237,10 @@ static enum weft_status take_network_integers(struct backend *b, const struct la
 {
     struct matrix *m = l->m;
     enum element e = b->graph->values[m->weights].element;
-    if (e != ELEMENT_U8 && e != ELEMENT_S8)
+    if (b->options->prune > 0 && b->graph->nodes[l->node].at.size)
+        return weft_error(b->diag, "%s: node %s: its zero point is computed, and its weights carry their own sums: they cannot be pruned; leave out --prune, or quantise with a constant zero point",
+                          b->graph->name, l->name);
+    if (e != ELEMENT_U8 && e != ELEMENT_S8 && e != ELEMENT_S16)
         return weft_error(b->diag, "%s: node %s: weights of type %s; uint8 and int8 are supported", b->graph->name, l->name, element_name(e));
     m->w[0] = malloc((size_t)(depth * m->co));
     if (!m->w[0])

@@ -58,7 +58,7 @@ struct attributes {
     int64_t begins[GRAPH_RANK_MAX], ends[GRAPH_RANK_MAX], steps[GRAPH_RANK_MAX]; /* slice; pad uses begins and ends as amounts */
     bool trans_a, trans_b, count_include_pad, keep_dims;
     float alpha, beta, bias, epsilon;   /* leaky slope, clip low/high in alpha/beta, LRN ... */
-    int64_t size;                       /* LRN window */
+    int64_t size;                       /* LRN window; of conv_integer and matmul_integer, lanes behind the weights that take a zero point away (pass_zeros.c) */
     enum element to;                    /* cast */
 };
 

@@ -101,7 +101,8 @@ int lower_rule(struct lower *l, enum contents rule, enum element element,
 bool lower_same_type(struct lower *l, int a, int b);
 int lower_broadcast(struct lower *l, enum core_op op, int a, int b); /* an operator of two operands, element by element */
 int lower_transpose_last(struct lower *l, int value);               /* the last two dimensions change places */
-bool lower_want_constant_zeros(struct lower *l);                     /* inputs 2 and 3 of ConvInteger, MatMulInteger */
+bool lower_want_weights(struct lower *l, unsigned input);            /* 8 bits, of an integer product */
+bool lower_check_zeros(struct lower *l, int64_t rows, int64_t columns, const char *what); /* inputs 2 and 3 of ConvInteger, MatMulInteger: one number, or so many; 1: one alone */
 bool lower_done(struct lower *l, int value); /* the only output; false where it is LOWER_POISON */
 int lower_reshape(struct lower *l, int value, const struct shape *shape);
 bool shape_fits(const struct shape *shape, int64_t *count); /* false: more than 2^40 elements */

@@ -76,8 +76,8 @@ bool lower_conv_integer(struct lower *l, const struct onnx_op *op)
 {
     struct attributes at = {0};
     struct shape out;
-    if (!lower_parameters(l, 1, 3) || !want_bytes(l, 0, "input") || !want_bytes(l, 1, "weight") || !lower_want_constant_zeros(l) ||
-        !conv_shape(l, 0, 1, &at, &out))
+    if (!lower_parameter(l, 1) || !lower_parameter(l, 3) || !want_bytes(l, 0, "input") || !lower_want_weights(l, 1) || !conv_shape(l, 0, 1, &at, &out) ||
+        !lower_check_zeros(l, 1, out.dims[1], "output channels"))
         return false;
     return lower_done(l, build_convolution(l, CORE_CONV_INTEGER, l->in, l->in_count, 1, &at, ELEMENT_S32, &out));
 }

@@ -108,19 +108,46 @@ static bool want_bytes(struct lower *l, unsigned input)
            lower_refuse(l, "input %u is %s; it must be uint8 or int8", input + 1, element_name(element));
 }
 
-bool lower_want_constant_zeros(struct lower *l)
+/* Also the 16 bits that --dump-after prints behind pass_zeros: weights less their zero points. */
+bool lower_want_weights(struct lower *l, unsigned input)
 {
-    for (unsigned i = 2; i < 4; i++)
-        if (lower_given(l, i) && !value_is_constant(lower_value(l, i)))
-            return lower_refuse(l, "zero points must be constant; input %u (%s) is computed at run time", i + 1, lower_value(l, i)->name);
-    return true;
+    const struct value *w = lower_value(l, input);
+    bool fine = w->element == ELEMENT_S16 && value_is_constant(w) && !lower_given(l, input + 2);
+    for (int64_t i = 0, count = fine ? shape_count(&w->shape) : 0; fine && i < count; i++) {
+        double x = 0;
+        fine = !value_at(l->graph, l->in[input], i, &x) || (x >= -255 && x <= 255);
+    }
+    return fine || want_bytes(l, input);
+}
+
+static bool check_zero(struct lower *l, unsigned of, unsigned zero, int64_t many, const char *what)
+{
+    if (!lower_given(l, zero))
+        return true;
+    const struct value *v = lower_value(l, zero);
+    char text[160];
+    int64_t count = shape_count(&v->shape);
+    if (v->element != lower_value(l, of)->element)
+        return lower_refuse(l, "input %u is %s and its zero point %s; they must be one type", of + 1, element_name(lower_value(l, of)->element), element_name(v->element));
+    return count == 1 || (many > 1 && count == many) ||
+           (many > 1 ? lower_refuse(l, "the zero point of input %u is %s; one number, or one for each of the %lld %s, are right", of + 1, shape_text(&v->shape, text), (long long)many, what)
+                     : lower_refuse(l, "the zero point of input %u is %s; one number is right", of + 1, shape_text(&v->shape, text)));
+}
+
+bool lower_check_zeros(struct lower *l, int64_t rows, int64_t columns, const char *what)
+{
+    if (lower_given(l, 3) && !value_is_constant(lower_value(l, 3)))
+        return lower_refuse(l, "the zero point of the weights must be constant; input 4 (%s) is computed at run time", lower_value(l, 3)->name);
+    return check_zero(l, 0, 2, rows, "rows") && check_zero(l, 1, 3, columns, what);
 }
 
 bool lower_matmul_integer(struct lower *l, const struct onnx_op *op)
 {
     struct shape out;
-    if (!lower_parameters(l, 1, 3) || !want_bytes(l, 0) || !want_bytes(l, 1) || !lower_want_constant_zeros(l) ||
-        !matmul_shape(l, 0, 1, &out))
+    if (!lower_parameter(l, 1) || !lower_parameter(l, 3) || !want_bytes(l, 0) || !lower_want_weights(l, 1) || !matmul_shape(l, 0, 1, &out))
+        return false;
+    struct shape a = lower_shape(l, 0), b = lower_shape(l, 1);
+    if (!lower_check_zeros(l, a.rank > 1 ? a.dims[a.rank - 2] : 1, b.rank > 1 ? b.dims[b.rank - 1] : 1, "columns"))
         return false;
     return lower_done(l, multiply(l, CORE_MATMUL_INTEGER, 0, 1, l->in_count, ELEMENT_S32, &out));
 }

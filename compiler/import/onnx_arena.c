@@ -1,9 +1,11 @@
 /* onnx_arena.c: memory of one model from text, in chunks that are freed together; and the reading of such a file. */
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "onnx_text.h"
 
@@ -61,14 +63,21 @@ void onnx_text_error(struct text_parser *p, struct place place, const char *form
     weft_error(p->diag, "%s:%u:%u: %s\n    %s\n    %s", p->path, place.line, place.column, what, line, caret);
 }
 
+/* Of a pipe, which has none and is not waited for, and of what cannot be read: 0. */
+static size_t read_head(const char *path, char *head, size_t room)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t size = file < 0 ? 0 : pread(file, head, room, 0);
+    if (file >= 0)
+        close(file);
+    return size > 0 ? (size_t)size : 0;
+}
+
 /* Text has no control characters but white space, and begins as the syntax does. */
 bool onnx_text_is(const char *path)
 {
     char head[512];
-    FILE *file = fopen(path, "rb");
-    size_t size = file ? fread(head, 1, sizeof head, file) : 0;
-    if (file)
-        fclose(file);
+    size_t size = read_head(path, head, sizeof head);
     for (size_t i = 0; i < size; i++)
         if (iscntrl((unsigned char)head[i]) && !isspace((unsigned char)head[i]))
             return false;

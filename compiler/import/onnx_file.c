@@ -91,7 +91,7 @@ static bool scan_message(struct scan s, const ProtobufCMessageDescriptor *type, 
 
 static enum weft_status open_mapped(void **out, size_t *size, const char *path, struct weft_diag *diag)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is no regular file, and not waited for */
     struct stat about;
     if (file < 0 || fstat(file, &about)) {
         enum weft_status status = weft_error(diag, "%s: %s", path, strerror(errno));

@@ -78,11 +78,17 @@ static const struct {
     {HEAD(18) "m (float[4] x) => (float[2] y) { y, z, w = Split <num_outputs = 3> (x) }", "4 does not divide into 3 parts"},
     {HEAD(18) "m (float[4] x) => (float[2] y) <int64[2] s = {2, 2}> { y, z = Split <num_outputs = 2> (x, s) }",
      "both sizes and num_outputs"},
-    {HEAD(13) "m (uint8[2, 3] x, uint8 z) => (int32[2, 4] y) <uint8[3, 4] w = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}> "
-              "{ y = MatMulInteger (x, w, z) }",
-     "zero points must be constant; input 3 (z)"},
+    {HEAD(13) "m (uint8[2, 3] x) => (int32[2, 2] y) <uint8[3, 2] w = {1, 2, 3, 4, 5, 6}, uint8[3] z = {1, 2, 3}> { y = MatMulInteger (x, w, z) }",
+     "the zero point of input 1 is [3]; one number, or one for each of the 2 rows, are right"},
+    {HEAD(13) "m (uint8[2, 3] x) => (int32[2, 2] y) <uint8[3, 2] w = {1, 2, 3, 4, 5, 6}, uint8[3] z = {1, 2, 3}> { y = MatMulInteger (x, w, , z) }",
+     "the zero point of input 2 is [3]; one number, or one for each of the 2 columns, are right"},
+    {HEAD(13) "m (uint8[2, 3] x, int8 z) => (int32[2, 2] y) <uint8[3, 2] w = {1, 2, 3, 4, 5, 6}> { y = MatMulInteger (x, w, z) }",
+     "input 1 is uint8 and its zero point int8; they must be one type"},
+    {HEAD(13) "m (uint8[2, 3] x) => (int32[2, 2] y) <int16[3, 2] w = {1, 2, 3, 4, 5, 256}> { y = MatMulInteger (x, w) }", "input 2 is int16; it must be uint8 or int8"},
+    {HEAD(13) "m (uint8[1, 2, 3] x) => (int32[1, 1, 2] y) <uint8[1, 2, 2] w = {1, 2, 3, 4}, uint8[2] z = {1, 2}> { y = ConvInteger (x, w, z) }",
+     "the zero point of input 1 is [2]; one number is right"},
     {HEAD(13) "m (uint8[1, 1, 3] x, uint8 z) => (int32[1, 1, 2] y) <uint8[1, 1, 2] w = {1, 2}> { y = ConvInteger (x, w, , z) }",
-     "zero points must be constant; input 4 (z)"},
+     "the zero point of the weights must be constant; input 4 (z) is computed at run time"},
     /* operators that are written as several */
     {HEAD(14) "m (float[5000, 1, 2] x) => (float[5000, 1, 1, 1] y) <float[1, 4, 2] w = {1,1,1,1,1,1,1,1}, float[1, 4, 1] r = {1,1,1,1}> "
               "{ y = LSTM <hidden_size = 1> (x, w, r) }",

@@ -10,7 +10,7 @@ static bool is_byte(const struct tensor *t)
 
 enum weft_status interp_check_bytes(const struct call *call, const struct tensor *a, const struct tensor *b)
 {
-    return is_byte(a) && is_byte(b) ? WEFT_OK : interp_refuse(call, "multiplies 8-bit integers only");
+    return is_byte(a) && (is_byte(b) || b->element == ELEMENT_S16) ? WEFT_OK : interp_refuse(call, "multiplies 8-bit integers only");
 }
 
 float *interp_centre(const struct tensor *t, const struct tensor *zero, int64_t per)
@@ -25,6 +25,9 @@ float *interp_centre(const struct tensor *t, const struct tensor *zero, int64_t 
         if (t->element == ELEMENT_U8)
             for (int64_t i = first; i < end; i++)
                 out[i] = (float)(((const uint8_t *)t->bytes)[i] - offset);
+        else if (t->element == ELEMENT_S16)
+            for (int64_t i = first; i < end; i++)
+                out[i] = (float)(((const int16_t *)t->bytes)[i] - offset);
         else
             for (int64_t i = first; i < end; i++)
                 out[i] = (float)(((const int8_t *)t->bytes)[i] - offset);

@@ -14,6 +14,7 @@
     ROW(activation, pass_activation, "silu, gelu, sigmoid and rsqrt written in several nodes become one") \
     ROW(squares, pass_squares, "sums and means of squares become one reduction") \
     ROW(pad, pass_pad, "padding into the convolution or pool behind it") \
+    ROW(zeros, pass_zeros, "zero points that are computed become part of the product") \
     ROW(stack, pass_stack, "a product with a stack of matrices into one product each") \
     ROW(hoist, pass_hoist, "sums right behind the later of their operands")
 

@@ -12,6 +12,7 @@ enum weft_status pass_batchnorm(struct graph *graph, struct weft_diag *diag);  /
 enum weft_status pass_activation(struct graph *graph, struct weft_diag *diag); /* silu, gelu, sigmoid and rsqrt written in several nodes, into one */
 enum weft_status pass_squares(struct graph *graph, struct weft_diag *diag);    /* sums and means of squares into one reduction */
 enum weft_status pass_pad(struct graph *graph, struct weft_diag *diag);        /* pad into the convolution or pool behind it */
+enum weft_status pass_zeros(struct graph *graph, struct weft_diag *diag);     /* computed zero points of integer products into the product */
 enum weft_status pass_stack(struct graph *graph, struct weft_diag *diag);     /* a product with a stack of constant matrices into one product each */
 
 enum weft_status pass_hoist(struct graph *graph, struct weft_diag *diag);     /* sums of two computed values right behind the later of them */
