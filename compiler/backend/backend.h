@@ -3,7 +3,7 @@
  *   outputs.c lookup.c pieces.c heads.c   the graph as the machine can take it: outputs that nothing computes, embeddings, sequences in pieces, attention by heads
  *   refuse.c                      what has no form on the machine, all at once
  *   fuse*.c chain.c product.c     graph -> layers (fuse.h): what one pass of the machine does at once
- *   calibrate.c quantise.c normal.c      a format, scale and zero point for every value
+ *   calibrate.c joined.c quantise.c normal.c      a format, scale and zero point for every value
  *   shares.c                      softmaxes whose division waits for the product behind them
  *   steps.c recipes.c planes.c    layers that take several instructions, one layer each
  *   dots.c                        small products of computed values, on the vector unit
@@ -223,7 +223,8 @@ struct backend {
     uint64_t acc_next;                 /* ring of accumulator rows */
     uint64_t blocks, pruned_blocks;    /* prune.c: of all weight matrices */
     float *low, *high;                 /* calibrated range by value id; low > high: none */
-    struct ranges { float *low, *high; int count; } seen; /* the same as calibration saw them: quantise.c widens those above */
+    struct ranges { float *low, *high; int count; } seen; /* the same as calibration saw them: joined.c widens those above */
+    int *joined;                       /* by value id: the concatenation whose scale the value takes, or GRAPH_NONE; NULL in formats of floats */
     const struct backend *whole;       /* of a part of the batch: the whole, which did not fit; or NULL */
     bool out_of_memory;
 };
@@ -265,7 +266,14 @@ enum weft_status backend_quantise(struct backend *b);
 enum weft_status backend_calibrate(struct backend *b);
 /* Scale and zero of a QUANTIZE or DEQUANTIZE layer; false: not constants, or not one for the whole tensor. */
 bool quantise_parameters(const struct backend *b, const struct layer *layer, struct quantisation *out);
-bool normal_step(const struct backend *b, const struct layer *layer); /* normal.c: is its result x - mean, or a multiple of it, in an eight-bit network? */
+bool quantise_keeps_scale(const struct layer *layer); /* does it hand integers on? */
+/* joined.c */
+enum weft_status backend_joined(struct backend *b);   /* which operands take the scale of a concatenation */
+int joined_source(const struct backend *b, int value); /* the value whose range makes the scale of this one */
+bool joined_hands_on(const struct backend *b, const struct layer *layer, int operand); /* has the layer's result the operand's scale? */
+bool normal_step(const struct backend *b, const struct layer *layer); /* normal.c: is its result a mean, x - mean, or a multiple of that, in an eight-bit network? */
+struct quantisation normal_format(const struct backend *b, const struct layer *layer); /* of such a result */
+bool normal_row(const struct backend *b, const struct layer *layer, struct quantisation *out); /* one number a row, which stays real there; false: it is none */
 enum weft_format normal_constant(const struct backend *b, const struct layer *layer); /* of the constant operand of a binary layer */
 bool backend_is_constant(const struct backend *b, int value); /* and there */
 bool backend_value_is_real(const struct backend *b, int value); /* float in the network, so quantised by us */
@@ -274,6 +282,7 @@ int32_t backend_zero(const struct backend *b, int value);
 enum weft_format backend_format(const struct backend *b, int value);
 /* chain.c: elementwise nodes from `value` to one result, which a table of 8 bits can hold; how many, 0: none */
 int chain_find(const struct backend *b, int value, bool keep_first /* others may read `value` too */, int nodes[CHAIN_MAX]);
+bool chain_is_row(const struct graph *graph, int value); /* one number a row, made of a reduction; no table takes it */
 double chain_value(const struct backend *b, int from, const int *nodes, int count, double x);
 /* resident.c: state in device memory */
 const struct weft_resident *resident_input(const struct backend *b, int value); /* NULL: the value is none */

@@ -29,6 +29,34 @@ static bool is_elementwise(enum core_op op)
     }
 }
 
+static bool same_count(const struct graph *g, int a, int b)
+{
+    return shape_count(&g->values[a].shape) == shape_count(&g->values[b].shape);
+}
+
+static bool is_reduction(enum core_op op)
+{
+    return op == CORE_REDUCE_MEAN || op == CORE_REDUCE_SUM || op == CORE_REDUCE_SQUARES || op == CORE_REDUCE_MEAN_SQUARES || op == CORE_REDUCE_MAX;
+}
+
+/* A reduction, or what is computed from one elementwise: one number a row, as a variance is. A table would not pay for so few numbers, and its operand would have
+ * eight bits of one scale, while rows may differ by more. */
+bool chain_is_row(const struct graph *g, int value)
+{
+    for (int depth = 0; depth < CHAIN_MAX && g->values[value].producer != GRAPH_NONE; depth++) {
+        const struct node *n = &g->nodes[g->values[value].producer];
+        if (is_reduction(n->op))
+            return true;
+        if (!is_elementwise(n->op) && n->op != CORE_POW && n->op != CORE_RESHAPE)
+            return false;
+        int like = same_count(g, n->inputs[0], value) && !value_is_constant(&g->values[n->inputs[0]]) ? n->inputs[0] : n->inputs[n->input_count - 1];
+        if (!same_count(g, like, value))
+            return false;
+        value = like;
+    }
+    return false;
+}
+
 /* A value of the region, and how many of the nodes that read it are in it too. */
 struct region { int values[CHAIN_MAX + 1], read[CHAIN_MAX + 1], count; };
 
@@ -38,11 +66,6 @@ static int find(const struct region *r, int value)
         if (r->values[i] == value)
             return i;
     return -1;
-}
-
-static bool same_count(const struct graph *g, int a, int b)
-{
-    return shape_count(&g->values[a].shape) == shape_count(&g->values[b].shape);
 }
 
 /* Does the node compute with values of the region and scalars alone, one number for each? */
@@ -84,7 +107,7 @@ int chain_find(const struct backend *b, int value, bool keep_first, int nodes[CH
     const struct graph *g = b->graph;
     struct region r = {.values = {value}, .count = 1};
     int found = 0, count = 0, last = g->values[value].producer;
-    if (b->format != COMPILE_INT8 || !b->uses || g->values[value].element != ELEMENT_F32)
+    if (b->format != COMPILE_INT8 || !b->uses || g->values[value].element != ELEMENT_F32 || chain_is_row(g, value))
         return 0;
     for (int i = last + 1; i < g->node_count && count < CHAIN_MAX && i - last < AHEAD; i++) {
         if (!belongs(g, &r, &g->nodes[i]))

@@ -57,6 +57,7 @@ void backend_free(struct backend *b)
     free(b->high);
     free(b->seen.low);
     free(b->seen.high);
+    free(b->joined);
 }
 
 static void progress(const struct backend *b, const char *what, double done)

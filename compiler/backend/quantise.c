@@ -90,8 +90,8 @@ static struct quantisation from_range(const struct backend *b, float low, float 
     return q;
 }
 
-/* Layers that hand their input's integers on unchanged. */
-static bool keeps_scale(const struct layer *layer)
+/* Layers that hand their input's integers on unchanged, or in the scale of a concatenation. */
+bool quantise_keeps_scale(const struct layer *layer)
 {
     return layer->kind == LAYER_MOVE || layer->kind == LAYER_ALIAS || (layer->kind == LAYER_POOL && layer->op == CORE_MAXPOOL);
 }
@@ -103,7 +103,7 @@ static bool array_reads(const struct backend *b, int value)
         const struct layer *l = &b->layers[i];
         if (!layer_reads(l, value))
             continue;
-        if ((l->kind == LAYER_MATRIX && l->x == value) || (l->kind == LAYER_PRODUCT && (l->x == value || l->other == value)) || ((keeps_scale(l) || l->input_count) && array_reads(b, l->y)))
+        if ((l->kind == LAYER_MATRIX && l->x == value) || (l->kind == LAYER_PRODUCT && (l->x == value || l->other == value)) || (quantise_keeps_scale(l) && array_reads(b, l->y)))
             return true;
     }
     return false;
@@ -134,7 +134,7 @@ static bool only_leaves(const struct backend *b, int value)
         const struct layer *l = &b->layers[i];
         if (!layer_reads(l, value))
             continue;
-        if (!(keeps_scale(l) || l->input_count) || !only_leaves(b, l->y))
+        if (!quantise_keeps_scale(l) || !only_leaves(b, l->y))
             return false;
         read = true;
     }
@@ -152,7 +152,7 @@ static bool product_reads(const struct backend *b, int value)
 {
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
-        if (layer_reads(l, value) && ((l->kind == LAYER_PRODUCT && l->residual != value) || ((keeps_scale(l) || l->input_count) && product_reads(b, l->y))))
+        if (layer_reads(l, value) && ((l->kind == LAYER_PRODUCT && l->residual != value) || (joined_hands_on(b, l, value) && product_reads(b, l->y))))
             return true;
     }
     return false;
@@ -164,7 +164,8 @@ static float product_room(const struct backend *b, const struct layer *l)
 {
     int sum = b->graph->nodes[l->node].outputs[0];
     float greatest = fmaxf(fabsf(b->low[sum]), fabsf(b->high[sum])) / (float)(1 << 30);
-    float product = from_range_16(b->low[l->x], b->high[l->x]).scale * from_range_16(b->low[l->other], b->high[l->other]).scale;
+    int x = joined_source(b, l->x), other = joined_source(b, l->other);
+    float product = from_range_16(b->low[x], b->high[x]).scale * from_range_16(b->low[other], b->high[other]).scale;
     return isfinite(greatest) && greatest > product ? sqrtf(greatest / product) : 1;
 }
 
@@ -177,7 +178,7 @@ static float products_room(const struct backend *b, int value)
             continue;
         if (l->kind == LAYER_PRODUCT && l->residual != value)
             room = fmaxf(room, product_room(b, l));
-        else if (keeps_scale(l) || l->input_count)
+        else if (joined_hands_on(b, l, value))
             room = fmaxf(room, products_room(b, l->y));
     }
     return room;
@@ -194,9 +195,10 @@ static bool many_shares(const struct backend *b, int value)
 
 static struct quantisation format_for(const struct backend *b, int value)
 {
-    float low = b->low[value], high = b->high[value];
     if (b->planes)
         return float_for(b, value);
+    int source = joined_source(b, value);
+    float low = b->low[source], high = b->high[source];
     if (many_shares(b, value))
         return from_range_16(low, high);
     struct quantisation q = from_range(b, low, high);
@@ -251,14 +253,14 @@ static bool is_fine(const struct layer *layer)
     }
 }
 
-/* Does the value pass between such layers alone? */
+/* Does the value pass between such layers alone? Behind a normalisation may be a table: its codes are the result's, of rows that are alike. */
 static bool stays_fine(const struct backend *b, const struct layer *maker)
 {
     bool read = false;
     for (int i = 0; i < b->layer_count; i++) {
         if (!layer_reads(&b->layers[i], maker->y))
             continue;
-        if (!is_fine(&b->layers[i]))
+        if (!is_fine(&b->layers[i]) && !(normal_step(b, maker) && normal_step(b, &b->layers[i])))
             return false;
         read = true;
     }
@@ -370,7 +372,7 @@ static bool own_scale(struct backend *b, int value, struct quantisation *out)
         if (!layer_reads(l, value))
             continue;
         bool quantises = l->kind == LAYER_UNARY && l->op == CORE_QUANTIZE && quantise_parameters(b, l, &q);
-        bool hands_on = keeps_scale(l) && !l->input_count && own_scale(b, l->y, &q);
+        bool hands_on = quantise_keeps_scale(l) && !l->input_count && own_scale(b, l->y, &q);
         if ((!quantises && !hands_on) ||
             (found && (q.scale != out->scale || q.zero != out->zero || q.format != out->format)))
             return false;
@@ -403,7 +405,7 @@ static bool quantised_in_steps(const struct backend *b, int value)
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
         if ((l->kind == LAYER_STEPS && l->op == CORE_QUANTIZE && l->x == value) ||
-            (keeps_scale(l) && !l->input_count && layer_reads(l, value) && quantised_in_steps(b, l->y)))
+            (quantise_keeps_scale(l) && !l->input_count && layer_reads(l, value) && quantised_in_steps(b, l->y)))
             return true;
     }
     return false;
@@ -419,19 +421,21 @@ static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
     if (layer->kind == LAYER_MATRIX && layer->m->integer)
         return quantise_integers(b, layer);
     if (!backend_value_is_real(b, layer->y)) {
-        if (keeps_scale(layer) && !layer->input_count)
+        if (quantise_keeps_scale(layer) && !layer->input_count)
             y->q = b->graph->values[layer->x].q;
         return WEFT_OK;
     }
     if (layer->input_count == 1 && value_is_constant(&b->graph->values[layer->inputs[0]]))
         y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1}; /* outputs.c */
-    else if (keeps_scale(layer) && !layer->input_count && backend_value_is_real(b, layer->x))
+    else if (quantise_keeps_scale(layer) && !layer->input_count && backend_value_is_real(b, layer->x))
         y->q = b->graph->values[layer->x].q;
-    else if (normal_step(b, layer) && stays_fine(b, layer))
-        y->q = float_beside(b);
-    else if (!b->planes && ((can_make_float(b, layer) && (read_only_as_float(b, layer->y) || feeds_own_scale(b, layer->y))) || stays_fine(b, layer)))
-        y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1};
     else if (!b->planes && makes_float && quantised_in_steps(b, layer->y))
+        y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1};
+    else if (normal_step(b, layer) && stays_fine(b, layer))
+        y->q = normal_format(b, layer);
+    else if (normal_row(b, layer, &own))
+        y->q = own;
+    else if (!b->planes && ((can_make_float(b, layer) && (read_only_as_float(b, layer->y) || feeds_own_scale(b, layer->y))) || stays_fine(b, layer)))
         y->q = (struct quantisation){.known = true, .format = WEFT_FORMAT_f32, .scale = 1};
     else if (!b->planes && makes_float && feeds_softmax(b, layer->y))
         y->q = float_beside(b);
@@ -442,30 +446,9 @@ static enum weft_status quantise_layer(struct backend *b, struct layer *layer)
     return WEFT_OK;
 }
 
-/* A concatenation whose inputs have its own scale moves bytes and loses nothing. Inputs of the network and values whose scale
- * follows another's keep their own. */
-static void share_concat_scales(struct backend *b)
-{
-    for (int i = 0; i < b->layer_count; i++) {
-        struct layer *l = &b->layers[i];
-        if (!l->input_count || !backend_value_is_real(b, l->y))
-            continue;
-        for (unsigned k = 0; k < l->input_count; k++) {
-            int x = l->inputs[k];
-            b->low[l->y] = fminf(b->low[l->y], b->low[x]);
-            b->high[l->y] = fmaxf(b->high[l->y], b->high[x]);
-        }
-        for (unsigned k = 0; k < l->input_count; k++) {
-            b->low[l->inputs[k]] = b->low[l->y];
-            b->high[l->inputs[k]] = b->high[l->y];
-        }
-    }
-}
-
 enum weft_status backend_quantise(struct backend *b)
 {
-    if (!b->planes)
-        share_concat_scales(b);
+    enum weft_status status = b->planes ? WEFT_OK : backend_joined(b);
     for (unsigned i = 0; i < b->graph->input_count; i++) {
         int v = b->graph->inputs[i];
         if (backend_value_is_real(b, v) && (b->planes || !own_scale(b, v, &b->graph->values[v].q)))
@@ -473,7 +456,6 @@ enum weft_status backend_quantise(struct backend *b)
                                     : !b->planes && feeds_softmax(b, v) ? float_beside(b)
                                                                         : format_for(b, v);
     }
-    enum weft_status status = WEFT_OK;
     for (int i = 0; i < b->layer_count && !status; i++) {
         struct layer *l = &b->layers[i];
         status = quantise_layer(b, l);
