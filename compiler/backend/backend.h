@@ -202,7 +202,7 @@ struct backend {
     struct tile *tiles; int tile_count, tile_room;
     struct take { int tile, layer; } *takes; size_t take_count; int take_room; /* in the order in which products take them */
     uint8_t *weights; uint64_t weights_bytes, weights_room;
-    uint8_t *constants; uint64_t constants_bytes, constants_room; int constants_buffer; bool constants_in_dram; uint64_t constants_dram; /* behind the tiles */
+    uint8_t *constants; uint64_t constants_bytes, constants_room, own_constants /* the layers': what lies in front of the tables */; int constants_buffer; bool constants_in_dram; uint64_t constants_dram; /* behind the tiles */
     struct host_read { uint64_t host, ub, bytes; int layer, value; bool dram; /* `host` is a DRAM address */ } *reads; size_t read_count, reads_done; int read_room; /* in order */
     struct made *made; size_t made_count; int made_room; /* in order of `at` */
     uint64_t *output_host; bool *left; /* by output: its first byte of the host; already on its way there */
@@ -313,7 +313,7 @@ uint64_t product_passes(const struct backend *b, const struct layer *layer);
 void product_describe_mapping(char *out, size_t size, const struct layer *layer);
 void emit_product(struct backend *b, struct layer *layer);
 /* dots.c: small ones, on the vector unit */
-void backend_dots(struct backend *b);
+enum weft_status backend_dots(struct backend *b);
 void dots_temps(struct backend *b, struct layer *layer, int index);
 void emit_dots(struct backend *b, struct layer *layer);
 /* waves.c: between two tiles of a product, vector work that the other half of the batch owes; `done`: share of the product that is emitted.
@@ -329,7 +329,7 @@ void emit_depthwise(struct backend *b, struct layer *layer);
 enum weft_status backend_planes(struct backend *b);
 int planes_pairs(const struct backend *b, const struct layer *layer); /* products of planes that make one product: 1, 3 or 6 */
 /* defer.c */
-void backend_defer(struct backend *b);
+enum weft_status backend_defer(struct backend *b);
 /* layout.c */
 enum weft_status backend_layout(struct backend *b);
 bool layer_reads(const struct layer *layer, int value);

@@ -60,12 +60,6 @@ void backend_free(struct backend *b)
     free(b->joined);
 }
 
-static void progress(const struct backend *b, const char *what, double done)
-{
-    if (b->options->progress)
-        b->options->progress(b->options->progress_user, what, done);
-}
-
 /* Constants of two different float layers never mix; each layer's part is fetched by itself, ahead of its work. */
 static enum weft_status each_layer(struct backend *b, bool only_matrix, enum weft_status (*stage)(struct backend *, struct layer *))
 {
@@ -126,7 +120,7 @@ static enum weft_status check_zeros(const struct backend *b, const struct layer 
 }
 
 /* A layer's activations enter the array in a format that the machine multiplies. */
-static enum weft_status check_formats(const struct backend *b)
+static enum weft_status check_formats(struct backend *b)
 {
     for (int i = 0; i < b->layer_count; i++) {
         const struct layer *l = &b->layers[i];
@@ -152,58 +146,52 @@ int64_t backend_batch(const struct graph *graph)
     return s && s->rank > 0 ? s->dims[0] : 1;
 }
 
+/* --- the stages, in order ------------------------------------------------------------------------------------------------ */
+
+static enum weft_status all_weights(struct backend *b)
+{
+    return each_layer(b, true, backend_weights);
+}
+
+static enum weft_status all_params(struct backend *b)
+{
+    return each_layer(b, false, backend_params);
+}
+
+/* Tables of embeddings lie behind what the layers read themselves. */
+static enum weft_status all_tables(struct backend *b)
+{
+    b->own_constants = b->constants_bytes;
+    return backend_tables(b);
+}
+
+static enum weft_status all_tiles(struct backend *b)
+{
+    enum weft_status status = each_layer(b, true, b->spill ? spill_tiles : backend_tiles);
+    if (!status)
+        status = constants_to_dram(b, b->own_constants);
+    if (!status && b->spill)
+        spill_note_rows(b);
+    return status;
+}
+
+static const struct stage { enum weft_status (*run)(struct backend *b); const char *what; double done; /* for people who wait */ } stages[] = {
+    {backend_outputs}, {backend_one_hot}, {backend_pieces}, {backend_heads}, {backend_fuse},
+    {backend_calibrate, "calibrating", 0.1}, {backend_quantise, "mapping", 0.5}, {backend_lookups}, {backend_shares}, {backend_steps}, {backend_dots}, {check_formats}, {backend_defer},
+    {backend_layout}, {all_weights}, {backend_map}, {all_params}, {place_buffers}, {all_tables}, {all_tiles, "emitting", 0.8},
+};
+
 static enum weft_status run_stages(struct backend *b)
 {
+    enum weft_status status = WEFT_OK;
     b->batch = backend_batch(b->graph);
     b->axes = b->repeats > 1 ? batch_axes(b->graph, b->batch) : NULL;
     b->axis_count = b->axes ? b->graph->value_count : 0;
-    enum weft_status status = backend_outputs(b);
-    if (!status)
-        status = backend_one_hot(b);
-    if (!status)
-        status = backend_pieces(b);
-    if (!status)
-        status = backend_heads(b);
-    if (!status)
-        status = backend_fuse(b);
-    progress(b, "calibrating", 0.1);
-    if (!status)
-        status = backend_calibrate(b);
-    progress(b, "mapping", 0.5);
-    if (!status)
-        status = backend_quantise(b);
-    if (!status)
-        status = backend_lookups(b);
-    if (!status)
-        status = backend_shares(b);
-    if (!status)
-        status = backend_steps(b);
-    if (!status)
-        backend_dots(b);
-    if (!status)
-        status = check_formats(b);
-    if (!status)
-        backend_defer(b);
-    if (!status)
-        status = backend_layout(b);
-    if (!status)
-        status = each_layer(b, true, backend_weights);
-    if (!status)
-        status = backend_map(b);
-    if (!status)
-        status = each_layer(b, false, backend_params);
-    if (!status)
-        status = place_buffers(b);
-    uint64_t own = b->constants_bytes;
-    if (!status)
-        status = backend_tables(b);
-    progress(b, "emitting", 0.8);
-    if (!status)
-        status = each_layer(b, true, b->spill ? spill_tiles : backend_tiles);
-    if (!status)
-        status = constants_to_dram(b, own);
-    if (!status && b->spill)
-        spill_note_rows(b);
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0] && !status; i++) {
+        if (stages[i].what && b->options->progress)
+            b->options->progress(b->options->progress_user, stages[i].what, stages[i].done);
+        status = stages[i].run(b);
+    }
     return status;
 }
 

@@ -76,11 +76,12 @@ static void defer(struct backend *b, int product, int value)
         move(b, c.layers[k], product - 1 - k);
 }
 
-void backend_defer(struct backend *b)
+enum weft_status backend_defer(struct backend *b)
 {
     for (int i = 0; i < b->layer_count; i++)
         if (b->layers[i].kind == LAYER_PRODUCT) {
             defer(b, i, b->layers[i].x);
             defer(b, i, b->layers[i].other);
         }
+    return WEFT_OK;
 }

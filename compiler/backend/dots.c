@@ -42,7 +42,7 @@ static double vector_cycles(const struct backend *b, const struct product *p)
     return 2 * vector_nd_cycles(b, &box, &products, &products) + 2 * (double)b->machine->vector_depth;
 }
 
-void backend_dots(struct backend *b)
+enum weft_status backend_dots(struct backend *b)
 {
     uint64_t through = weft_shift_cycles(b->machine, b->planes ? WEFT_FORMAT_bf16 : WEFT_FORMAT_s8) + weft_matrix_skew(b->machine);
     for (int i = 0; i < b->layer_count; i++) {
@@ -53,6 +53,7 @@ void backend_dots(struct backend *b)
         l->macs = (uint64_t)(b->repeats * l->product->m * l->product->n * l->product->k);
         l->mapping = l->roofline = (uint64_t)b->repeats * (uint64_t)vector_cycles(b, l->product);
     }
+    return WEFT_OK;
 }
 
 void dots_temps(struct backend *b, struct layer *l, int index)
