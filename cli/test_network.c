@@ -95,6 +95,64 @@ static void an_output_that_leaves_for_elsewhere_is_seen(void **state)
     json_decref(report);
 }
 
+/* A copy of the lines of `text` with what `change` makes of each; what it leaves out is dropped. */
+static void write_changed(const char *path, const char *text, void (*change)(FILE *file, const char *line))
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (const char *end; (end = strchr(text, '\n')); text = end + 1) {
+        char line[1024];
+        snprintf(line, sizeof line, "%.*s", (int)(end - text), text);
+        change(file, line);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Two rows of two become the first row alone. */
+static void put_half(FILE *file, const char *line)
+{
+    const char *dims = strstr(line, ", 2, 2,"), *bytes = strstr(line, "bytes=4");
+    assert_true(dims && bytes);
+    fprintf(file, "%.*s, 1, 2,%.*sbytes=2%s\n", (int)(dims - line), line, (int)(bytes - dims - 7), dims + 7, bytes + 7);
+}
+
+static void outputs_in_part(FILE *file, const char *line)
+{
+    if (!strncmp(line, ".output", 7))
+        put_half(file, line);
+    else if (strncmp(line, ".probe", 6))
+        fprintf(file, "%s\n", line);
+}
+
+static void first_probe_thrice(FILE *file, const char *line)
+{
+    bool first = !strncmp(line, ".probe 0,", 9);
+    for (int i = 0; first && i < 3; i++)
+        put_half(file, line);
+    if (!first)
+        fprintf(file, "%s\n", line);
+}
+
+/* What a foreign program says of its values is not believed: outputs that are parts, with no probe at all, and parts that come too often. */
+static void foreign_parts_are_counted(void **state)
+{
+    (void)state;
+    static char text[1 << 16];
+    write_text("two.onnxtxt", "<ir_version: 8, opset_import: [\"\" : 17]>\n"
+                              "two (float[2,3] x) => (float[2,2] y, float[2,2] z, float[2,2] s)\n<float[3,2] w = {1, 1, 1, 1, 1, 1}>\n"
+                              "{\n    s = MatMul(x, w)\n    y = Relu(s)\n    z = Neg(s)\n}\n");
+    succeeds("compile two.onnxtxt -q -m tiny -o two.tpu");
+    succeeds("disasm two.tpu -o two.s");
+    read_text(text, sizeof text, "two.s");
+    write_changed("parts.s", text, outputs_in_part);
+    succeeds("asm -q parts.s");
+    succeeds("run parts.tpu -q --check=two.onnxtxt");
+    says(err, "3 values of the program have no counterpart");
+    write_changed("thrice.s", text, first_probe_thrice);
+    succeeds("asm -q thrice.s");
+    refuses("run thrice.tpu -q --check=two.onnxtxt", 1, "thrice.tpu: value s: its parts hold more than its 4 elements; each must come once");
+}
+
 /* A bar that is right for int8 would see nothing of a bf16x3 program that has lost a plane. docs/compiler.md has the numbers. */
 static void each_format_has_its_bar(void **state)
 {
@@ -217,7 +275,7 @@ int main(void)
         cmocka_unit_test(a_network_runs_and_is_checked),
         cmocka_unit_test(a_program_is_checked_by_its_network),
         cmocka_unit_test(an_output_that_leaves_for_elsewhere_is_seen),
-        cmocka_unit_test(each_format_has_its_bar),
+        cmocka_unit_test(foreign_parts_are_counted), cmocka_unit_test(each_format_has_its_bar),
         cmocka_unit_test(an_array_that_is_left_over_is_refused),
         cmocka_unit_test(what_if_tells_what_would_help),
         cmocka_unit_test(a_baseline_of_other_work_is_said_to_be_one),
