@@ -42,6 +42,10 @@ static void blocks(void **state)
          6, 6, {1, 2, 3, 4, 5, 6}, {0, 20, 4, 40, 15, 28}},
         {AT(21) "m (float[2, 1] x) => (int16[2, 1] y) <float[1, 1] s = {2}> { y = QuantizeLinear <axis = 0, block_size = 2, output_dtype = 5> (x, s) }",
          2, 2, {1000, -3000}, {500, -1500}},
+        /* A block that is longer than the axis has all of it, however long. */
+        {AT(21) "m (float[1, 2] x) => (uint8[1, 2] y) <float[1, 1] s = {2}> { y = QuantizeLinear <block_size = 9223372036854775807> (x, s) }", 2, 2, {6, 8}, {3, 4}},
+        {AT(21) "m (float[1, 2] x) => (float[1, 2] y) <float[1, 1] s = {2}> { q = Cast <to = 3> (x) y = DequantizeLinear <block_size = 9223372036854775807> (q, s) }",
+         2, 2, {6, 8}, {12, 16}},
     };
     check_all(cases, sizeof cases / sizeof cases[0]);
 }
