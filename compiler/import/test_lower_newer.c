@@ -75,6 +75,10 @@ static void nothing(void **state)
         {AT(20) "m (float[2] x) => (bool[1] y, bool[1] z) <bool[2, 1] b = {1, 0}, int64[1] first = {0}> { c = ReduceMax <keepdims = 0> (b, first) y = Identity (c) "
                 "z = ReduceMin <keepdims = 0> (b, first) }",
          2, 2, {1, 2}, {1, 0}},
+        /* Rows of nothing, two of them: their sum is 0 each. */
+        {AT(20) "m (float[12] x) => (float[2] y) <int64[2, 1] i = {0, 2}, int64[3] s = {2, 3, 2}, int64[1] zero = {0}, int64[1] last = {2}, int64[1] last1 = {1}> { "
+                "cube = Reshape (x, s) none = Slice (cube, zero, zero, last) rows = GatherND <batch_dims = 1> (none, i) y = ReduceSum <keepdims = 0> (rows, last1) }",
+         12, 2, {1}, {0, 0}},
         /* Beside something it is not there. */
         {AT(20) "m (float[2] x) => (float[2] y) <int64[1] zero = {0}> { " NOTHING "y = Concat <axis = 0> (none, x, none) }", 2, 2, {1, 2}, {1, 2}},
     };
