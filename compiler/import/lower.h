@@ -104,7 +104,8 @@ int lower_transpose_last(struct lower *l, int value);               /* the last 
 bool lower_want_constant_zeros(struct lower *l);                     /* inputs 2 and 3 of ConvInteger, MatMulInteger */
 bool lower_done(struct lower *l, int value); /* the only output; false where it is LOWER_POISON */
 int lower_reshape(struct lower *l, int value, const struct shape *shape);
-bool shape_fits(const struct shape *shape, int64_t *count); /* false: more than 2^40 elements */
+/* false: more than 2^40 elements, or dimensions beside a 0 that would make so many; so the product of no few of them overflows. */
+bool shape_fits(const struct shape *shape, int64_t *count);
 bool shape_broadcast(struct shape *out, const struct shape *a, const struct shape *b);
 bool shape_equal(const struct shape *a, const struct shape *b);
 const char *shape_text(const struct shape *shape, char out[160]);

@@ -5,8 +5,7 @@
 #include <string.h>
 
 #include "element.h"
-#include "model.h"
-#include "weft_compiler.h"
+#include "lower.h"
 
 #if __BYTE_ORDER != __LITTLE_ENDIAN
 #error "raw tensor data is little-endian and is borrowed as it stands"
@@ -81,7 +80,7 @@ struct reading {
 static enum weft_status read_shape(struct reading *r, struct contents_view *out)
 {
     const Onnx__TensorProto *p = r->proto;
-    size_t count = 1;
+    int64_t count;
     if (!element_from_onnx(&out->element, p->data_type))
         return REFUSE("element type %s (%d) is not supported", onnx_type_name(p->data_type), p->data_type);
     if (p->n_dims > GRAPH_RANK_MAX)
@@ -91,10 +90,10 @@ static enum weft_status read_shape(struct reading *r, struct contents_view *out)
         out->shape.dims[i] = p->dims[i];
         if (p->dims[i] < 0)
             return REFUSE("dimension %zu is %lld; it must not be negative", i, (long long)p->dims[i]);
-        if (__builtin_mul_overflow(count, (size_t)p->dims[i], &count) || count > (size_t)1 << 40)
-            return REFUSE("the shape has too many elements");
     }
-    r->size = count * element_bytes(out->element);
+    if (!shape_fits(&out->shape, &count))
+        return REFUSE("the shape has too many elements");
+    r->size = (size_t)count * element_bytes(out->element);
     return WEFT_OK;
 }
 

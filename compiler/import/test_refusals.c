@@ -118,6 +118,12 @@ static const struct {
     {ONE("y = Einsum <equation = \"ij->iz\"> (x)"), "the result has a label that no operand has"},
     {ONE("y = Einsum <equation = \"ij,ij->ij\"> (x)"), "the equation has more operands than the node inputs"},
     {HEAD(13) "m (float[2] x) => (float[2] y) <int64[2] p = {1, 1}> { y = Pad <mode = \"wrap\"> (x, p) }", "mode wrap; constant, reflect and edge are right"},
+    /* no elements, and yet dimensions whose products overflow */
+    {HEAD(13) "m (float[2] x) => (float[2] y) <float[0, 4611686018427387904, 4] w = {}> { y = Flatten (w) }", "tensor w: the shape has too many elements"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) <int64[3] s = {0, 4611686018427387904, 4}> { w = ConstantOfShape (s) y = Flatten (w) }",
+     "w (ConstantOfShape): the shape [0, 4611686018427387904, 4] has a negative dimension or too many elements"},
+    {HEAD(13) "m (float[2] x) => (float[2] y) <int64[3] s = {0, 4611686018427387904, 4}, float[0] w = {}> { z = Reshape <allowzero = 1> (w, s) y = Softmax (z) }",
+     "z (Reshape): the result has too many elements"},
     {HEAD(13) "m (float[2] x) => (float[2] y) <int64[1] r = {1099511627776}> { y = Tile (x, r) }", "the result has too many elements"},
     {HEAD(13) "m (float[2] x) => (float[2] y) <int64 d = {1099511627776}, float[2] v = {0, 1}> { y = OneHot (x, d, v) }", "depth 1.09951e+12; 1 to 16777216 are supported"},
     {HEAD(13) "m (float[2] x) => (float[2] y) <int64[1] i = {2}> { y = GatherElements (x, i) }", "index 2; the dimension has 2 elements"},
