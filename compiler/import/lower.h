@@ -11,7 +11,7 @@
 #include "names.h"
 #include "weft_compiler.h"
 
-enum { LOWER_DEPTH_MAX = 32 /* of functions that call each other, and of branches in each other */ };
+enum { LOWER_DEPTH_MAX = 32 /* of functions that call each other, and of branches in each other */, LOWER_NODES_MAX = 50000 /* after inlining, calls too */ };
 enum { LOWER_POISON = -2, LOWER_SPLITS_MAX = 64, IMPORT_OPSET_FIRST = 1, IMPORT_OPSET_LAST = 25 };
 
 static const int64_t LOWER_VALUE_MAX = (int64_t)1 << 31, LOWER_CONSTANT_MAX = (int64_t)1 << 30; /* elements */

@@ -145,6 +145,23 @@ static void exponential_functions(void **state)
     refused(text, at, ".onnxtxt", "more than 50000 nodes");
 }
 
+/* The same, with a leaf that makes nothing: written out, no node is left of 2^30 calls. */
+static void exponential_calls(void **state)
+{
+    char text[16384];
+    size_t at = (size_t)sprintf(text, "<ir_version: 8, opset_import: [\"\" : 13]> m (float[1] x) => (float[1] y) { y = f.f0 (x) }\n");
+    for (int i = 0; i < 30; i++)
+        at += (size_t)sprintf(text + at, "<domain: \"f\"> f%d (x) => (y) { a = f.f%d (x) y = f.f%d (a) }\n", i, i + 1, i + 1);
+    at += (size_t)sprintf(text + at, "<domain: \"f\"> f30 (x) => (y) { }\n");
+    struct caught caught = {0};
+    struct weft_diag diag = {catch_message, &caught, 0};
+    char *path = make_file(text, at, ".onnxtxt");
+    assert_int_equal(weft_network_export(path, "/dev/null", &diag), WEFT_ERROR);
+    assert_non_null(strstr(caught.text, "written out, it has more than 50000 nodes"));
+    unlink(path);
+    free(path);
+}
+
 static void external_data(void **state)
 {
     float numbers[4] = {1, 2, 3, 4};
@@ -184,7 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(mutated_files),  cmocka_unit_test(mutated_text),
                                        cmocka_unit_test(all_node_tests), cmocka_unit_test(deep_nesting),
-                                       cmocka_unit_test(other_files),    cmocka_unit_test(exponential_functions),
+                                       cmocka_unit_test(other_files),    cmocka_unit_test(exponential_functions), cmocka_unit_test(exponential_calls),
                                        cmocka_unit_test(external_data)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
