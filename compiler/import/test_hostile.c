@@ -1,6 +1,7 @@
 /* test_hostile.c: files that are cut short, garbled or hostile in their sizes: one clear refusal, no crash, no leak, no hang.
  * Run under sanitizers it proves more than it says. */
 #include <dirent.h>
+#include <sys/resource.h>
 
 #include "test_front.h"
 
@@ -162,6 +163,25 @@ static void exponential_calls(void **state)
     free(path);
 }
 
+/* Ten thousand functions take memory in proportion to their text. */
+static void many_functions(void **state)
+{
+    enum { FUNCTIONS = 10000, LINE = 64 };
+    char *text = malloc((FUNCTIONS + 2) * LINE);
+    size_t at = (size_t)sprintf(text, "<ir_version: 8, opset_import: [\"\" : 13]> m (float[1] x) => (float[1] y) { y = Relu (x) }\n");
+    for (int i = 0; i < FUNCTIONS; i++)
+        at += (size_t)sprintf(text + at, "<domain: \"f\"> f%d (x) => (y) { y = Relu (x) }\n", i);
+    struct rusage before, after;
+    struct caught caught;
+    struct graph *graph;
+    getrusage(RUSAGE_SELF, &before);
+    assert_int_equal(import_bytes(&graph, text, at, ".onnxtxt", NULL, &caught), WEFT_OK);
+    getrusage(RUSAGE_SELF, &after);
+    assert_true(after.ru_maxrss - before.ru_maxrss < 100 << 10); /* KiB */
+    graph_free(graph);
+    free(text);
+}
+
 static void external_data(void **state)
 {
     float numbers[4] = {1, 2, 3, 4};
@@ -202,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(mutated_files),  cmocka_unit_test(mutated_text),
                                        cmocka_unit_test(all_node_tests), cmocka_unit_test(deep_nesting),
                                        cmocka_unit_test(other_files),    cmocka_unit_test(exponential_functions), cmocka_unit_test(exponential_calls),
+                                       cmocka_unit_test(many_functions),
                                        cmocka_unit_test(external_data)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
