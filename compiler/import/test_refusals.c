@@ -112,6 +112,9 @@ static const struct {
     {ONE("y = Einsum <equation = \"ij*\"> (x)"), "the equation cannot be read at '*'"},
     {ONE("y = Einsum <equation = \"...->abcdefgh...\"> (x)"), "the equation cannot be read at"},
     {HEAD(13) "m (float[3] x) => (float[3] y) <float[2] r = {nan, 1}, int64[1] s = {3}> { y = Resize <coordinate_transformation_mode = \"tf_crop_and_resize\"> (x, r, , s) }", "roi has nan"},
+    {HEAD(18) "m (float[65536] x) => (float[1] y) <float[2] r = {-524288, 524288}, float[1] s = {1.4551915228366852e-11}> "
+              "{ y = Resize <coordinate_transformation_mode = \"tf_crop_and_resize\", mode = \"linear\", antialias = 1> (x, r, s) }",
+     "y (Resize): antialias with scale 1.45519e-11 weighs 6.87195e+10 elements to either side; at most 1048576 are supported"},
     {HEAD(13) "m (float[3] x) => (float[3] y) { y = NonZero (x) }", "the input (x) is computed at run time"},
     {ONE("y = Einsum <equation = \"ijk->i\"> (x)"), "operand 1 of the equation has 3 dimensions and the input 2"},
     {ONE("y = Einsum <equation = \"ij,jk->ik\"> (x, x)"), "a label names dimensions of 3 and 2"},
