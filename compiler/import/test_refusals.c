@@ -120,6 +120,10 @@ static const struct {
     {ONE("y = Einsum <equation = \"ij,jk->ik\"> (x, x)"), "a label names dimensions of 3 and 2"},
     {ONE("y = Einsum <equation = \"ij->iz\"> (x)"), "the result has a label that no operand has"},
     {ONE("y = Einsum <equation = \"ij,ij->ij\"> (x)"), "the equation has more operands than the node inputs"},
+    {HEAD(13) "m (float[2] x) => (int64[3] y) <int64[2] w = {1, 2}, int64[2] p = {0, 1}, int64 v = {16777217}> { y = Pad (w, p, v) }",
+     "y (Pad): the padding value 16777217 is an integer that fp32 does not hold; those up to 2^24 are right"},
+    {HEAD(13) "m (float[2] x) => (int64[3] y) <int64[2] w = {1, 2}, int64[2] p = {0, 1}, int64 v = {9007199254740993}> { y = Pad (w, p, v) }",
+     "an integer that fp32 does not hold"},
     {HEAD(13) "m (float[2] x) => (float[2] y) <int64[2] p = {1, 1}> { y = Pad <mode = \"wrap\"> (x, p) }", "mode wrap; constant, reflect and edge are right"},
     /* no elements, and yet dimensions whose products overflow */
     {HEAD(13) "m (float[2] x) => (float[2] y) <float[0, 4611686018427387904, 4] w = {}> { y = Flatten (w) }", "tensor w: the shape has too many elements"},
