@@ -182,6 +182,19 @@ static void many_functions(void **state)
     free(text);
 }
 
+/* --batch replaces a first dimension of 2^40; what the file says of it must not be reckoned with. */
+static void absurd_batch(void **state)
+{
+    static const char text[] = "<ir_version: 8, opset_import: [\"\" : 13]> m (float[1099511627776, 2] x) => (float[2] y) <int64[1] s = {1099511627776}>"
+                               "{ w = RandomNormal <shape = [8388608]> () y = Reshape (w, s) }";
+    struct weft_compile_options options = {.batch = 3};
+    struct caught caught;
+    struct graph *graph;
+    assert_int_equal(import_bytes(&graph, text, strlen(text), ".onnxtxt", &options, &caught), WEFT_ERROR);
+    assert_int_equal(caught.count, 1);
+    assert_non_null(strstr(caught.text, "y (Reshape): [8388608] does not reshape to [1099511627776]"));
+}
+
 static void external_data(void **state)
 {
     float numbers[4] = {1, 2, 3, 4};
@@ -222,7 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(mutated_files),  cmocka_unit_test(mutated_text),
                                        cmocka_unit_test(all_node_tests), cmocka_unit_test(deep_nesting),
                                        cmocka_unit_test(other_files),    cmocka_unit_test(exponential_functions), cmocka_unit_test(exponential_calls),
-                                       cmocka_unit_test(many_functions),
+                                       cmocka_unit_test(many_functions), cmocka_unit_test(absurd_batch),
                                        cmocka_unit_test(external_data)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
