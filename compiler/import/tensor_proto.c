@@ -148,13 +148,15 @@ static enum weft_status take(struct reading *r, struct contents_view *out, const
 static enum weft_status read_external(struct reading *r, struct contents_view *out)
 {
     struct external e = {0};
-    if (read_entries(r, &e))
-        return WEFT_ERROR;
+    const struct mapped *map;
+    enum weft_status status = read_entries(r, &e);
+    if (status)
+        return status;
     if (e.has_length && e.length != r->size)
         return REFUSE("external data: length %zu; type and shape ask for %zu bytes", e.length, r->size);
-    const struct mapped *map = model_map(r->model, r->name, e.location, r->diag);
-    if (!map)
-        return WEFT_ERROR;
+    status = model_map(&map, r->model, r->name, e.location, r->diag);
+    if (status)
+        return status;
     if (e.offset > map->size || r->size > map->size - e.offset)
         return REFUSE("external data: bytes %zu to %zu of %s, which has %zu", e.offset, e.offset + r->size, e.location, map->size);
     return take(r, out, (const uint8_t *)map->bytes + e.offset);
@@ -285,14 +287,14 @@ enum weft_status weft_tensor_proto_load(struct weft_arrays *out, const char *pat
 {
     Onnx__TensorProto *proto = NULL;
     *out = (struct weft_arrays){0};
-    if (onnx_file_tensor(&proto, path, diag))
-        return WEFT_ERROR;
+    enum weft_status status = onnx_file_tensor(&proto, path, diag);
+    if (status)
+        return status;
     struct model model = {.path = (char *)path, .directory = (char *)"./"};
     struct contents_view view;
     const char *name = proto->name ? proto->name : "";
-    enum weft_status status = WEFT_ERROR;
     if (proto->has_data_location && proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
-        weft_error(diag, "%s: external data is not supported in a tensor file", path);
+        status = weft_error(diag, "%s: external data is not supported in a tensor file", path);
     else
         status = tensor_proto_view(&view, &model, proto, name, diag);
     if (!status) {
