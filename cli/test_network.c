@@ -153,6 +153,34 @@ static void foreign_parts_are_counted(void **state)
     refuses("run thrice.tpu -q --check=two.onnxtxt", 1, "thrice.tpu: value s: its parts hold more than its 4 elements; each must come once");
 }
 
+/* A prompt of four tokens and a step, whose state the arguments shape. */
+static void write_pair(const char *heads, const char *present, const char *width)
+{
+    char text[1024];
+    snprintf(text, sizeof text, "<ir_version: 8, opset_import: [\"\" : 17]>\nlm (int64[1,4] ids) => (float[1,4,8] logits, float[1,%s,4,64] %s)\n<int64[4] s = {1, 4, %s, 64}>\n{\n"
+                               "    table = RandomNormal <shape = [8, %s], seed = 1.0> ()\n    w = RandomNormal <shape = [%s, 8], seed = 2.0> ()\n    e = Gather (table, ids)\n"
+                               "    logits = MatMul (e, w)\n    r = Reshape (e, s)\n    %s = Transpose <perm = [0, 2, 1, 3]> (r)\n}\n", heads, present, heads, width, width, present);
+    write_text("lm.onnxtxt", text);
+    write_text("lm-decode.onnxtxt", "<ir_version: 8, opset_import: [\"\" : 17]>\n"
+                                    "step (int64[1,1] ids, float[1,1,past,64] past_0) => (float[1,1,8] logits, float[1,1,total,64] present_0)\n<int64[4] s = {1, 1, 1, 64}>\n{\n"
+                                    "    table = RandomNormal <shape = [8, 64], seed = 1.0> ()\n    w = RandomNormal <shape = [64, 8], seed = 2.0> ()\n    e = Gather (table, ids)\n"
+                                    "    logits = MatMul (e, w)\n    r = Reshape (e, s)\n    present_0 = Concat <axis = 2> (past_0, r)\n}\n");
+}
+
+/* The step takes up what the prompt left: of one name, and of one shape but for the tokens. */
+static void a_state_of_another_shape_is_refused(void **state)
+{
+    (void)state;
+    write_pair("1", "present_0", "64");
+    succeeds("run lm.onnxtxt -q -m tiny --format bf16 --steps 2");
+    write_pair("2", "present_0", "128");
+    refuses("run lm.onnxtxt -q -m tiny --format bf16 --steps 2", 1,
+            "lm-decode.onnxtxt: input 'past_0' is float32 [1, 1, 4, 64], and the prompt (lm.onnxtxt) leaves float32 [1, 2, 4, 64] in 'present_0'; they must be alike");
+    write_pair("1", "present_1", "64");
+    refuses("run lm.onnxtxt -q -m tiny --format bf16 --steps 2", 1,
+            "lm-decode.onnxtxt: input 'past_0' takes up what the prompt leaves in 'present_0', and lm.onnxtxt has no such output");
+}
+
 /* A bar that is right for int8 would see nothing of a bf16x3 program that has lost a plane. docs/compiler.md has the numbers. */
 static void each_format_has_its_bar(void **state)
 {
@@ -275,7 +303,7 @@ int main(void)
         cmocka_unit_test(a_network_runs_and_is_checked),
         cmocka_unit_test(a_program_is_checked_by_its_network),
         cmocka_unit_test(an_output_that_leaves_for_elsewhere_is_seen),
-        cmocka_unit_test(foreign_parts_are_counted), cmocka_unit_test(each_format_has_its_bar),
+        cmocka_unit_test(foreign_parts_are_counted), cmocka_unit_test(a_state_of_another_shape_is_refused), cmocka_unit_test(each_format_has_its_bar),
         cmocka_unit_test(an_array_that_is_left_over_is_refused),
         cmocka_unit_test(what_if_tells_what_would_help),
         cmocka_unit_test(a_baseline_of_other_work_is_said_to_be_one),
