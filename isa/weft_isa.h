@@ -13,6 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "numbers of files and of the machine are little-endian, and are read and borrowed as they stand: Weft runs on little-endian hosts"
+#endif
+
 /* --- status and diagnostics -------------------------------------------------------------------------------------- */
 
 enum weft_status { WEFT_OK = 0, WEFT_ERROR = 1 /* said to the sink */, WEFT_NO_MEMORY = 2 };

@@ -1,15 +1,10 @@
 /* tensor_proto.c: ONNX's TensorProto in each of its encodings. */
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "element.h"
 #include "lower.h"
-
-#if __BYTE_ORDER != __LITTLE_ENDIAN
-#error "raw tensor data is little-endian and is borrowed as it stands"
-#endif
 
 /* By number in TensorProto.DataType; -1: not taken. */
 static const struct {
