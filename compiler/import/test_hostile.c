@@ -206,6 +206,20 @@ static void absurd_batch(void **state)
     assert_non_null(strstr(caught.text, "y (Reshape): [8388608] does not reshape to [1099511627776]"));
 }
 
+/* Windows of a million taps with gaps, at two million places: their taps are not counted one by one. */
+static void wide_windows(void **state)
+{
+    static const char text[] = "<ir_version: 8, opset_import: [\"\" : 19]> m (float[1, 1, 4000000] x) => (float[1, 1, 1902850] y) "
+                               "{ y = AveragePool <kernel_shape = [1048576], dilations = [2]> (x) }",
+                      wider[] = "<ir_version: 8, opset_import: [\"\" : 19]> m (float[1, 1, 20000000] x) => (float[1, 1, 1] y) "
+                                "{ y = AveragePool <kernel_shape = [2], dilations = [2]> (x) }";
+    struct caught caught;
+    struct graph *graph;
+    assert_int_equal(import_bytes(&graph, text, strlen(text), ".onnxtxt", NULL, &caught), WEFT_OK);
+    graph_free(graph);
+    refused(wider, strlen(wider), ".onnxtxt", "y (AveragePool): 19999998 windows with gaps; at most 16777216 are supported");
+}
+
 static void external_data(void **state)
 {
     float numbers[4] = {1, 2, 3, 4};
@@ -317,7 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(mutated_files),  cmocka_unit_test(mutated_text),
                                        cmocka_unit_test(all_node_tests), cmocka_unit_test(deep_nesting),
                                        cmocka_unit_test(other_files),    cmocka_unit_test(exponential_functions), cmocka_unit_test(exponential_calls),
-                                       cmocka_unit_test(many_functions), cmocka_unit_test(absurd_batch),
+                                       cmocka_unit_test(many_functions), cmocka_unit_test(absurd_batch), cmocka_unit_test(wide_windows),
                                        #ifndef __SANITIZE_ADDRESS__
                                        cmocka_unit_test(no_memory),        cmocka_unit_test(no_memory_beside_the_model),
 #endif
