@@ -153,6 +153,8 @@ static const struct {
     {HEAD(18) "m (float[2] x) => (float[2] y) <int64[2] s = {1, 2}> { y = CenterCropPad (x, s) }", "the target shape has 2 numbers; 1 are right, one an axis"},
     {HEAD(18) "m (float[1, 1, 4] x) => (float[1, 1, 3] y) { y = LpPool <kernel_shape = [2], p = 0> (x) }", "p 0; it must be at least 1"},
     /* attention */
+    {HEAD(23) "m (float[1, 1, 1048576, 1] x) => (float[1, 1, 1048576, 1] y) { y = Attention <is_causal = 1> (x, x, x) }",
+     "y (Attention): the constant is [1048576, 1048576], 1099511627776 elements; at most 1073741824 are supported"},
     {HEAD(23) "m (float[1, 2, 4] x) => (float[1, 2, 4] y) { y = Attention (x, x, x) }", "y (Attention): q_num_heads is 0; it must be given and divide the 4 numbers of input 1"},
     {HEAD(23) "m (float[1, 3, 2, 4] x, float[1, 2, 2, 4] k) => (float[1, 3, 2, 4] y) { y = Attention (x, k, k) }",
      "query [1, 3, 2, 4], key [1, 2, 2, 4] and value [1, 2, 2, 4] do not fit"},
