@@ -285,12 +285,14 @@ bool lower_scatter_nd(struct lower *l, const struct onnx_op *op)
         return false;
     if (depth < 1 || depth > x.rank)
         return lower_refuse(l, "indices %s name %lld coordinates; the input has %u", shape_text(&indices, a), (long long)depth, x.rank);
+    if (indices.rank - 1 + x.rank - depth > GRAPH_RANK_MAX)
+        return lower_refuse(l, "updates would have %lld dimensions; at most %d are supported", (long long)(indices.rank - 1 + x.rank - depth), GRAPH_RANK_MAX);
     for (unsigned i = 0; i + 1 < indices.rank; i++)
         wanted.dims[wanted.rank++] = indices.dims[i];
     for (unsigned i = 0; i < x.rank; i++)
         if (i < depth)
             rows.dims[0] *= x.dims[i];
-        else if (wanted.rank < GRAPH_RANK_MAX)
+        else
             rows.dims[rows.rank++] = wanted.dims[wanted.rank++] = x.dims[i];
     if (!shape_equal(&wanted, &updates))
         return lower_refuse(l, "updates are %s; they must be %s", shape_text(&updates, a), shape_text(&wanted, b));

@@ -136,6 +136,8 @@ static const struct {
     {HEAD(13) "m (float[2] x) => (float[2] y) <int64[1] i = {2}> { y = GatherElements (x, i) }", "index 2; the dimension has 2 elements"},
     {HEAD(18) "m (float[2] x) => (float[2] y) <int64[1] i = {1}, float[1] u = {1}> { y = ScatterElements <reduction = \"sub\"> (x, i, u) }",
      "reduction sub; none, add, mul, max and min are right"},
+    {HEAD(18) "m (float[2, 1, 3] x) => (float[2, 1, 3] y) <int64[1, 1, 1, 1, 1, 1, 1, 1] i = {1}, float[1, 1, 1, 1, 1, 1, 1, 1] u = {1}> { y = ScatterND (x, i, u) }",
+     "y (ScatterND): updates would have 9 dimensions; at most 8 are supported"},
     {HEAD(13) "m (float[2] x, int64[1] i) => (float[2] y) <float[1] u = {1}> { y = ScatterElements (x, i, u) }", "indices (i) are computed at run time; they must be constant"},
     {HEAD(21) "m (uint8[5, 2] x) => (float[5, 2] y) <float[2, 2] s = {1, 1, 1, 1}> { y = DequantizeLinear <axis = 0, block_size = 2> (x, s) }",
      "y (DequantizeLinear): the scale is [2, 2]; for blocks of 2 along axis 0 it must be [3, 2]"},
