@@ -9,12 +9,13 @@ struct pending { const char *name; float *values; uint64_t filled; };
 
 struct state {
     struct check *check;
+    const char *subject;
     struct weft_sim *sim;
     const struct weft_program *program;
     struct weft_network *network;
     struct weft_diag *diag;
     size_t missing;
-    struct pending *pending; size_t pending_count; /* one a probe at most */
+    struct pending *pending; size_t pending_count; /* one a probe and an output at most */
 };
 
 static void measure(struct state *s, const char *name, uint32_t layer, const float *exact, const float *got, uint64_t count)
@@ -39,6 +40,8 @@ static enum weft_status gather(struct state *s, const struct weft_probe *probe, 
 {
     uint64_t own = weft_tensor_count(&probe->tensor), at = probe->first * (own / probe->tensor.dims[0]);
     struct pending *p = pending_of(s, probe->tensor.name, count);
+    if (own > count - p->filled)
+        return weft_error(s->diag, "%s: value %s: its parts hold more than its %llu elements; each must come once", s->subject, p->name, (unsigned long long)count);
     if (!p->values)
         return WEFT_NO_MEMORY;
     memcpy(p->values + at, part, own * sizeof *part);
@@ -145,19 +148,27 @@ static enum weft_status step_through(struct state *s)
     return status;
 }
 
-enum weft_status check_run(struct check *out, size_t *missing, struct weft_sim *sim, const struct weft_program *program,
+/* Frees what came in parts; one that never became whole was not compared. */
+static void clear_pending(struct state *s)
+{
+    for (size_t i = 0; i < s->pending_count; i++) {
+        s->missing += s->pending[i].values != NULL;
+        free(s->pending[i].values);
+    }
+    free(s->pending);
+}
+
+enum weft_status check_run(struct check *out, size_t *missing, const char *subject, struct weft_sim *sim, const struct weft_program *program,
                            struct weft_network *network, const struct weft_arrays *inputs, struct weft_diag *diag)
 {
-    struct state state = {.check = out, .sim = sim, .program = program, .network = network, .diag = diag,
-                          .pending = calloc(program->probe_count + 1, sizeof *state.pending)};
+    struct state state = {.check = out, .subject = subject, .sim = sim, .program = program, .network = network, .diag = diag,
+                          .pending = calloc(program->probe_count + program->output_count + 1, sizeof *state.pending)};
     *out = (struct check){.items = calloc(program->probe_count + program->output_count + 1, sizeof *out->items),
                           .names = calloc(program->output_count + 1, sizeof *out->names)};
     enum weft_status status = out->items && out->names && state.pending ? weft_network_interpret(network, inputs, diag) : WEFT_NO_MEMORY;
     if (!status)
         status = step_through(&state);
-    for (size_t i = 0; i < state.pending_count; i++)
-        free(state.pending[i].values);
-    free(state.pending);
+    clear_pending(&state);
     *missing = state.missing;
     return status;
 }

@@ -83,12 +83,41 @@ static bool pair(char names[2][NAME], const char *input)
     return false;
 }
 
-static enum weft_status find_state(struct generate *g, const struct weft_network *decode)
+static const char *describe(char *out, size_t size, const struct weft_array *port)
+{
+    int at = snprintf(out, size, "%s [", port->element);
+    for (unsigned d = 0; d < port->rank; d++)
+        at += snprintf(out + at, size - (size_t)at, "%s%llu", d ? ", " : "", (unsigned long long)port->dims[d]);
+    snprintf(out + at, size - (size_t)at, "]");
+    return out;
+}
+
+/* What the prompt leaves must be what the first step takes up: the bytes stay where they are. */
+static enum weft_status check_state(struct generate *g, const struct weft_network *prefill, const struct weft_array *past, const char *present)
+{
+    struct weft_array left;
+    char wanted[256], has[256];
+    size_t i = 0;
+    while (weft_network_port(prefill, true, i, &left) && strcmp(left.name, present))
+        i++;
+    if (!weft_network_port(prefill, true, i, &left))
+        return weft_error(g->diag, "%s: input '%s' takes up what the prompt leaves in '%s', and %s has no such output", g->decode_path, past->name, present,
+                          g->prefill_path);
+    if (strcmp(describe(wanted, sizeof wanted, past), describe(has, sizeof has, &left)))
+        return weft_error(g->diag, "%s: input '%s' is %s, and the prompt (%s) leaves %s in '%s'; they must be alike", g->decode_path, past->name, wanted,
+                          g->prefill_path, has, present);
+    return WEFT_OK;
+}
+
+static enum weft_status find_state(struct generate *g, const struct weft_network *prefill, const struct weft_network *decode)
 {
     struct weft_array port;
     for (size_t i = 0; weft_network_port(decode, false, i, &port); i++) {
         if (g->count == RESIDENTS_MAX || port.rank < 3 || !pair(g->names[g->count], port.name))
             continue;
+        enum weft_status status = check_state(g, prefill, &port, g->names[g->count][1]);
+        if (status)
+            return status;
         g->residents[g->count] = (struct weft_resident){g->names[g->count][0], g->names[g->count][1], port.rank - 2, g->prompt + g->options->steps};
         g->count++;
     }
@@ -149,6 +178,16 @@ static enum weft_status reserve(struct generate *g, struct weft_network *network
     return status;
 }
 
+static enum weft_status restore_state(struct generate *g, const char *file, struct weft_sim *sim)
+{
+    uint64_t bytes;
+    weft_sim_memory(sim, WEFT_SPACE_DRAM, &bytes);
+    if (g->base > bytes || g->bytes > bytes - g->base)
+        return weft_error(g->diag, "%s: its program has %llu bytes of device memory, and the keys and values end at byte %llu: it holds fewer of them than the step before",
+                          file, (unsigned long long)bytes, (unsigned long long)(g->base + g->bytes));
+    return weft_sim_write(sim, WEFT_SPACE_DRAM, g->base, g->state, g->bytes) ? WEFT_OK : WEFT_NO_MEMORY;
+}
+
 static void keep_state(struct generate *g, const struct weft_sim *sim)
 {
     uint64_t bytes;
@@ -193,8 +232,8 @@ static enum weft_status run(struct generate *g, const struct weft_program *progr
     const char *file = at ? g->decode_path : g->prefill_path;
     struct weft_sim_options options = {.engine = g->options->engine, .name = file, .timing_only = g->options->timing};
     enum weft_status status = weft_sim_create(&sim, program, &options, g->diag);
-    if (!status && !g->options->timing && !weft_sim_write(sim, WEFT_SPACE_DRAM, g->base, g->state, g->bytes))
-        status = WEFT_NO_MEMORY;
+    if (!status && !g->options->timing)
+        status = restore_state(g, file, sim);
     if (!status && !g->options->timing)
         status = inputs_write(sim, program, file, inputs, false, g->diag);
     if (!status)
@@ -352,7 +391,7 @@ static enum weft_status prepare(struct generate *g, struct weft_network **first,
     if (!status)
         status = load(&decode, g, g->decode_path, NULL, g->prompt);
     if (!status)
-        status = find_state(g, decode);
+        status = find_state(g, *first, decode);
     if (!status)
         status = reserve(g, *first);
     if (!status)

@@ -266,7 +266,7 @@ static enum weft_status simulate(struct run *run)
     struct timespec start;
     clock_gettime(CLOCK_MONOTONIC, &start);
     if (run->options->check)
-        status = check_run(&run->check, &run->missing, run->sim, run->program, run->network, &run->inputs, run->diag);
+        status = check_run(&run->check, &run->missing, run->options->subject, run->sim, run->program, run->network, &run->inputs, run->diag);
     else
         status = weft_sim_run(run->sim, run->diag);
     cli_progress_end(&run->progress);

@@ -95,6 +95,92 @@ static void an_output_that_leaves_for_elsewhere_is_seen(void **state)
     json_decref(report);
 }
 
+/* A copy of the lines of `text` with what `change` makes of each; what it leaves out is dropped. */
+static void write_changed(const char *path, const char *text, void (*change)(FILE *file, const char *line))
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (const char *end; (end = strchr(text, '\n')); text = end + 1) {
+        char line[1024];
+        snprintf(line, sizeof line, "%.*s", (int)(end - text), text);
+        change(file, line);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Two rows of two become the first row alone. */
+static void put_half(FILE *file, const char *line)
+{
+    const char *dims = strstr(line, ", 2, 2,"), *bytes = strstr(line, "bytes=4");
+    assert_true(dims && bytes);
+    fprintf(file, "%.*s, 1, 2,%.*sbytes=2%s\n", (int)(dims - line), line, (int)(bytes - dims - 7), dims + 7, bytes + 7);
+}
+
+static void outputs_in_part(FILE *file, const char *line)
+{
+    if (!strncmp(line, ".output", 7))
+        put_half(file, line);
+    else if (strncmp(line, ".probe", 6))
+        fprintf(file, "%s\n", line);
+}
+
+static void first_probe_thrice(FILE *file, const char *line)
+{
+    bool first = !strncmp(line, ".probe 0,", 9);
+    for (int i = 0; first && i < 3; i++)
+        put_half(file, line);
+    if (!first)
+        fprintf(file, "%s\n", line);
+}
+
+/* What a foreign program says of its values is not believed: outputs that are parts, with no probe at all, and parts that come too often. */
+static void foreign_parts_are_counted(void **state)
+{
+    (void)state;
+    static char text[1 << 16];
+    write_text("two.onnxtxt", "<ir_version: 8, opset_import: [\"\" : 17]>\n"
+                              "two (float[2,3] x) => (float[2,2] y, float[2,2] z, float[2,2] s)\n<float[3,2] w = {1, 1, 1, 1, 1, 1}>\n"
+                              "{\n    s = MatMul(x, w)\n    y = Relu(s)\n    z = Neg(s)\n}\n");
+    succeeds("compile two.onnxtxt -q -m tiny -o two.tpu");
+    succeeds("disasm two.tpu -o two.s");
+    read_text(text, sizeof text, "two.s");
+    write_changed("parts.s", text, outputs_in_part);
+    succeeds("asm -q parts.s");
+    succeeds("run parts.tpu -q --check=two.onnxtxt");
+    says(err, "3 values of the program have no counterpart");
+    write_changed("thrice.s", text, first_probe_thrice);
+    succeeds("asm -q thrice.s");
+    refuses("run thrice.tpu -q --check=two.onnxtxt", 1, "thrice.tpu: value s: its parts hold more than its 4 elements; each must come once");
+}
+
+/* A prompt of four tokens and a step, whose state the arguments shape. */
+static void write_pair(const char *heads, const char *present, const char *width)
+{
+    char text[1024];
+    snprintf(text, sizeof text, "<ir_version: 8, opset_import: [\"\" : 17]>\nlm (int64[1,4] ids) => (float[1,4,8] logits, float[1,%s,4,64] %s)\n<int64[4] s = {1, 4, %s, 64}>\n{\n"
+                               "    table = RandomNormal <shape = [8, %s], seed = 1.0> ()\n    w = RandomNormal <shape = [%s, 8], seed = 2.0> ()\n    e = Gather (table, ids)\n"
+                               "    logits = MatMul (e, w)\n    r = Reshape (e, s)\n    %s = Transpose <perm = [0, 2, 1, 3]> (r)\n}\n", heads, present, heads, width, width, present);
+    write_text("lm.onnxtxt", text);
+    write_text("lm-decode.onnxtxt", "<ir_version: 8, opset_import: [\"\" : 17]>\n"
+                                    "step (int64[1,1] ids, float[1,1,past,64] past_0) => (float[1,1,8] logits, float[1,1,total,64] present_0)\n<int64[4] s = {1, 1, 1, 64}>\n{\n"
+                                    "    table = RandomNormal <shape = [8, 64], seed = 1.0> ()\n    w = RandomNormal <shape = [64, 8], seed = 2.0> ()\n    e = Gather (table, ids)\n"
+                                    "    logits = MatMul (e, w)\n    r = Reshape (e, s)\n    present_0 = Concat <axis = 2> (past_0, r)\n}\n");
+}
+
+/* The step takes up what the prompt left: of one name, and of one shape but for the tokens. */
+static void a_state_of_another_shape_is_refused(void **state)
+{
+    (void)state;
+    write_pair("1", "present_0", "64");
+    succeeds("run lm.onnxtxt -q -m tiny --format bf16 --steps 2");
+    write_pair("2", "present_0", "128");
+    refuses("run lm.onnxtxt -q -m tiny --format bf16 --steps 2", 1,
+            "lm-decode.onnxtxt: input 'past_0' is float32 [1, 1, 4, 64], and the prompt (lm.onnxtxt) leaves float32 [1, 2, 4, 64] in 'present_0'; they must be alike");
+    write_pair("1", "present_1", "64");
+    refuses("run lm.onnxtxt -q -m tiny --format bf16 --steps 2", 1,
+            "lm-decode.onnxtxt: input 'past_0' takes up what the prompt leaves in 'present_0', and lm.onnxtxt has no such output");
+}
+
 /* A bar that is right for int8 would see nothing of a bf16x3 program that has lost a plane. docs/compiler.md has the numbers. */
 static void each_format_has_its_bar(void **state)
 {
@@ -236,7 +322,7 @@ int main(void)
         cmocka_unit_test(a_network_runs_and_is_checked),
         cmocka_unit_test(a_program_is_checked_by_its_network),
         cmocka_unit_test(an_output_that_leaves_for_elsewhere_is_seen),
-        cmocka_unit_test(each_format_has_its_bar),
+        cmocka_unit_test(foreign_parts_are_counted), cmocka_unit_test(a_state_of_another_shape_is_refused), cmocka_unit_test(each_format_has_its_bar),
         cmocka_unit_test(an_array_that_is_left_over_is_refused),
         cmocka_unit_test(integers_that_were_cut_off_are_told),
         cmocka_unit_test(what_if_tells_what_would_help),

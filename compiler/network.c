@@ -150,14 +150,3 @@ struct weft_network_summary weft_network_summary(const struct weft_network *netw
     free(counted);
     return summary;
 }
-
-size_t weft_network_node(const struct weft_network *network, size_t index, char *out, size_t size)
-{
-    const struct graph *graph = network->graph;
-    if (index < (size_t)graph->node_count) {
-        const struct node *node = &graph->nodes[index];
-        snprintf(out, size, "%s %s -> %s", node->name, node->onnx_type, core_op_name(node->op));
-    } else if (size)
-        *out = 0;
-    return (size_t)graph->node_count;
-}

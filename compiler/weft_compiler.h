@@ -53,7 +53,6 @@ bool weft_network_reads(const struct weft_network *network, const char *input); 
 
 struct weft_network_summary { uint64_t macs, weights /* elements */, nodes; };
 struct weft_network_summary weft_network_summary(const struct weft_network *network);
-size_t weft_network_node(const struct weft_network *network, size_t index, char *out, size_t size); /* "conv1 Conv -> conv"; returns the count of nodes */
 
 /* The network stays as it is: it may be compiled any number of times, also from several threads at once. */
 enum weft_status weft_compile(struct weft_program **out, struct weft_network *network, const struct weft_machine *machine,

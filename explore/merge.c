@@ -18,18 +18,39 @@ static enum weft_status attach(const struct store *store, const char *path)
     return status;
 }
 
+/* Nothing in a file from elsewhere is trusted: what check_shards counts up to must be a number of shards. */
+static enum weft_status check_part(const struct store *store, const char *path)
+{
+    sqlite3_stmt *rows;
+    if (sqlite3_prepare_v2(store->db, "SELECT shard, shards FROM part.shards", -1, &rows, NULL) != SQLITE_OK)
+        return weft_error(store->diag, "%s: cannot be joined to the others: %s", path, sqlite3_errmsg(store->db));
+    enum weft_status status = WEFT_OK;
+    int step = SQLITE_ROW;
+    while (!status && (step = sqlite3_step(rows)) == SQLITE_ROW) {
+        long long shard = sqlite3_column_int64(rows, 0), shards = sqlite3_column_int64(rows, 1);
+        if (shards < 1 || shards > WEFT_SHARDS_MAX || shard < 0 || shard >= shards)
+            status = weft_error(store->diag, "%s: the store is damaged: it has shard %lld of %lld; there are 1 to %d shards, counted from 0", path, shard, shards,
+                                WEFT_SHARDS_MAX);
+    }
+    if (!status && step != SQLITE_DONE)
+        status = store_say(store, path);
+    sqlite3_finalize(rows);
+    return status;
+}
+
 /* A shard that is in two stores counts as finished if it is in one. */
 static enum weft_status take_part(const struct store *store, const char *path)
 {
     enum weft_status status = attach(store, path);
     if (status)
         return status;
-    bool taken = sqlite3_exec(store->db,
+    status = check_part(store, path);
+    bool taken = !status && sqlite3_exec(store->db,
                               "BEGIN; INSERT OR IGNORE INTO points SELECT * FROM part.points; INSERT OR IGNORE INTO members SELECT * FROM part.members;"
                               "INSERT INTO plans SELECT * FROM part.plans WHERE true ON CONFLICT DO UPDATE SET begun = max(begun, excluded.begun);"
                               "INSERT INTO shards SELECT * FROM part.shards WHERE true ON CONFLICT DO UPDATE SET finished = max(finished, excluded.finished); COMMIT",
                               NULL, NULL, NULL) == SQLITE_OK;
-    if (!taken) {
+    if (!status && !taken) {
         status = weft_error(store->diag, "%s: cannot be joined to the others: %s", path, sqlite3_errmsg(store->db));
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     }
@@ -39,44 +60,73 @@ static enum weft_status take_part(const struct store *store, const char *path)
 
 /* --- shards that died ------------------------------------------------------------------------------------------------------------------- */
 
-static enum weft_status say_missing(const struct store *store, long long shard, long long shards, const char *plan)
+/* Where the rows stand. */
+struct series {
+    char plan[256], hash[40];
+    long long next, shards; /* the shard that would be next, of so many */
+};
+
+/* Are there shards from the next one to in front of `end`? */
+static bool say_missing(const struct store *store, const struct series *s, long long end)
 {
-    return weft_error(store->diag, "shard %lld of %lld of plan %s is in none of the stores; run it with --shard %lld/%lld", shard, shards, plan, shard,
-                      shards);
+    if (s->next + 1 < end)
+        weft_error(store->diag, "shards %lld to %lld of %lld of plan %s are in none of the stores; run each with --shard I/%lld", s->next, end - 1, s->shards,
+                   s->plan, s->shards);
+    else if (s->next < end)
+        weft_error(store->diag, "shard %lld of %lld of plan %s is in none of the stores; run it with --shard %lld/%lld", s->next, s->shards, s->plan, s->next,
+                   s->shards);
+    return s->next < end;
 }
 
-static enum weft_status say_died(const struct store *store, sqlite3_stmt *row, const char *plan)
+static bool say_died(const struct store *store, sqlite3_stmt *row, const struct series *s)
 {
-    long long shard = sqlite3_column_int64(row, 0), shards = sqlite3_column_int64(row, 1);
-    return weft_error(store->diag, "shard %lld of %lld of plan %s, of %lld points, stopped early on %s; run it again with --shard %lld/%lld", shard,
-                      shards, plan, (long long)sqlite3_column_int64(row, 2), (const char *)sqlite3_column_text(row, 3), shard, shards);
+    long long shard = sqlite3_column_int64(row, 0);
+    if (sqlite3_column_int(row, 4))
+        return false;
+    weft_error(store->diag, "shard %lld of %lld of plan %s, of %lld points, stopped early on %s; run it again with --shard %lld/%lld", shard, s->shards, s->plan,
+               (long long)sqlite3_column_int64(row, 2), (const char *)sqlite3_column_text(row, 3), shard, s->shards);
+    return true;
+}
+
+static enum weft_status begin_series(struct series *series, const struct store *store, sqlite3_stmt *row)
+{
+    const char *plan = (const char *)sqlite3_column_text(row, 5), *hash = (const char *)sqlite3_column_text(row, 6);
+    if (!plan || !hash)
+        return store_say(store, "cannot be read");
+    *series = (struct series){.shards = sqlite3_column_int64(row, 1)};
+    snprintf(series->plan, sizeof series->plan, "%s", plan);
+    snprintf(series->hash, sizeof series->hash, "%s", hash);
+    return WEFT_OK;
+}
+
+static bool is_in(const struct series *series, sqlite3_stmt *row)
+{
+    const char *hash = (const char *)sqlite3_column_text(row, 6);
+    return hash && !strcmp(series->hash, hash) && series->shards == sqlite3_column_int64(row, 1);
 }
 
 /* Rows: shard, shards, points, host, finished, plan's name, plan; by plan, shards, shard. */
 static enum weft_status check_shards(const struct store *store, sqlite3_stmt *rows)
 {
-    enum weft_status status = WEFT_OK;
-    char plan[256] = "", hash[40] = "";
-    long long next = 0, shards = 0;
-    for (;;) {
-        bool row = sqlite3_step(rows) == SQLITE_ROW;
-        const char *this_hash = row ? (const char *)sqlite3_column_text(rows, 6) : NULL;
-        if (!row || strcmp(hash, this_hash) || shards != sqlite3_column_int64(rows, 1)) {
-            while (next < shards)
-                status = say_missing(store, next++, shards, plan);
-            if (!row)
+    struct series series = {0};
+    enum weft_status status;
+    bool missed = false;
+    int step;
+    while ((step = sqlite3_step(rows)) == SQLITE_ROW) {
+        if (!is_in(&series, rows)) {
+            missed |= say_missing(store, &series, series.shards);
+            if ((status = begin_series(&series, store, rows)))
                 return status;
-            snprintf(plan, sizeof plan, "%s", (const char *)sqlite3_column_text(rows, 5));
-            snprintf(hash, sizeof hash, "%s", this_hash);
-            shards = sqlite3_column_int64(rows, 1);
-            next = 0;
         }
-        while (next < sqlite3_column_int64(rows, 0))
-            status = say_missing(store, next++, shards, plan);
-        next++;
-        if (!sqlite3_column_int(rows, 4))
-            status = say_died(store, rows, plan);
+        long long shard = sqlite3_column_int64(rows, 0);
+        missed |= say_missing(store, &series, shard);
+        series.next = shard + 1;
+        missed |= say_died(store, rows, &series);
     }
+    if (step != SQLITE_DONE)
+        return store_say(store, "cannot be read");
+    missed |= say_missing(store, &series, series.shards);
+    return missed ? WEFT_ERROR : WEFT_OK;
 }
 
 static enum weft_status find_dead(const struct store *store)

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHARDS_MAX = 1000000 };
-
 static bool read_number(uint64_t *out, const char *text, const char **end)
 {
     char *stop;
@@ -23,7 +21,7 @@ enum weft_status weft_shard_parse(struct weft_shard *out, const char *text, stru
     const char *at;
     *out = (struct weft_shard){.source = "--shard"};
     bool read = read_number(&out->index, text, &at) && *at == '/' && read_number(&out->count, at + 1, &at) && !*at;
-    if (!read || !out->count || out->count > SHARDS_MAX || out->index >= out->count)
+    if (!read || !out->count || out->count > WEFT_SHARDS_MAX || out->index >= out->count)
         return weft_error(diag, "--shard takes I/N, I from 0 to N - 1, such as 0/8, not '%s'", text);
     return WEFT_OK;
 }
@@ -36,7 +34,7 @@ static bool variable(uint64_t *out, const char *name)
 
 static enum weft_status check(const struct weft_shard *shard, struct weft_diag *diag)
 {
-    if (!shard->count || shard->count > SHARDS_MAX || shard->index >= shard->count)
+    if (!shard->count || shard->count > WEFT_SHARDS_MAX || shard->index >= shard->count)
         return weft_error(diag, "%s says shard %llu of %llu, which cannot be; say --shard I/N", shard->source, (unsigned long long)shard->index,
                           (unsigned long long)shard->count);
     return WEFT_OK;

@@ -274,6 +274,37 @@ static void another_build(void **state)
     weft_plan_free(plan);
 }
 
+/* A store is a file from anywhere: numbers of shards that cannot be are damage, and no count of lines to print. */
+static void numbers_of_a_foreign_store(void **state)
+{
+    static const char *const wrong[] = {"shards = 4611686018427387904", "shards = 0", "shard = 4611686018427387904", "shard = -1", "shard = shards", "shards = 'many'"};
+    static const char *const stores[] = {"foreign.db"};
+    struct weft_plan *plan = load_plan("name: a\nbase: tiny\nnetworks: [cifar10-lenet]\nbatches: [1]\naxes:\n  - {field: vector.lanes, values: [8, 16]}\n");
+    assert_int_equal(run_shard(plan, "foreign.db", 0, 0).run, 2);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct caught caught = {0};
+        char line[128];
+        snprintf(line, sizeof line, "UPDATE shards SET shard = 0, shards = 1; UPDATE shards SET %s", wrong[i]);
+        run_sql("foreign.db", line);
+        assert_int_equal(weft_sweep_merge("whole-foreign.db", stores, 1, &(struct weft_diag){.report = catch_message, .user = &caught}), WEFT_ERROR);
+        if (!strstr(caught.text, "foreign.db: the store is damaged: it has shard "))
+            fail_msg("%s: %s", wrong[i], caught.text);
+    }
+    weft_plan_free(plan);
+}
+
+/* Shards that are missing in a row are said in one line. */
+static void a_gap_is_one_line(void **state)
+{
+    struct weft_plan *plan = load_plan("name: gap\nbase: tiny\nnetworks: [cifar10-lenet]\nbatches: [1]\naxes:\n  - {field: vector.lanes, values: [8, 16]}\n");
+    struct caught caught = {0};
+    run_shard(plan, "gap.db", 3, 1000000);
+    assert_int_equal(weft_sweep_merge("whole-gap.db", (const char *const[]){"gap.db"}, 1, &(struct weft_diag){.report = catch_message, .user = &caught}), WEFT_ERROR);
+    assert_non_null(strstr(caught.text, "shards 0 to 2 of 1000000 of plan gap are in none of the stores; run each with --shard I/1000000\n"));
+    assert_non_null(strstr(caught.text, "shards 4 to 999999 of 1000000 of plan gap are in none of the stores; run each with --shard I/1000000\n"));
+    weft_plan_free(plan);
+}
+
 static void refuses_plan(const char *yaml, const char *store, const char *words)
 {
     struct weft_plan *plan = load_plan(yaml);
@@ -342,6 +373,7 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(kills),   cmocka_unit_test(reasons), cmocka_unit_test(shards), cmocka_unit_test(a_shard_that_died),
+                                       cmocka_unit_test(numbers_of_a_foreign_store), cmocka_unit_test(a_gap_is_one_line),
                                        cmocka_unit_test(a_signal_ends_a_merge_and_leaves_nothing), cmocka_unit_test(a_store_is_a_file),
                                        cmocka_unit_test(growing), cmocka_unit_test(formats), cmocka_unit_test(edited_technology),
                                        cmocka_unit_test(another_build), cmocka_unit_test(nothing_to_run), cmocka_unit_test(common_reason), cmocka_unit_test(no_store)};

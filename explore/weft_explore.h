@@ -25,6 +25,7 @@ uint64_t weft_plan_points(const struct weft_plan *plan);
 
 /* --- shards: parts of a plan that know nothing of each other ------------------------------------------------------------- */
 
+enum { WEFT_SHARDS_MAX = 1000000 };
 struct weft_shard {
     uint64_t index, count; /* index from 0; count 0 or 1: all of it */
     const char *source;    /* "--shard", "SLURM_ARRAY_TASK_ID", ...: borrowed, for messages */

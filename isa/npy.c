@@ -127,14 +127,6 @@ static bool read_header(const char *text, struct header *out)
 
 /* --- elements --------------------------------------------------------------------------------------------------------------------------- */
 
-static bool host_is_big(void)
-{
-    const uint16_t one = 1;
-    uint8_t first;
-    memcpy(&first, &one, 1);
-    return first == 0;
-}
-
 static void copy_element(uint8_t *out, const uint8_t *in, unsigned bytes, bool swap)
 {
     for (unsigned i = 0; i < bytes; i++)
@@ -204,8 +196,7 @@ static enum weft_status take_elements(struct weft_array *out, const struct heade
     *out = (struct weft_array){.rank = h->rank, .size = bytes};
     snprintf(out->element, sizeof out->element, "%s", e->name);
     memcpy(out->dims, h->dims, sizeof out->dims);
-    bool big = order == '>' || (order == '=' && host_is_big());
-    return copy_elements(out, h, e, in, big != host_is_big());
+    return copy_elements(out, h, e, in, order == '>');
 }
 
 /* --- .npy --------------------------------------------------------------------------------------------------------------------------------- */
@@ -249,7 +240,7 @@ enum weft_status npy_header(char **out, size_t *size, const struct weft_array *a
         used += (size_t)snprintf(shape + used, sizeof shape - used, "%s%llu%s", d ? " " : "", (ull)array->dims[d],
                                  d + 1 < array->rank || array->rank == 1 ? "," : "");
     char text[512];
-    char order = e->bytes == 1 ? '|' : host_is_big() ? '>' : '<';
+    char order = e->bytes == 1 ? '|' : '<';
     int length = snprintf(text, sizeof text, "{'descr': '%c%s', 'fortran_order': False, 'shape': (%s), }", order, e->descr, shape);
     size_t total = (MAGIC + 4 + (size_t)length + 1 + ALIGN - 1) / ALIGN * ALIGN; /* elements begin at a multiple of 64 */
     *out = malloc(total);

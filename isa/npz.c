@@ -347,7 +347,7 @@ static enum weft_status add_array(struct writer *w, const struct weft_array *arr
     char *header, *name;
     size_t header_bytes;
     const char *path = w->aside.name;
-    if (array->size > MEMBER_MOST || w->offset > MEMBER_MOST || strlen(array->name) > 60000)
+    if (w->offset > MEMBER_MOST || array->size > MEMBER_MOST - w->offset || strlen(array->name) > 60000)
         return weft_error(w->diag, "%s: %.60s: an archive holds arrays of 3 GiB in all; this is more (or its name is too long)", path, array->name);
     enum weft_status status = npy_header(&header, &header_bytes, array, path, w->diag);
     if (status != WEFT_OK)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -259,6 +260,22 @@ static void reads_streamed_and_wide_archives(void **state)
     assert_non_null(strstr(said, "longer than the file"));
 }
 
+/* 3 GiB fit, but not behind another array: offsets of an archive have 32 bits. The pages are never looked at. */
+static void an_archive_counts_what_stands_before(void **state)
+{
+    (void)state;
+    const size_t most = (size_t)3 << 30;
+    char small[] = "small", large[] = "large";
+    float one = 1;
+    void *bytes = mmap(NULL, most, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert_true(bytes != MAP_FAILED);
+    struct weft_array arrays[] = {{.name = small, .element = "float32", .rank = 1, .dims = {1}, .bytes = &one, .size = sizeof one},
+                                  {.name = large, .element = "uint8", .rank = 1, .dims = {most}, .bytes = bytes, .size = most}};
+    assert_int_equal(weft_arrays_store(&(struct weft_arrays){arrays, 2}, NPZ, &diag), WEFT_ERROR);
+    assert_non_null(strstr(said, "large: an archive holds arrays of 3 GiB in all"));
+    munmap(bytes, most);
+}
+
 static void files_are_whole_or_absent(void **state)
 {
     (void)state;
@@ -391,7 +408,7 @@ int main(void)
         cmocka_unit_test(reads_every_version), cmocka_unit_test(swaps_big_endian), cmocka_unit_test(converts_fortran_order),
         cmocka_unit_test(scalars_and_empty_arrays), cmocka_unit_test(refuses_what_does_not_fit), cmocka_unit_test(what_is_stored_is_loaded),
         cmocka_unit_test(archives_cut_anywhere_are_refused), cmocka_unit_test(reads_streamed_and_wide_archives),
-        cmocka_unit_test(files_are_whole_or_absent), cmocka_unit_test(a_pipe_stays_a_pipe),
+        cmocka_unit_test(an_archive_counts_what_stands_before), cmocka_unit_test(files_are_whole_or_absent), cmocka_unit_test(a_pipe_stays_a_pipe),
         cmocka_unit_test(a_link_stays_a_link_and_its_file_is_written), cmocka_unit_test(a_device_that_is_full_says_so),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

@@ -13,6 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "numbers of files and of the machine are little-endian, and are read and borrowed as they stand: Weft runs on little-endian hosts"
+#endif
+
 /* --- status and diagnostics -------------------------------------------------------------------------------------- */
 
 enum weft_status { WEFT_OK = 0, WEFT_ERROR = 1 /* said to the sink */, WEFT_NO_MEMORY = 2 };
@@ -311,7 +315,7 @@ struct weft_limits { uint64_t host_bytes, dram_bytes; size_t layers; };
 bool weft_check(struct weft_effects *out, struct weft_order *order, const struct weft_instr *instr, const struct weft_config *config,
                 const struct weft_machine *machine, const struct weft_limits *limits, char message[256]);
 
-/* --- closed-form timings (timing.c): equations T1 to T9 of docs/machine.md ----------------------------------------------- */
+/* --- closed-form timings (timing.c): equations T1 to T8 of docs/machine.md ----------------------------------------------- */
 
 struct weft_rate { uint64_t bytes, cycles; };   /* a bandwidth as a reduced ratio: `bytes` every `cycles` */
 struct weft_rate weft_rate(uint64_t bytes_per_second, uint64_t clock_hz);                         /* T1 */

@@ -8,11 +8,6 @@ const struct report_component report_components[WEFT_COMPONENTS] = {
 #include "components.def"
 };
 
-const char *weft_component_name(enum weft_component component)
-{
-    return report_components[component].key;
-}
-
 enum { ACTIVATION_BITS = 8, SUM_BITS = 32, WEIGHT_BITS = 8, BF16_BITS = 16, PLANES = 2 };
 
 static bool has_floats(const struct weft_machine *m)

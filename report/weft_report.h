@@ -83,7 +83,6 @@ struct weft_energy {
 };
 void weft_energy_compute(struct weft_energy *out, const struct weft_counters *counters, const struct weft_work *work,
                          const struct weft_machine *machine, const struct weft_technology *technology, uint64_t macs, uint64_t batch);
-const char *weft_component_name(enum weft_component component); /* "unified_buffer", as in JSON */
 
 /* --- what if ---------------------------------------------------------------------------------------------------------------- */
 

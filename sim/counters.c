@@ -40,7 +40,6 @@ static void verify_classes(const struct weft_counters *c)
     uint64_t classes = c->class_active + c->class_weight_stall + c->class_weight_shift + c->class_input + c->class_raw + c->class_other;
     assert(classes == c->cycles);
     assert(c->busy_matrix == c->class_active);
-    (void)c, (void)classes;
 }
 
 void counters_verify(const struct weft_sim *sim)

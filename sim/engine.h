@@ -60,7 +60,8 @@ bool memory_own(struct memory *memory);
 void counters_count(struct weft_sim *sim, const struct issue *issue);
 /* One layer's counters into the run's: SUM adds, PEAK keeps the larger. */
 void counters_add(struct weft_counters *total, const struct weft_counters *layer);
-/* Asserts the sums of docs/metrics.md: classes to cycles, layers to the run, busy_matrix to class_active. */
+/* Asserts the sums of docs/metrics.md, of the run and of each layer: classes to cycles, busy_matrix to class_active. Layers sum to the run because
+ * counters_add is how the run's come about. */
 void counters_verify(const struct weft_sim *sim);
 
 /* --- the simulation (sim.c) -------------------------------------------------------------------------------------------- */

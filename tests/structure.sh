@@ -4,7 +4,7 @@ set -eu
 cd "$1"
 status=0
 
-may_use() { # the table of docs/README.md; isa is everybody's
+may_use() { # the table of CONTRIBUTING.md; isa is everybody's
     case $1 in
     isa) echo ;;
     asm | compiler | sim) echo isa ;;

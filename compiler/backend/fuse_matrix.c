@@ -2,6 +2,7 @@
 #include "fuse.h"
 #include "product.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static struct matrix *new_matrix(struct backend *b, struct layer *layer)
@@ -81,8 +82,7 @@ enum weft_status fuse_conv(struct backend *b, int node, bool *taken)
     const struct node *n = &b->graph->nodes[node];
     if (!layer || !new_matrix(b, layer))
         return WEFT_NO_MEMORY;
-    if (n->at.spatial > 2)
-        return fuse_refuse(b, node, "convolution in three dimensions is not supported; one and two are");
+    assert(n->at.spatial <= 2); /* compiler/import/lower_volume.c */
     bool qlinear = n->op == CORE_QCONV, integer = qlinear || n->op == CORE_CONV_INTEGER;
     int weights = n->inputs[qlinear ? 3 : 1];
     struct matrix *m = layer->m;

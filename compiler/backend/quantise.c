@@ -292,7 +292,7 @@ static struct quantisation float_beside(const struct backend *b)
     return (struct quantisation){.known = true, .format = b->format == COMPILE_INT16 ? WEFT_FORMAT_f32 : WEFT_FORMAT_bf16, .scale = 1};
 }
 
-/* u8, s8 and s32 are all that quantised operators have; compile.c refuses the others. */
+/* u8, s8 and s32 are all that quantised operators have: the importer says the others by parts, or refuses them. */
 static enum weft_format integer_format(enum element e)
 {
     assert(e == ELEMENT_U8 || e == ELEMENT_S8 || e == ELEMENT_S32);

@@ -172,9 +172,10 @@ static void list_waiting(const int *before, int count, int *first, int *next)
 enum weft_status graph_move(struct graph *graph, const int *before)
 {
     int count = graph->node_count, placed = 0;
-    int *order = malloc(((size_t)count * 3 + 1) * sizeof *order), *first = order + count, *next = first + count;
+    int *order = malloc(((size_t)count * 3 + 1) * sizeof *order);
     if (!order)
         return WEFT_NO_MEMORY;
+    int *first = order + count, *next = first + count;
     list_waiting(before, count, first, next);
     for (int i = 0; i < count; i++) {
         for (int k = before[i] == GRAPH_NONE ? first[i] : GRAPH_NONE; k != GRAPH_NONE; k = next[k])

@@ -140,23 +140,25 @@ bool import_initialisers(struct lower *l, struct scope *scope, const Onnx__Graph
 
 /* --- inputs ---------------------------------------------------------------------------------------------------------------------- */
 
-/* The first dimension is the batch: --batch decides, then what the file says, then --dim (dims_check: which says the same), then 1. */
-static bool resolve_batch(struct lower *l, int64_t *dim, bool open, const char *name)
+static bool may_be_batch(int64_t dim)
 {
-    int64_t given = 0;
-    bool named = open && dims_find(l->options, name, &given);
-    if (!open)
-        l->file_batch = *dim;
+    return dim >= 1 && dim <= LOWER_VALUE_MAX;
+}
+
+/* The first dimension is the batch: --batch decides, then what the file says, then --dim (dims_check: which says the same), then 1. Where the file
+ * leaves it open, or says no number that a batch can have, its reshape targets hold nothing to adapt. A result that is out of range is refused by
+ * the caller, and what was known of the batch stays. */
+static void resolve_batch(struct lower *l, int64_t *dim, bool open, const char *name)
+{
+    int64_t file = open ? 0 : *dim;
     if (l->options->batch)
         *dim = l->options->batch;
-    else if (named)
-        *dim = given;
-    else if (open)
+    else if (open && !dims_find(l->options, name, dim))
         *dim = 1;
+    if (!may_be_batch(*dim))
+        return;
     l->batch = *dim;
-    if (open)
-        l->file_batch = *dim; /* reshape targets of such a file are open as well */
-    return true;
+    l->file_batch = may_be_batch(file) ? file : *dim;
 }
 
 static bool resolve_dim(struct lower *l, const char *input, size_t axis, const Onnx__TensorShapeProto__Dimension *proto, int64_t *dim)

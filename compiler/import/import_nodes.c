@@ -5,8 +5,6 @@
 
 #include "lower.h"
 
-enum { NODES_MAX = 50000 };
-
 static const char *text(const char *string)
 {
     return string ? string : "";
@@ -261,16 +259,16 @@ static bool import_node(struct lower *l, struct scope *scope, const Onnx__NodePr
 bool import_nodes(struct lower *l, struct scope *scope, Onnx__NodeProto **nodes, size_t count)
 {
     size_t *order;
-    if (count > NODES_MAX || l->nodes > NODES_MAX - count) {
+    if (count > LOWER_NODES_MAX || l->nodes > LOWER_NODES_MAX - count) {
         l->nodes = SIZE_MAX; /* stops every walk that is under way */
-        return lower_refuse(l, "with it the network has more than %d nodes", NODES_MAX);
+        return lower_refuse(l, "with it the network has more than %d nodes", LOWER_NODES_MAX);
     }
     l->nodes += count;
     if (!order_nodes(l, scope, nodes, count, &order))
         return false;
     bool fine = true;
     for (size_t i = 0; fine && i < count; i++)
-        fine = import_node(l, scope, nodes[order[i]]) && l->nodes <= NODES_MAX;
+        fine = import_node(l, scope, nodes[order[i]]) && l->nodes <= LOWER_NODES_MAX;
     free(order);
     return fine && !l->no_memory;
 }

@@ -181,10 +181,11 @@ bool lower_axis(struct lower *l, int64_t *axis, unsigned rank)
 
 bool shape_fits(const struct shape *shape, int64_t *count)
 {
-    *count = 1;
+    int64_t room = 1; /* where no dimension is 0, the count: a part of the dimensions has no more */
     for (unsigned i = 0; i < shape->rank; i++)
-        if (shape->dims[i] < 0 || __builtin_mul_overflow(*count, shape->dims[i], count) || *count > (int64_t)1 << 40)
+        if (shape->dims[i] < 0 || __builtin_mul_overflow(room, shape->dims[i] ? shape->dims[i] : 1, &room) || room > (int64_t)1 << 40)
             return false;
+    *count = shape_count(shape);
     return true;
 }
 

@@ -11,7 +11,7 @@
 #include "names.h"
 #include "weft_compiler.h"
 
-enum { LOWER_DEPTH_MAX = 32 /* of functions that call each other, and of branches in each other */ };
+enum { LOWER_DEPTH_MAX = 32 /* of functions that call each other, and of branches in each other */, LOWER_NODES_MAX = 50000 /* after inlining, calls too */ };
 enum { LOWER_POISON = -2, LOWER_SPLITS_MAX = 64, IMPORT_OPSET_FIRST = 1, IMPORT_OPSET_LAST = 25 };
 
 static const int64_t LOWER_VALUE_MAX = (int64_t)1 << 31, LOWER_CONSTANT_MAX = (int64_t)1 << 30; /* elements */
@@ -105,7 +105,8 @@ bool lower_want_weights(struct lower *l, unsigned input);            /* 8 bits, 
 bool lower_check_zeros(struct lower *l, int64_t rows, int64_t columns, const char *what); /* inputs 2 and 3 of ConvInteger, MatMulInteger: one number, or so many; 1: one alone */
 bool lower_done(struct lower *l, int value); /* the only output; false where it is LOWER_POISON */
 int lower_reshape(struct lower *l, int value, const struct shape *shape);
-bool shape_fits(const struct shape *shape, int64_t *count); /* false: more than 2^40 elements */
+/* false: more than 2^40 elements, or dimensions beside a 0 that would make so many; so the product of no few of them overflows. */
+bool shape_fits(const struct shape *shape, int64_t *count);
 bool shape_broadcast(struct shape *out, const struct shape *a, const struct shape *b);
 bool shape_equal(const struct shape *a, const struct shape *b);
 const char *shape_text(const struct shape *shape, char out[160]);

@@ -4,7 +4,6 @@
  * itself.
  */
 #include <math.h>
-#include <stdlib.h>
 
 #include "element.h"
 #include "lower_build.h"
@@ -123,18 +122,7 @@ static int given_mask(struct lower *l, const struct attention *a)
 /* Query i sees the past and the keys up to its own. */
 static int causal_mask(struct lower *l, const struct attention *a, int64_t past)
 {
-    struct shape shape = {2, {a->length, a->total}};
-    uint8_t *sees = malloc((size_t)(shape_count(&shape) + 1));
-    if (!sees) {
-        lower_no_memory(l);
-        return LOWER_POISON;
-    }
-    for (int64_t i = 0; i < a->length; i++)
-        for (int64_t j = 0; j < a->total; j++)
-            sees[i * a->total + j] = j <= i + past;
-    int mask = mask_of(l, a, lower_constant(l, ELEMENT_BOOL, &shape, sees));
-    free(sees);
-    return mask;
+    return mask_of(l, a, build_triangle(l, a->length, a->total, past, false));
 }
 
 /* Of each sequence of the batch the first keys count, so many as are given. */

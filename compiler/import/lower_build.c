@@ -21,7 +21,8 @@ bool build_is_constant(const struct lower *l, int x)
     return x >= 0 && value_is_constant(&l->graph->values[x]);
 }
 
-/* Weights are put in order in a few steps. */
+enum { CONSTANT_DEPTH = 8 }; /* nodes from a constant to the weights it becomes: dequantized, turned, given another shape */
+
 static bool leads_to_constant(const struct lower *l, int x, unsigned depth)
 {
     if (x == GRAPH_NONE || build_is_constant(l, x))
@@ -38,7 +39,7 @@ static bool leads_to_constant(const struct lower *l, int x, unsigned depth)
 
 bool build_leads_to_constant(const struct lower *l, int x)
 {
-    return x >= 0 && leads_to_constant(l, x, 6);
+    return x >= 0 && leads_to_constant(l, x, CONSTANT_DEPTH);
 }
 
 /* --- element by element ------------------------------------------------------------------------------------------------------ */

@@ -11,7 +11,9 @@
 struct shape build_shape(const struct lower *l, int x); /* no dimensions for LOWER_POISON */
 enum element build_element(const struct lower *l, int x);
 bool build_is_constant(const struct lower *l, int x);
-bool build_leads_to_constant(const struct lower *l, int x); /* the pass that folds makes it one, if it is none yet */
+/* Bools of a matrix: where column less row is at least the diagonal (upper), or at most. lower_place.c */
+int build_triangle(struct lower *l, int64_t rows, int64_t columns, int64_t diagonal, bool upper);
+bool build_leads_to_constant(const struct lower *l, int x); /* the passes make it one, if it is none yet: dequantized weights stay nodes until then */
 
 /* Element by element; `build_with` has a number as its second operand, `build_from` as its first. */
 int build_unary(struct lower *l, enum core_op op, int x);

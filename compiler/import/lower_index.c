@@ -48,10 +48,11 @@ static int steps_along(struct lower *l, unsigned rank, unsigned axis, int64_t n,
     return build_reshape(l, build_with(l, CORE_MUL, build_count_up(l, ELEMENT_S64, n), (double)stride), rank, dims);
 }
 
-static int64_t stride_of(const struct shape *shape, unsigned axis)
+/* Of dimension `axis` in an array that has those before `end` alone. */
+static int64_t stride_of(const struct shape *shape, unsigned axis, unsigned end)
 {
     int64_t stride = 1;
-    for (unsigned i = axis + 1; i < shape->rank; i++)
+    for (unsigned i = axis + 1; i < end; i++)
         stride *= shape->dims[i];
     return stride;
 }
@@ -61,30 +62,30 @@ static int places_along(struct lower *l, const struct shape *x, int indices, uns
 {
     struct shape shape = build_shape(l, indices);
     int places = build_cast(l, count_from_front(l, indices, x->dims[axis]), ELEMENT_S64);
-    places = build_with(l, CORE_MUL, places, (double)stride_of(x, axis));
+    places = build_with(l, CORE_MUL, places, (double)stride_of(x, axis, x->rank));
     for (unsigned i = 0; i < x->rank; i++)
         if (i != axis && shape.dims[i] > 1)
-            places = build_binary(l, CORE_ADD, places, steps_along(l, x->rank, i, shape.dims[i], stride_of(x, i)));
+            places = build_binary(l, CORE_ADD, places, steps_along(l, x->rank, i, shape.dims[i], stride_of(x, i, x->rank)));
     return places;
 }
 
-/* The same for tuples of `depth` coordinates, which stand last, behind `batch` dimensions that indices and x share. */
+/* The same for tuples of `depth` coordinates, which stand last, behind `batch` dimensions that indices and x share: places among the rows that they
+ * point to, which may be empty. */
 static int places_of_tuples(struct lower *l, const struct shape *x, int indices, unsigned batch)
 {
     struct shape shape = build_shape(l, indices);
-    unsigned last = shape.rank - 1;
-    int64_t depth = shape.dims[last];
+    unsigned last = shape.rank - 1, depth = (unsigned)shape.dims[last], end = batch + depth;
     int places = GRAPH_NONE;
-    for (int64_t k = 0; k < depth; k++) {
-        unsigned axis = batch + (unsigned)k;
+    for (unsigned k = 0; k < depth; k++) {
+        unsigned axis = batch + k;
         int one = build_slice(l, indices, last, k, k + 1, 1);
         one = build_reshape(l, one, last, shape.dims);
-        one = build_with(l, CORE_MUL, build_cast(l, count_from_front(l, one, x->dims[axis]), ELEMENT_S64), (double)stride_of(x, axis) / (double)stride_of(x, batch + (unsigned)depth - 1));
+        one = build_with(l, CORE_MUL, build_cast(l, count_from_front(l, one, x->dims[axis]), ELEMENT_S64), (double)stride_of(x, axis, end));
         places = places == GRAPH_NONE ? one : build_binary(l, CORE_ADD, places, one);
     }
     for (unsigned i = 0; i < batch; i++)
         if (shape.dims[i] > 1)
-            places = build_binary(l, CORE_ADD, places, steps_along(l, last, i, shape.dims[i], stride_of(x, i) / stride_of(x, batch + (unsigned)depth - 1)));
+            places = build_binary(l, CORE_ADD, places, steps_along(l, last, i, shape.dims[i], stride_of(x, i, end)));
     return places;
 }
 
@@ -284,12 +285,14 @@ bool lower_scatter_nd(struct lower *l, const struct onnx_op *op)
         return false;
     if (depth < 1 || depth > x.rank)
         return lower_refuse(l, "indices %s name %lld coordinates; the input has %u", shape_text(&indices, a), (long long)depth, x.rank);
+    if (indices.rank - 1 + x.rank - depth > GRAPH_RANK_MAX)
+        return lower_refuse(l, "updates would have %lld dimensions; at most %d are supported", (long long)(indices.rank - 1 + x.rank - depth), GRAPH_RANK_MAX);
     for (unsigned i = 0; i + 1 < indices.rank; i++)
         wanted.dims[wanted.rank++] = indices.dims[i];
     for (unsigned i = 0; i < x.rank; i++)
         if (i < depth)
             rows.dims[0] *= x.dims[i];
-        else if (wanted.rank < GRAPH_RANK_MAX)
+        else
             rows.dims[rows.rank++] = wanted.dims[wanted.rank++] = x.dims[i];
     if (!shape_equal(&wanted, &updates))
         return lower_refuse(l, "updates are %s; they must be %s", shape_text(&updates, a), shape_text(&wanted, b));

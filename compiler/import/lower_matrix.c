@@ -1,6 +1,6 @@
 /* lower_matrix.c: products of matrices. The machine multiplies what the network computes by a constant that stands second; where the
  * file has it the other way round, (A B) is computed as (B^T A^T)^T. */
-#include "lower.h"
+#include "lower_build.h"
 
 int lower_transpose_last(struct lower *l, int value)
 {
@@ -15,27 +15,6 @@ int lower_transpose_last(struct lower *l, int value)
     shape.dims[r - 1] = shape.dims[r - 2];
     shape.dims[r - 2] = columns;
     return lower_emit(l, CORE_TRANSPOSE, &value, 1, &at, l->graph->values[value].element, &shape);
-}
-
-enum { CONSTANT_DEPTH = 8 }; /* nodes from a constant to the weights it becomes: dequantized, turned, given another shape */
-
-/* Will it be a constant once the passes are done? Dequantized weights stay nodes until then. */
-static bool becomes_constant(const struct graph *graph, int value, unsigned depth)
-{
-    if (value == GRAPH_NONE || value_is_constant(&graph->values[value]))
-        return true;
-    if (graph->values[value].producer == GRAPH_NONE || !depth)
-        return false;
-    const struct node *node = &graph->nodes[graph->values[value].producer];
-    for (unsigned k = 0; k < node->input_count; k++)
-        if (!becomes_constant(graph, node->inputs[k], depth - 1))
-            return false;
-    return true;
-}
-
-static bool is_constant(const struct lower *l, int value)
-{
-    return value != LOWER_POISON && becomes_constant(l->graph, value, CONSTANT_DEPTH);
 }
 
 static bool matmul_shape(struct lower *l, unsigned a_at, unsigned b_at, struct shape *out)
@@ -81,7 +60,7 @@ static int multiply(struct lower *l, enum core_op op, unsigned a_at, unsigned b_
     struct shape matrix = *out;
     int value;
     make_matrices(l, a_at, b_at, &matrix);
-    if (op == CORE_MATMUL && is_constant(l, l->in[0]) && !is_constant(l, l->in[1])) {
+    if (op == CORE_MATMUL && build_leads_to_constant(l, l->in[0]) && !build_leads_to_constant(l, l->in[1])) {
         struct shape turned = matrix;
         turned.dims[matrix.rank - 1] = matrix.dims[matrix.rank - 2];
         turned.dims[matrix.rank - 2] = matrix.dims[matrix.rank - 1];
@@ -177,7 +156,7 @@ static bool gemm_addend(struct lower *l, const struct shape *out)
 static bool is_bias(struct lower *l, const struct shape *out)
 {
     struct shape c = lower_shape(l, 2);
-    if (!is_constant(l, l->in[2]) || (c.rank == 2 && c.dims[0] != 1))
+    if (!build_leads_to_constant(l, l->in[2]) || (c.rank == 2 && c.dims[0] != 1))
         return false;
     return !c.rank || c.dims[c.rank - 1] == 1 || c.dims[c.rank - 1] == out->dims[1];
 }
@@ -200,7 +179,8 @@ static int emit_computed(struct lower *l, const struct attributes *at, const str
 static int emit_gemm(struct lower *l, struct attributes at, const struct shape *out)
 {
     enum element element = lower_value(l, 0)->element;
-    bool computed = !is_constant(l, l->in[0]) || !is_constant(l, l->in[1]), turned = is_constant(l, l->in[0]) && !is_constant(l, l->in[1]);
+    bool first = build_leads_to_constant(l, l->in[0]), second = build_leads_to_constant(l, l->in[1]);
+    bool computed = !first || !second, turned = first && !second;
     bool addend = lower_given(l, 2), bias = addend && (!computed || (!turned && is_bias(l, out)));
     int operands[] = {l->in[turned], l->in[!turned], addend ? l->in[2] : GRAPH_NONE};
     struct shape shape = *out;
@@ -238,6 +218,6 @@ bool lower_gemm(struct lower *l, const struct onnx_op *op)
     struct shape out = {.rank = 2, .dims = {a.dims[at.trans_a], b.dims[!at.trans_b]}};
     if (lower_given(l, 2) && !gemm_addend(l, &out))
         return false;
-    bool constants = is_constant(l, l->in[0]) || is_constant(l, l->in[1]);
+    bool constants = build_leads_to_constant(l, l->in[0]) || build_leads_to_constant(l, l->in[1]);
     return lower_done(l, constants ? emit_gemm(l, at, &out) : emit_computed(l, &at, &out));
 }

@@ -1,7 +1,9 @@
 /* lower_pad.c: CenterCropPad, and Pad: with a value as it is, in the other modes as a gather at places that repeat, one axis after the other. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "element.h"
 #include "lower_build.h"
 
 enum { PLACES_MAX = 1 << 20 };
@@ -19,6 +21,13 @@ static bool pad_axes(struct lower *l, unsigned rank, int64_t *axes, unsigned *co
     return lower_constant_ints(l, 3, "axes", axes, count, GRAPH_RANK_MAX) && lower_mark_axes(l, axes, *count, rank, seen);
 }
 
+/* The core operator has its value in fp32, and what is read here is a double, so integers beyond 2^53 are not known to be what they seem. */
+static bool want_exact(struct lower *l, double number)
+{
+    return element_is_float(build_element(l, l->in[0])) || (fabs(number) < 0x1p53 && (double)(float)number == number) ||
+           lower_refuse(l, "the padding value %.0f is an integer that fp32 does not hold; those up to 2^24 are right", number);
+}
+
 static bool pad_amounts(struct lower *l, int64_t *pads, unsigned *count, float *value)
 {
     double number = 0;
@@ -32,7 +41,7 @@ static bool pad_amounts(struct lower *l, int64_t *pads, unsigned *count, float *
         return lower_refuse(l, "amounts as attributes end with opset 10; this is opset %d", l->opset);
     if (!lower_given(l, 1))
         return lower_refuse(l, "pads are missing");
-    if (lower_given(l, 2) && !lower_constant_number(l, 2, "the padding value", &number))
+    if (lower_given(l, 2) && (!lower_constant_number(l, 2, "the padding value", &number) || !want_exact(l, number)))
         return false;
     *value = (float)number;
     return lower_constant_ints(l, 1, "pads", pads, count, 2 * GRAPH_RANK_MAX);

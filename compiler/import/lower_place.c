@@ -114,8 +114,7 @@ bool lower_tile(struct lower *l, const struct onnx_op *op)
 
 /* --- triangles and units ------------------------------------------------------------------------------------------------------- */
 
-/* Bools of a matrix: may column j stay in row i? */
-static int triangle(struct lower *l, int64_t rows, int64_t columns, int64_t diagonal, bool upper)
+int build_triangle(struct lower *l, int64_t rows, int64_t columns, int64_t diagonal, bool upper)
 {
     struct shape shape = {2, {rows, columns}};
     int id = lower_rule(l, CONTENTS_BYTES, ELEMENT_BOOL, &shape);
@@ -144,7 +143,7 @@ bool lower_trilu(struct lower *l, const struct onnx_op *op)
     if (x.rank < 2)
         return lower_refuse(l, "the input has %u dimensions; a matrix at least is right", x.rank);
     int64_t most = (int64_t)1 << 40, k = diagonal > 0x1p40 ? most : diagonal < -0x1p40 ? -most : (int64_t)diagonal;
-    int stays = triangle(l, x.dims[x.rank - 2], x.dims[x.rank - 1], k, upper);
+    int stays = build_triangle(l, x.dims[x.rank - 2], x.dims[x.rank - 1], k, upper);
     return lower_done(l, build_where(l, stays, l->in[0], lower_scalar(l, build_element(l, l->in[0]), 0)));
 }
 
@@ -159,7 +158,7 @@ bool lower_eye_like(struct lower *l, const struct onnx_op *op)
         return lower_refuse(l, "dtype %lld is not supported", (long long)type);
     if (x.rank != 2 || k > LOWER_VALUE_MAX || k < -LOWER_VALUE_MAX)
         return lower_refuse(l, "an input of %u dimensions and diagonal %lld; a matrix and a diagonal in it are right", x.rank, (long long)k);
-    int from = triangle(l, x.dims[0], x.dims[1], k, true), to = triangle(l, x.dims[0], x.dims[1], k, false);
+    int from = build_triangle(l, x.dims[0], x.dims[1], k, true), to = build_triangle(l, x.dims[0], x.dims[1], k, false);
     return lower_done(l, build_cast(l, build_binary(l, CORE_AND, from, to), element));
 }
 

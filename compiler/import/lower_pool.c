@@ -5,6 +5,8 @@
 #include "element.h"
 #include "lower_build.h"
 
+enum { WINDOWS_MAX = 1 << 24 };
+
 /* What ceil_mode adds lies behind the padding and counts in no average; where padding counts, it becomes real zeros first. */
 static int pad_for_average(struct lower *l, struct attributes *at, const struct shape *x)
 {
@@ -58,15 +60,18 @@ static int pool_volumes(struct lower *l, enum core_op op, int value, const struc
     return lower_reshape(l, value, out);
 }
 
-/* How many taps of output `i` lie in the input, or with its padding. */
+/* How many taps of output `i` lie in front of `place`. */
+static int64_t taps_before(const struct attributes *at, unsigned d, int64_t i, int64_t place)
+{
+    int64_t room = place - (i * at->stride[d] - at->pad_begin[d]), taps = room > 0 ? (room + at->dilation[d] - 1) / at->dilation[d] : 0;
+    return taps < at->kernel[d] ? taps : at->kernel[d];
+}
+
+/* How many of them lie in the input, or with its padding. A file may ask for millions of windows of a million taps. */
 static int64_t taps_inside(const struct attributes *at, const struct window *w, unsigned d, int64_t i)
 {
-    int64_t low = at->count_include_pad ? -at->pad_begin[d] : 0, high = w->in[d] + (at->count_include_pad ? at->pad_end[d] : 0), count = 0;
-    for (int64_t k = 0; k < at->kernel[d]; k++) {
-        int64_t place = i * at->stride[d] - at->pad_begin[d] + k * at->dilation[d];
-        count += place >= low && place < high;
-    }
-    return count;
+    int64_t low = at->count_include_pad ? -at->pad_begin[d] : 0, high = w->in[d] + (at->count_include_pad ? at->pad_end[d] : 0);
+    return taps_before(at, d, i, high) - taps_before(at, d, i, low);
 }
 
 /* One over the count of taps, for each output: [1, 1, ...]. */
@@ -76,7 +81,11 @@ static int shares(struct lower *l, const struct attributes *at, const struct win
     for (unsigned d = 0; d < at->spatial; d++)
         shape.dims[2 + d] = w->out[d];
     int64_t count = shape_count(&shape);
-    float *bytes = count <= 1 << 24 ? malloc((size_t)count * sizeof *bytes) : NULL;
+    if (count > WINDOWS_MAX) {
+        lower_refuse(l, "%lld windows with gaps; at most %d are supported", (long long)count, WINDOWS_MAX);
+        return LOWER_POISON;
+    }
+    float *bytes = malloc((size_t)count * sizeof *bytes);
     if (!bytes) {
         lower_no_memory(l);
         return LOWER_POISON;

@@ -21,12 +21,15 @@ static bool check_zero(struct lower *l)
            lower_refuse(l, "the scale is %s and the zero point %s; they must have one shape", shape_text(&scale, text[0]), shape_text(&zero, text[1]));
 }
 
-static bool check_blocks(struct lower *l, const struct scheme *s)
+/* A block that is longer than the axis has all of it, and no more: ONNX sets no bound, and what it pads must not grow with it. */
+static bool check_blocks(struct lower *l, struct scheme *s)
 {
     struct shape scale = lower_shape(l, 1), right = s->x;
     char text[160], wanted[160];
     if (s->block < 1)
         return lower_refuse(l, "block_size %lld; it must be at least 1, or 0 for none", (long long)s->block);
+    if (s->block > s->x.dims[s->axis])
+        s->block = s->x.dims[s->axis] ? s->x.dims[s->axis] : 1;
     right.dims[s->axis] = (s->x.dims[s->axis] + s->block - 1) / s->block;
     return shape_equal(&scale, &right) || lower_refuse(l, "the scale is %s; for blocks of %lld along axis %lld it must be %s",
                                                        shape_text(&scale, text), (long long)s->block, (long long)s->axis,

@@ -13,7 +13,7 @@
 enum transform { HALF_PIXEL, HALF_PIXEL_SYMMETRIC, PYTORCH_HALF_PIXEL, ALIGN_CORNERS, ASYMMETRIC, TF_HALF_PIXEL, TF_CROP_AND_RESIZE };
 enum mode { NEAREST, LINEAR, CUBIC };
 enum rounding { PREFER_FLOOR, PREFER_CEIL, DOWN, UP };
-enum { POINTS_MAX = 1 << 16, MATRIX_MAX = 1 << 26, REGION_MAX = 1 << 20 };
+enum { POINTS_MAX = 1 << 16, MATRIX_MAX = 1 << 26, REGION_MAX = 1 << 20, REACH_MAX = 1 << 20 };
 
 struct resize {
     enum transform transform;
@@ -89,12 +89,23 @@ static int64_t inside(const struct axis *a, int64_t i)
     return i < 0 ? 0 : i >= a->in ? a->in - 1 : i;
 }
 
+static bool is_stretched(const struct axis *a)
+{
+    return a->how->antialias && a->scale < 1;
+}
+
+/* How far to either side of its place the points lie that a result weighs. */
+static double reach_of(const struct axis *a)
+{
+    return (a->how->mode == CUBIC ? 2 : 1) / (is_stretched(a) ? a->scale : 1);
+}
+
 /* Points behind the edge are the edge's; or, with exclude_outside, they weigh nothing and the others share it. */
 static void weigh(const struct axis *a, double place, double *weights)
 {
     const struct resize *how = a->how;
-    bool stretched = how->antialias && a->scale < 1;
-    double shrink = stretched ? a->scale : 1, reach = (how->mode == CUBIC ? 2 : 1) / shrink, sum = 0;
+    bool stretched = is_stretched(a);
+    double shrink = stretched ? a->scale : 1, reach = reach_of(a), sum = 0;
     int64_t first = (int64_t)floor(place - reach), last = (int64_t)ceil(place + reach);
     if (how->mode == NEAREST) {
         weights[inside(a, nearest(a, place))] = 1;
@@ -222,6 +233,10 @@ static int resize_axis(struct lower *l, int x, const struct resize *how, unsigne
     if (a.out > POINTS_MAX || a.in > POINTS_MAX || (how->mode != NEAREST && a.in * a.out > MATRIX_MAX)) {
         lower_refuse(l, "axis %u goes from %lld to %lld; at most %d are supported, and %d weights", axis, (long long)a.in, (long long)a.out,
                      POINTS_MAX, MATRIX_MAX);
+        return LOWER_POISON;
+    }
+    if (reach_of(&a) > REACH_MAX) { /* a region far beyond the input lets a scale be as small as one likes */
+        lower_refuse(l, "antialias with scale %g weighs %g elements to either side; at most %d are supported", a.scale, reach_of(&a), REACH_MAX);
         return LOWER_POISON;
     }
     return how->mode == NEAREST ? by_places(l, x, &a, axis) : by_product(l, x, &a, axis);

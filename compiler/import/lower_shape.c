@@ -35,8 +35,8 @@ bool lower_dropout(struct lower *l, const struct onnx_op *op)
 /* A network that was written down for one batch often has that batch in its reshape targets. */
 static void adapt_batch(const struct lower *l, struct shape *target, int64_t count)
 {
-    int64_t has = shape_count(target);
-    if (l->batch != l->file_batch && target->rank && target->dims[0] == l->file_batch && has * l->batch == count * l->file_batch)
+    __int128 has = shape_count(target); /* the products of two sizes may have more than 64 bits */
+    if (l->batch != l->file_batch && target->rank && target->dims[0] == l->file_batch && has * l->batch == (__int128)count * l->file_batch)
         target->dims[0] = l->batch;
 }
 

@@ -35,8 +35,8 @@ bool onnx_text_is(const char *path); /* does the file begin like ONNX text? */
 enum weft_status model_load(struct model **out, const char *path, struct weft_diag *diag);
 void model_free(struct model *model);
 
-/* `location` relative to the model; mapped once. NULL: said to the sink. */
-const struct mapped *model_map(struct model *model, const char *tensor, const char *location, struct weft_diag *diag);
+/* `location` relative to the model; mapped once. *out is borrowed from the model. */
+enum weft_status model_map(const struct mapped **out, struct model *model, const char *tensor, const char *location, struct weft_diag *diag);
 
 /* The tensor's type, shape and bytes. *bytes may be borrowed from the model (*borrowed) or belong to the caller. `tensor`
  * in messages: "FILE: tensor NAME: ...". */

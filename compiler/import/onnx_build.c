@@ -302,8 +302,7 @@ void onnx_build_function(struct text_parser *p, struct list header, char *name, 
     if (!function || p->failed)
         return;
     check_keys(p, &header, known);
-    struct list in = info_names(p, inputs), out = info_names(p, outputs), opsets = opsets_of(p, &header),
-                functions = {(void **)p->model->functions, p->model->n_functions, p->model->n_functions};
+    struct list in = info_names(p, inputs), out = info_names(p, outputs), opsets = opsets_of(p, &header);
     function->name = name;
     function->domain = find_entry(&header, "domain");
     function->opset_import = (Onnx__OperatorSetIdProto **)opsets.items;
@@ -316,9 +315,9 @@ void onnx_build_function(struct text_parser *p, struct list header, char *name, 
     function->n_output = out.count;
     function->node = (Onnx__NodeProto **)nodes.items;
     function->n_node = nodes.count;
-    onnx_build_push(p, &functions, function);
-    p->model->functions = (Onnx__FunctionProto **)functions.items;
-    p->model->n_functions = functions.count;
+    onnx_build_push(p, &p->functions, function);
+    p->model->functions = (Onnx__FunctionProto **)p->functions.items;
+    p->model->n_functions = p->functions.count;
 }
 
 void onnx_build_model(struct text_parser *p, struct list header, Onnx__GraphProto *graph)

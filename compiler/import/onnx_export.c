@@ -13,7 +13,7 @@
 #include "onnx_text.h"
 #include "random.h"
 
-enum { DEPTH_MAX = 32, NODES_MAX = 50000, BYTES_MAX = 2147483647 /* of a protobuf message */ };
+enum { BYTES_MAX = 2147483647 /* of a protobuf message */ };
 
 struct export
 {
@@ -24,6 +24,7 @@ struct export
     char **texts;               /* what the scopes' names stand for */
     size_t text_count, text_room;
     uint64_t bytes;
+    size_t visited; /* nodes, with calls: an empty body has none to write and takes as long to come to */
 };
 
 /* A body that is being written out: what its names are in the new graph, and the attributes of the call. */
@@ -244,8 +245,8 @@ static enum weft_status write_call(struct export *e, const struct body *body, co
     struct body inner = {.prefix = prefix, .call = call, .depth = body->depth + 1};
     if (!prefix)
         return WEFT_NO_MEMORY;
-    if (inner.depth > DEPTH_MAX)
-        return weft_error(e->diag, "%s: %s: functions call each other more than %d deep", e->model->path, own, DEPTH_MAX);
+    if (inner.depth > LOWER_DEPTH_MAX)
+        return weft_error(e->diag, "%s: %s: functions call each other more than %d deep", e->model->path, own, LOWER_DEPTH_MAX);
     snprintf(prefix, room, "%s%s/", body->prefix, own);
     enum weft_status status = bind(e, &inner, function->input, function->n_input, call->input, call->n_input);
     if (!status)
@@ -274,14 +275,15 @@ static enum weft_status write_node(struct export *e, struct body *body, const On
         return write_call(e, body, function, node, *text(proto->name) ? proto->name : proto->n_output ? proto->output[0] : function->name);
     if (random && node->n_output)
         return write_random(e, node);
-    if (e->nodes.count == NODES_MAX)
-        return weft_error(e->diag, "%s: written out, it has more than %d nodes", e->model->path, NODES_MAX);
     return push(&e->nodes, node);
 }
 
 static enum weft_status write_nodes(struct export *e, struct body *body, Onnx__NodeProto **nodes, size_t count)
 {
     enum weft_status status = WEFT_OK;
+    if (count > LOWER_NODES_MAX - e->visited)
+        return weft_error(e->diag, "%s: written out, it has more than %d nodes", e->model->path, LOWER_NODES_MAX);
+    e->visited += count;
     for (size_t i = 0; i < count && !status; i++)
         status = write_node(e, body, nodes[i]);
     return status;

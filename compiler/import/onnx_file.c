@@ -101,10 +101,27 @@ static enum weft_status open_mapped(void **out, size_t *size, const char *path, 
     }
     *size = S_ISREG(about.st_mode) ? (size_t)about.st_size : 0;
     *out = *size ? mmap(NULL, *size, PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
+    int why = errno;
     close(file);
     if (*out != MAP_FAILED)
         return WEFT_OK;
+    if (*size)
+        return why == ENOMEM ? WEFT_NO_MEMORY : weft_error(diag, "%s: %s", path, strerror(why));
     return weft_error(diag, S_ISREG(about.st_mode) ? "%s: the file is empty" : "%s: is no regular file", path);
+}
+
+/* protobuf-c's own allocator, which does not tell why nothing was unpacked. */
+static void *take(void *failed, size_t bytes)
+{
+    void *taken = malloc(bytes ? bytes : 1);
+    *(bool *)failed |= !taken;
+    return taken;
+}
+
+static void give_back(void *failed, void *taken)
+{
+    (void)failed;
+    free(taken);
 }
 
 static enum weft_status unpack(ProtobufCMessage **out, const ProtobufCMessageDescriptor *type, const char *what, const char *path,
@@ -112,15 +129,18 @@ static enum weft_status unpack(ProtobufCMessage **out, const ProtobufCMessageDes
 {
     void *bytes = NULL;
     size_t size = 0;
-    if (open_mapped(&bytes, &size, path, diag))
-        return WEFT_ERROR;
+    bool no_memory = false;
+    ProtobufCAllocator allocator = {take, give_back, &no_memory};
     struct totals totals = {0};
     *out = NULL;
+    enum weft_status status = open_mapped(&bytes, &size, path, diag);
+    if (status)
+        return status;
     if (scan_message((struct scan){bytes, (const uint8_t *)bytes + size}, type, 0, &totals))
-        *out = protobuf_c_message_unpack(type, NULL, size, bytes);
+        *out = protobuf_c_message_unpack(type, &allocator, size, bytes);
     munmap(bytes, size);
-    if (*out)
-        return WEFT_OK;
+    if (*out || no_memory)
+        return *out ? WEFT_OK : WEFT_NO_MEMORY;
     return weft_error(diag, "%s: is no %s%s%s, or was cut short", path, what, totals.problem ? ": " : "",
                       totals.problem ? totals.problem : "");
 }
@@ -199,42 +219,42 @@ static bool resolves_inside(const char *directory, const char *path)
     return inside;
 }
 
-static const struct mapped *map_file(struct model *model, char *path, const char *tensor, struct weft_diag *diag)
+static enum weft_status map_file(const struct mapped **out, struct model *model, char *path, const char *tensor, struct weft_diag *diag)
 {
     struct mapped *grown = realloc(model->maps, (model->map_count + 1) * sizeof *grown), *map;
-    if (!grown) {
-        free(path);
-        return NULL;
-    }
+    if (!grown)
+        return WEFT_NO_MEMORY;
     model->maps = grown;
     map = &grown[model->map_count];
     if (!resolves_inside(model->directory, path))
-        weft_error(diag, "%s: tensor %s: external data %s lies outside of the model's directory", model->path, tensor, path);
-    else if (!open_mapped(&map->bytes, &map->size, path, diag)) {
-        map->path = path;
-        model->map_count++;
-        return map;
-    }
-    free(path);
-    return NULL;
+        return weft_error(diag, "%s: tensor %s: external data %s lies outside of the model's directory", model->path, tensor, path);
+    enum weft_status status = open_mapped(&map->bytes, &map->size, path, diag);
+    if (status)
+        return status;
+    map->path = path;
+    model->map_count++;
+    *out = map;
+    return WEFT_OK;
 }
 
-const struct mapped *model_map(struct model *model, const char *tensor, const char *location, struct weft_diag *diag)
+enum weft_status model_map(const struct mapped **out, struct model *model, const char *tensor, const char *location, struct weft_diag *diag)
 {
-    if (!stays_inside(location)) {
-        weft_error(diag, "%s: tensor %s: external data at '%s'; the location must be a file in or below the model's directory", model->path,
-                   tensor, location);
-        return NULL;
-    }
+    if (!stays_inside(location))
+        return weft_error(diag, "%s: tensor %s: external data at '%s'; the location must be a file in or below the model's directory", model->path,
+                          tensor, location);
     size_t room = strlen(model->directory) + strlen(location) + 1;
     char *path = malloc(room);
     if (!path)
-        return NULL;
+        return WEFT_NO_MEMORY;
     strcpy(stpcpy(path, model->directory), location);
     for (size_t i = 0; i < model->map_count; i++)
         if (!strcmp(model->maps[i].path, path)) {
             free(path);
-            return &model->maps[i];
+            *out = &model->maps[i];
+            return WEFT_OK;
         }
-    return map_file(model, path, tensor, diag);
+    enum weft_status status = map_file(out, model, path, tensor, diag);
+    if (status)
+        free(path);
+    return status;
 }

@@ -33,6 +33,7 @@ struct text_parser {
     uint32_t bytes;
     struct weft_diag *diag;
     bool failed, no_memory;
+    struct list functions; /* what model->functions is, with the room behind it */
 };
 
 enum weft_status onnx_text_parse(struct text_parser *p); /* onnx_text.l */

@@ -233,9 +233,12 @@ enum weft_status scalesim_load(struct graph *graph, const char *path, const stru
     size_t bytes;
     if (options->batch < 0 || options->batch > 1 << 20)
         return weft_error(diag, "%s: batch %lld; 1 to %d is right", path, (long long)options->batch, 1 << 20);
-    if (check_dims(&t) || weft_file_read(&text, &bytes, path, FILE_LIMIT, diag))
-        return WEFT_ERROR;
-    enum weft_status status = memchr(text, 0, bytes) ? weft_error(diag, "%s: is no text; a SCALE-Sim topology is", path) : WEFT_OK;
+    enum weft_status status = check_dims(&t);
+    if (!status)
+        status = weft_file_read(&text, &bytes, path, FILE_LIMIT, diag);
+    if (status)
+        return status;
+    status = memchr(text, 0, bytes) ? weft_error(diag, "%s: is no text; a SCALE-Sim topology is", path) : WEFT_OK;
     char *copy = status ? NULL : strndup(text, bytes);
     graph->batch = options->batch ? options->batch : 1;
     graph->weights_absent = true;

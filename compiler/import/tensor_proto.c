@@ -1,16 +1,10 @@
 /* tensor_proto.c: ONNX's TensorProto in each of its encodings. */
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "element.h"
-#include "model.h"
-#include "weft_compiler.h"
-
-#if __BYTE_ORDER != __LITTLE_ENDIAN
-#error "raw tensor data is little-endian and is borrowed as it stands"
-#endif
+#include "lower.h"
 
 /* By number in TensorProto.DataType; -1: not taken. */
 static const struct {
@@ -81,7 +75,7 @@ struct reading {
 static enum weft_status read_shape(struct reading *r, struct contents_view *out)
 {
     const Onnx__TensorProto *p = r->proto;
-    size_t count = 1;
+    int64_t count;
     if (!element_from_onnx(&out->element, p->data_type))
         return REFUSE("element type %s (%d) is not supported", onnx_type_name(p->data_type), p->data_type);
     if (p->n_dims > GRAPH_RANK_MAX)
@@ -91,10 +85,10 @@ static enum weft_status read_shape(struct reading *r, struct contents_view *out)
         out->shape.dims[i] = p->dims[i];
         if (p->dims[i] < 0)
             return REFUSE("dimension %zu is %lld; it must not be negative", i, (long long)p->dims[i]);
-        if (__builtin_mul_overflow(count, (size_t)p->dims[i], &count) || count > (size_t)1 << 40)
-            return REFUSE("the shape has too many elements");
     }
-    r->size = count * element_bytes(out->element);
+    if (!shape_fits(&out->shape, &count))
+        return REFUSE("the shape has too many elements");
+    r->size = (size_t)count * element_bytes(out->element);
     return WEFT_OK;
 }
 
@@ -149,13 +143,15 @@ static enum weft_status take(struct reading *r, struct contents_view *out, const
 static enum weft_status read_external(struct reading *r, struct contents_view *out)
 {
     struct external e = {0};
-    if (read_entries(r, &e))
-        return WEFT_ERROR;
+    const struct mapped *map;
+    enum weft_status status = read_entries(r, &e);
+    if (status)
+        return status;
     if (e.has_length && e.length != r->size)
         return REFUSE("external data: length %zu; type and shape ask for %zu bytes", e.length, r->size);
-    const struct mapped *map = model_map(r->model, r->name, e.location, r->diag);
-    if (!map)
-        return WEFT_ERROR;
+    status = model_map(&map, r->model, r->name, e.location, r->diag);
+    if (status)
+        return status;
     if (e.offset > map->size || r->size > map->size - e.offset)
         return REFUSE("external data: bytes %zu to %zu of %s, which has %zu", e.offset, e.offset + r->size, e.location, map->size);
     return take(r, out, (const uint8_t *)map->bytes + e.offset);
@@ -286,14 +282,14 @@ enum weft_status weft_tensor_proto_load(struct weft_arrays *out, const char *pat
 {
     Onnx__TensorProto *proto = NULL;
     *out = (struct weft_arrays){0};
-    if (onnx_file_tensor(&proto, path, diag))
-        return WEFT_ERROR;
+    enum weft_status status = onnx_file_tensor(&proto, path, diag);
+    if (status)
+        return status;
     struct model model = {.path = (char *)path, .directory = (char *)"./"};
     struct contents_view view;
     const char *name = proto->name ? proto->name : "";
-    enum weft_status status = WEFT_ERROR;
     if (proto->has_data_location && proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
-        weft_error(diag, "%s: external data is not supported in a tensor file", path);
+        status = weft_error(diag, "%s: external data is not supported in a tensor file", path);
     else
         status = tensor_proto_view(&view, &model, proto, name, diag);
     if (!status) {

@@ -42,6 +42,10 @@ static void blocks(void **state)
          6, 6, {1, 2, 3, 4, 5, 6}, {0, 20, 4, 40, 15, 28}},
         {AT(21) "m (float[2, 1] x) => (int16[2, 1] y) <float[1, 1] s = {2}> { y = QuantizeLinear <axis = 0, block_size = 2, output_dtype = 5> (x, s) }",
          2, 2, {1000, -3000}, {500, -1500}},
+        /* A block that is longer than the axis has all of it, however long. */
+        {AT(21) "m (float[1, 2] x) => (uint8[1, 2] y) <float[1, 1] s = {2}> { y = QuantizeLinear <block_size = 9223372036854775807> (x, s) }", 2, 2, {6, 8}, {3, 4}},
+        {AT(21) "m (float[1, 2] x) => (float[1, 2] y) <float[1, 1] s = {2}> { q = Cast <to = 3> (x) y = DequantizeLinear <block_size = 9223372036854775807> (q, s) }",
+         2, 2, {6, 8}, {12, 16}},
     };
     check_all(cases, sizeof cases / sizeof cases[0]);
 }
@@ -71,6 +75,10 @@ static void nothing(void **state)
         {AT(20) "m (float[2] x) => (bool[1] y, bool[1] z) <bool[2, 1] b = {1, 0}, int64[1] first = {0}> { c = ReduceMax <keepdims = 0> (b, first) y = Identity (c) "
                 "z = ReduceMin <keepdims = 0> (b, first) }",
          2, 2, {1, 2}, {1, 0}},
+        /* Rows of nothing, two of them: their sum is 0 each. */
+        {AT(20) "m (float[12] x) => (float[2] y) <int64[2, 1] i = {0, 2}, int64[3] s = {2, 3, 2}, int64[1] zero = {0}, int64[1] last = {2}, int64[1] last1 = {1}> { "
+                "cube = Reshape (x, s) none = Slice (cube, zero, zero, last) rows = GatherND <batch_dims = 1> (none, i) y = ReduceSum <keepdims = 0> (rows, last1) }",
+         12, 2, {1}, {0, 0}},
         /* Beside something it is not there. */
         {AT(20) "m (float[2] x) => (float[2] y) <int64[1] zero = {0}> { " NOTHING "y = Concat <axis = 0> (none, x, none) }", 2, 2, {1, 2}, {1, 2}},
     };

@@ -60,9 +60,8 @@ static bool takes_affine(const struct graph *graph, const struct node *maker, in
         return false;
     if (maker->op == CORE_CONV)
         return true;
-    const struct shape *bias = biased ? &graph->values[maker->inputs[2]].shape : NULL;
     return maker->at.alpha == 1 &&
-           (!biased || (maker->at.beta == 1 && shape_count(bias) == channels && bias->dims[bias->rank - 1] == channels));
+           (!biased || (maker->at.beta == 1 && edit_is_per_channel(&graph->values[maker->inputs[2]].shape, channels)));
 }
 
 /* Output channels of the weights lie along rows (conv, gemm with b transposed) or columns. */

@@ -51,6 +51,11 @@ void edit_take_output(struct graph *graph, struct node *maker, struct node *node
     graph->values[out].producer = (int)(maker - graph->nodes);
 }
 
+bool edit_is_per_channel(const struct shape *shape, int64_t channels)
+{
+    return shape_count(shape) == channels && (!shape->rank || shape->dims[shape->rank - 1] == channels);
+}
+
 bool edit_is_known(const struct graph *graph, int id)
 {
     const struct value *value = &graph->values[id];

@@ -17,6 +17,8 @@ bool edit_bypass(struct graph *graph, struct node *node, int value);
 void edit_take_output(struct graph *graph, struct node *maker, struct node *node);
 /* True where the constant is known to hold `number` in every element; never makes contents that a rule stands for. */
 bool edit_is_all(struct graph *graph, int value, double number);
+/* Has it one number a channel, in a shape that broadcasts along the last axis? One number without dimensions serves one channel. */
+bool edit_is_per_channel(const struct shape *shape, int64_t channels);
 /* May its contents be looked at? No where they are absent, or would have to be made while the graph is for timing only. */
 bool edit_is_known(const struct graph *graph, int value);
 /* A constant of NAME/SUFFIX; bytes NULL: absent. The id, or GRAPH_NONE: no memory. */

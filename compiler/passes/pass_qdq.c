@@ -83,9 +83,7 @@ static bool bias_fits(const struct graph *graph, const struct node *product, con
     *dequantized = bias == GRAPH_NONE ? NULL : qdq_dequantize_of(graph, bias);
     if (bias == GRAPH_NONE)
         return true;
-    const struct shape *shape = &graph->values[bias].shape;
-    int64_t channels = graph->values[w->inputs[0]].shape.dims[channel_axis(product)];
-    if (shape_count(shape) != channels || shape->dims[shape->rank - 1] != channels)
+    if (!edit_is_per_channel(&graph->values[bias].shape, graph->values[w->inputs[0]].shape.dims[channel_axis(product)]))
         return false;
     if (!*dequantized)
         return value_is_constant(&graph->values[bias]) && graph->values[bias].element == ELEMENT_F32;

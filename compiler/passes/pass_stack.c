@@ -58,8 +58,11 @@ static int add_value(const struct stack *s, const char *what, int64_t i, enum el
     return graph_add_value(s->graph, name, element, shape);
 }
 
+/* NULL: no memory, here or for the output. */
 static struct node *add_node(const struct stack *s, enum core_op op, const int *inputs, unsigned count, int output)
 {
+    if (output == GRAPH_NONE)
+        return NULL;
     char name[256], type[64];
     const struct node *from = &s->graph->nodes[s->node];
     snprintf(name, sizeof name, "%.200s", from->name);

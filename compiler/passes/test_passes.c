@@ -60,6 +60,18 @@ static void batchnorm_numbers(void **state)
     graph_free(graph);
 }
 
+/* A bias without dimensions is one number a column where there is one column. */
+static void batchnorm_over_a_scalar_bias(void **state)
+{
+    struct graph *graph = new_graph();
+    int x = input(graph, "x", ELEMENT_F32, SHAPE(3, 2)), w = constant(graph, "w", SHAPE(2, 1), (float[]){2, 3});
+    int bias = constant(graph, "c", &(struct shape){0}, (float[]){7});
+    int gemm = node(graph, CORE_GEMM, "gemm", SHAPE(3, 1), 3, (int[]){x, w, bias});
+    graph->nodes[gemm].at = (struct attributes){.alpha = 1, .beta = 1};
+    output(graph, result(graph, add_batchnorm(graph, result(graph, gemm), SHAPE(3, 1), 1)));
+    check_pass(graph, pass_batchnorm, 1);
+}
+
 static void batchnorm_alone_becomes_mul_add(void **state)
 {
     struct graph *graph = new_graph();
@@ -328,7 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batchnorm_into_conv),
-        cmocka_unit_test(batchnorm_numbers),
+        cmocka_unit_test(batchnorm_numbers), cmocka_unit_test(batchnorm_over_a_scalar_bias),
         cmocka_unit_test(batchnorm_alone_becomes_mul_add),
         cmocka_unit_test(batchnorm_leaves_a_shared_conv),
         cmocka_unit_test(batchnorm_for_timing_makes_no_weights),

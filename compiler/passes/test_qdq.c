@@ -115,6 +115,23 @@ static void qdq_gemm(void **state)
     check_qdq(quantised_gemm(false, false), CORE_QMATMUL, 1);
 }
 
+/* A bias without dimensions, in floats or dequantized, is one number a column where there is one column. */
+static void qdq_scalar_bias(void **state)
+{
+    for (int float_bias = 0; float_bias < 2; float_bias++) {
+        struct graph *graph = new_graph();
+        int x = quantized_input(graph, SHAPE(3, 8)), w_q = graph_add_constant(graph, "w_q", ELEMENT_S8, SHAPE(8, 1), bytes);
+        int w = dequantized(graph, "w", w_q, scalar(graph, "w_scale", 0.25f), zero_point(graph, "w_zero", ELEMENT_S8, 0), 1);
+        int b_q = graph_add_constant(graph, "b_q", ELEMENT_S32, &(struct shape){0}, &(int32_t){80}),
+            b_zero = graph_add_constant(graph, "b_zero", ELEMENT_S32, &(struct shape){0}, &(int32_t){0});
+        int b = float_bias ? scalar(graph, "b", 10) : dequantized(graph, "b", b_q, scalar(graph, "b_scale", 0.125f), b_zero, 0);
+        int gemm = node(graph, CORE_GEMM, "gemm", SHAPE(3, 1), 3, (int[]){x, w, b});
+        graph->nodes[gemm].at = (struct attributes){.alpha = 1, .beta = 1};
+        quantized_output(graph, result(graph, gemm), 16, 100);
+        check_qdq(graph, CORE_QCONV, 3);
+    }
+}
+
 /* A clip, a pool of the maximum and a transpose between product and quantize: the same of the integers. */
 static void qdq_in_order(void **state)
 {
@@ -215,7 +232,7 @@ static void qdq_in_a_row(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(qdq_conv), cmocka_unit_test(qdq_gemm), cmocka_unit_test(qdq_in_order), cmocka_unit_test(qdq_turned_weights), cmocka_unit_test(qdq_arranged), cmocka_unit_test(qdq_behind_a_flatten),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(qdq_conv), cmocka_unit_test(qdq_gemm), cmocka_unit_test(qdq_scalar_bias), cmocka_unit_test(qdq_in_order), cmocka_unit_test(qdq_turned_weights), cmocka_unit_test(qdq_arranged), cmocka_unit_test(qdq_behind_a_flatten),
                                        cmocka_unit_test(qdq_in_a_row)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
