@@ -10,7 +10,6 @@ enum weft_status fuse_refuse(struct backend *b, int node, const char *why);
 /* fuse_behind.c; `taken`: nodes that are part of a layer already */
 int fuse_only_reader(const struct backend *b, int value); /* the one node that reads it; GRAPH_NONE: more do, or it is an output */
 bool fuse_per_channel(const struct shape *c, const struct shape *y, unsigned axis);
-bool fuse_same_shape(const struct shape *a, const struct shape *b);
 bool fuse_made_before(const struct graph *graph, int value, int node);
 void fuse_function(struct backend *b, struct layer *layer, bool *taken);
 void fuse_behind(struct backend *b, struct layer *layer, bool *taken);

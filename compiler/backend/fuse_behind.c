@@ -24,11 +24,6 @@ bool fuse_per_channel(const struct shape *c, const struct shape *y, unsigned axi
     return true;
 }
 
-bool fuse_same_shape(const struct shape *a, const struct shape *b)
-{
-    return a->rank == b->rank && !memcmp(a->dims, b->dims, a->rank * sizeof a->dims[0]);
-}
-
 /* Does the vector unit apply it on the way? Clips need integers, whose result is clamped anyway. */
 static bool is_function(const struct backend *b, enum core_op op)
 {
@@ -42,7 +37,7 @@ static bool fuse_bias(struct backend *b, struct layer *layer, const struct node 
         return false;
     int other = next->inputs[0] == layer->y ? next->inputs[1] : next->inputs[0];
     if (layer->m->bias[1] != GRAPH_NONE || !backend_is_constant(b, other) ||
-        g->values[other].element != ELEMENT_F32 || !fuse_same_shape(&g->values[next->outputs[0]].shape, &g->values[layer->y].shape) ||
+        g->values[other].element != ELEMENT_F32 || !shape_equal(&g->values[next->outputs[0]].shape, &g->values[layer->y].shape) ||
         !fuse_per_channel(&g->values[other].shape, &g->values[layer->y].shape, axis))
         return false;
     layer->m->bias[1] = other;
@@ -60,7 +55,7 @@ static bool fuse_residual(struct backend *b, struct layer *layer, const struct n
     if (next->op != CORE_ADD || layer->residual != GRAPH_NONE || next->inputs[0] == next->inputs[1])
         return false;
     int other = next->inputs[0] == layer->y ? next->inputs[1] : next->inputs[0];
-    if (backend_is_constant(b, other) || !fuse_same_shape(&g->values[other].shape, &g->values[layer->y].shape) ||
+    if (backend_is_constant(b, other) || !shape_equal(&g->values[other].shape, &g->values[layer->y].shape) ||
         !fuse_made_before(g, other, layer->node))
         return false;
     layer->residual = other;

@@ -157,7 +157,7 @@ static bool fuse_factor(struct backend *b, struct layer *layer, const struct nod
     int other = next->inputs[0] == layer->y ? next->inputs[1] : next->inputs[0];
     bool divides = next->op == CORE_DIV && next->inputs[0] == layer->y;
     if ((next->op != CORE_MUL && !divides) || layer->residual != GRAPH_NONE || !backend_is_constant(b, other) || shape_count(&b->graph->values[other].shape) != 1 ||
-        !fuse_same_shape(&b->graph->values[next->outputs[0]].shape, &layer->product->shape) || !value_at(b->graph, other, 0, &factor) || factor == 0)
+        !shape_equal(&b->graph->values[next->outputs[0]].shape, &layer->product->shape) || !value_at(b->graph, other, 0, &factor) || factor == 0)
         return false;
     layer->product->factor = (float)(divides ? layer->product->factor / factor : layer->product->factor * factor);
     return true;
@@ -170,7 +170,7 @@ static bool fuse_mask(struct backend *b, struct layer *layer, const struct node 
         return false;
     int other = next->inputs[0] == layer->y ? next->inputs[1] : next->inputs[0];
     if (layer->residual != GRAPH_NONE || next->inputs[0] == next->inputs[1] || !fuse_made_before(b->graph, other, layer->node) ||
-        !backend_value_is_real(b, other) || !fuse_same_shape(&b->graph->values[next->outputs[0]].shape, &layer->product->shape))
+        !backend_value_is_real(b, other) || !shape_equal(&b->graph->values[next->outputs[0]].shape, &layer->product->shape))
         return false;
     layer->residual = other;
     return true;

@@ -166,7 +166,7 @@ static bool find_folded(const struct steps *s, struct folded *like, const struct
 {
     for (int i = 0; i < s->b->folded_count; i++) {
         const struct folded *f = &s->b->folded[i];
-        if (f->format == like->format && fuse_same_shape(&s->b->graph->values[f->value].shape, box) && same_step(&f->step, &like->step) && same_constant(s, f->from[0], like->from[0]) && same_constant(s, f->from[1], like->from[1])) {
+        if (f->format == like->format && shape_equal(&s->b->graph->values[f->value].shape, box) && same_step(&f->step, &like->step) && same_constant(s, f->from[0], like->from[0]) && same_constant(s, f->from[1], like->from[1])) {
             like->value = f->value;
             return true;
         }

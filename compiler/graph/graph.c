@@ -276,6 +276,11 @@ int64_t shape_count(const struct shape *shape)
     return count;
 }
 
+bool shape_equal(const struct shape *a, const struct shape *b)
+{
+    return a->rank == b->rank && !memcmp(a->dims, b->dims, a->rank * sizeof a->dims[0]);
+}
+
 const char *core_op_name(enum core_op op)
 {
     static const char *const names[] = {

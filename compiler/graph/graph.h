@@ -113,6 +113,7 @@ enum weft_status graph_verify(const struct graph *graph, struct weft_diag *diag)
 unsigned element_bytes(enum element element);
 const char *element_name(enum element element);
 int64_t shape_count(const struct shape *shape);
+bool shape_equal(const struct shape *a, const struct shape *b);
 const char *core_op_name(enum core_op op);
 bool value_is_constant(const struct value *value);
 /* The constant's bytes, made now if a rule stands for them; NULL when absent (or no memory). Borrowed from the value. */

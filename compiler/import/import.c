@@ -263,14 +263,6 @@ static enum weft_status add_inputs(struct lower *l, struct scope *scope)
 
 /* --- outputs --------------------------------------------------------------------------------------------------------------------- */
 
-static bool is_output(const struct graph *graph, int value)
-{
-    for (unsigned i = 0; i < graph->output_count; i++)
-        if (graph->outputs[i] == value)
-            return true;
-    return false;
-}
-
 static enum weft_status rename_value(struct value *value, const char *name)
 {
     char *copy = strdup(name);
@@ -309,7 +301,7 @@ static enum weft_status add_output(struct lower *l, struct scope *scope, const O
         (!element_from_onnx(&element, info->type->tensor_type->elem_type) || element != made->element))
         return FAIL("%s: output %s is declared as %s and the network makes %s", l->path, name,
                     onnx_type_name(info->type->tensor_type->elem_type), element_name(made->element));
-    if (is_output(l->graph, value) || !is_made(l->graph, value))
+    if (graph_is_output(l->graph, value) || !is_made(l->graph, value))
         value = copy_value(l->graph, value, name);
     else if (rename_value(&l->graph->values[value], name))
         return WEFT_NO_MEMORY;

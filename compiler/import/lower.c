@@ -202,11 +202,6 @@ bool shape_broadcast(struct shape *out, const struct shape *a, const struct shap
     return true;
 }
 
-bool shape_equal(const struct shape *a, const struct shape *b)
-{
-    return a->rank == b->rank && !memcmp(a->dims, b->dims, a->rank * sizeof a->dims[0]);
-}
-
 const char *shape_text(const struct shape *shape, char out[160])
 {
     int at = snprintf(out, 160, "[");

@@ -108,7 +108,6 @@ int lower_reshape(struct lower *l, int value, const struct shape *shape);
 /* false: more than 2^40 elements, or dimensions beside a 0 that would make so many; so the product of no few of them overflows. */
 bool shape_fits(const struct shape *shape, int64_t *count);
 bool shape_broadcast(struct shape *out, const struct shape *a, const struct shape *b);
-bool shape_equal(const struct shape *a, const struct shape *b);
 const char *shape_text(const struct shape *shape, char out[160]);
 
 /* window.c: spatial attributes of convolutions and pools, with padding resolved */

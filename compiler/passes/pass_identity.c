@@ -2,16 +2,6 @@
 #include "pass_edit.h"
 #include "passes.h"
 
-static bool same_shape(const struct shape *a, const struct shape *b)
-{
-    if (a->rank != b->rank)
-        return false;
-    for (unsigned d = 0; d < a->rank; d++)
-        if (a->dims[d] != b->dims[d])
-            return false;
-    return true;
-}
-
 static bool perm_is_identity(const struct node *node, unsigned rank)
 {
     for (unsigned d = 0; d < rank; d++)
@@ -99,7 +89,7 @@ static int unchanged_input(struct graph *graph, const struct node *node)
 {
     const struct value *y = &graph->values[node->outputs[0]];
     const struct value *x = node->inputs[0] == GRAPH_NONE ? NULL : &graph->values[node->inputs[0]];
-    if (x && x->element == y->element && same_shape(&x->shape, &y->shape) &&
+    if (x && x->element == y->element && shape_equal(&x->shape, &y->shape) &&
         (node->op != CORE_PAD || pad_is_nothing(node, y->shape.rank))) {
         int value = passed_on(graph, node, y->shape.rank);
         if (value != GRAPH_NONE)
@@ -108,7 +98,7 @@ static int unchanged_input(struct graph *graph, const struct node *node)
     if (node->op != CORE_ADD && node->op != CORE_MUL)
         return GRAPH_NONE;
     const struct value *b = &graph->values[node->inputs[1]]; /* 0 + b, 1 x b */
-    bool same = b->element == y->element && same_shape(&b->shape, &y->shape) && constant_is(graph, node, 0, node->op == CORE_MUL);
+    bool same = b->element == y->element && shape_equal(&b->shape, &y->shape) && constant_is(graph, node, 0, node->op == CORE_MUL);
     return same ? node->inputs[1] : GRAPH_NONE;
 }
 
