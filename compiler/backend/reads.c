@@ -169,8 +169,8 @@ void reads_plan(struct backend *b, const uint64_t *input_host, int64_t part)
             if (b->places[b->graph->inputs[k]].placed && first_reader(b, b->graph->inputs[k]) == i)
                 plan_input(b, b->graph->inputs[k], host_address(b, b->graph->inputs[k], input_host[k], part));
     }
-    for (unsigned k = 0; k < b->graph->input_count; k++)
-        if (first_reader(b, b->graph->inputs[k]) == b->layer_count)
+    for (unsigned k = 0; k < b->graph->input_count; k++) /* what nobody reads has no place of its own; but it may leave again */
+        if (first_reader(b, b->graph->inputs[k]) == b->layer_count && graph_is_output(b->graph, b->graph->inputs[k]))
             plan_input(b, b->graph->inputs[k], host_address(b, b->graph->inputs[k], input_host[k], part));
     if (b->waves > 1)
         parts_in_turn(b, b->waves, product_number(b, b->lag + 1));

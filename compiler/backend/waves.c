@@ -50,7 +50,7 @@ static bool operand_fits(const struct backend *b, int value, unsigned rank)
     const struct shape *s = &b->graph->values[value].shape;
     if (s->rank >= rank && s->dims[0] != 1)
         return is_batch(b, value);
-    return in_c_order(b, value) && (!is_batch(b, value) || b->graph->values[value].producer == GRAPH_NONE);
+    return in_c_order(b, value) && (!is_batch(b, value) || !backend_maker(b, value));
 }
 
 static bool matrix_splits(const struct backend *b, const struct layer *l)
