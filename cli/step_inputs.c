@@ -129,10 +129,10 @@ static enum weft_status fill_tokens(const struct step *s, struct weft_array *out
 static enum weft_status fill(const struct step *s, struct weft_array *out, const struct weft_tensor *input)
 {
     uint64_t count = weft_tensor_count(input), wide = element_bytes_of(input->element);
-    *out = (struct weft_array){.name = strdup(input->name), .rank = input->rank, .size = count * wide, .bytes = calloc(count + 1, wide)};
+    *out = (struct weft_array){.name = strdup(input->name), .rank = input->rank, .size = count * wide, .bytes = calloc(count + 1, wide), .file = strdup(s->file)};
     memcpy(out->dims, input->dims, sizeof out->dims);
     snprintf(out->element, sizeof out->element, "%s", input->element);
-    if (!out->name || !out->bytes)
+    if (!out->name || !out->bytes || !out->file)
         return WEFT_NO_MEMORY;
     bool position = strstr(input->name, "position"), mask = strstr(input->name, "mask");
     if (is_float(input->element) && (position || !mask || strcmp(input->element, "float32")))

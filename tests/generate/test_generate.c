@@ -225,6 +225,12 @@ static void refusals_name_what_is_missing(void **state)
     assert_int_equal(command("grep -q 'no output is named present' %s/said", directory), 0);
     assert_int_not_equal(command(WEFT_COMMAND " run gpt2-small -m tpu-v4i --format bf16 --dim seq=1000 --steps 25 --timing 2>%s/said", directory), 0);
     assert_int_equal(command("grep -q \"'position_ids' has 1024 rows\" %s/said", directory), 0); /* 1025 tokens */
+    struct sequence late = padded[0];
+    late.positions[PROMPT - 1] = 197; /* of 200: two steps are left */
+    write_sequences(&late, 1, PROMPT);
+    assert_int_not_equal(command(WEFT_COMMAND " run " HERE "/masked.onnxtxt --dim N=1 --dim seq=%d --steps 3 -m tiny --format fp32 -i %s/sequences.npz 2>%s/said", PROMPT, directory,
+                                 directory), 0);
+    assert_int_equal(command("grep -q \"masked-decode.onnxtxt: input 'position_ids': element 0 is 200, but its table has 200 rows\" %s/said", directory), 0);
 }
 
 int main(void)
