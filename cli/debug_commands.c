@@ -160,6 +160,9 @@ static void print_part(char *out, size_t size, const struct weft_program *progra
 
 static void do_info(struct debug *debug, char **words, int count)
 {
+    uint64_t first;
+    if (count > 1 && !find_layer(debug, words[1], &first))
+        return;
     for (size_t i = 0; i < debug->program->layer_count; i++) {
         const struct weft_layer *layer = &debug->program->layers[i];
         if (count < 2 || is_called(layer, words[1]))

@@ -2,12 +2,12 @@
  * before stay in device memory: the next step's memory begins with what this one's held. */
 #include "generate.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "inputs.h"
+#include "step_inputs.h"
 
 enum { RESIDENTS_MAX = 512, NAME = 128, DIMS_MAX = 16, GROWING = 3 };
 
@@ -22,8 +22,9 @@ struct generate {
     size_t count;
     uint64_t base, bytes; /* the state in device memory */
     uint8_t *state;       /* NULL: timing only */
-    int64_t *tokens;
-    uint64_t prompt;
+    uint64_t sequences, prompt; /* side by side; tokens of each */
+    int64_t *tokens;            /* of each step, the prompt's first: one a sequence */
+    const struct weft_arrays *given; /* what the prompt was read with, matched; empty: it was made up */
     char said[128];
 };
 
@@ -139,6 +140,23 @@ static enum weft_status find_prompt(struct generate *g, const struct weft_networ
     return weft_error(g->diag, "%s: no output is named present...; --steps needs the keys and values of the prompt as outputs", g->prefill_path);
 }
 
+/* A step reads one token a sequence: its logits have as many rows. */
+static enum weft_status find_sequences(struct generate *g, const struct weft_network *decode)
+{
+    struct weft_array port;
+    g->sequences = 1;
+    for (size_t i = 0; weft_network_port(decode, true, i, &port); i++)
+        if (strncmp(port.name, "present", 7)) {
+            for (unsigned d = 0; d + 1 < port.rank; d++)
+                g->sequences *= port.dims[d];
+            break;
+        }
+    if (!g->sequences)
+        return weft_error(g->diag, "%s: no sequence to write: output '%s' has no elements", g->decode_path, port.name);
+    g->tokens = calloc((g->options->steps + 1) * g->sequences, sizeof *g->tokens);
+    return g->tokens ? WEFT_OK : WEFT_NO_MEMORY;
+}
+
 /* --- one program ------------------------------------------------------------------------------------------------------ */
 
 static enum weft_status compile(struct weft_program **out, struct generate *g, struct weft_network *network, bool timing, bool resident)
@@ -204,8 +222,8 @@ static int64_t argmax(const float *values, uint64_t count)
     return (int64_t)best;
 }
 
-/* The most likely next token, by the last row of the first output. */
-static enum weft_status next_token(struct generate *g, const char *file, const struct weft_program *program, const struct weft_sim *sim, int64_t *out)
+/* The most likely next token of each sequence, by its last row of the first output. */
+static enum weft_status next_tokens(struct generate *g, const char *file, const struct weft_program *program, const struct weft_sim *sim, int64_t *out)
 {
     uint64_t bytes;
     struct weft_array logits;
@@ -215,11 +233,14 @@ static enum weft_status next_token(struct generate *g, const char *file, const s
     enum weft_status status = weft_tensor_unpack(&logits, &program->outputs[0], host, bytes, g->diag);
     if (status)
         return status;
-    uint64_t width = logits.rank ? logits.dims[logits.rank - 1] : 1, batch = logits.rank > 1 ? logits.dims[0] : 1;
+    uint64_t width = logits.rank ? logits.dims[logits.rank - 1] : 1, each = logits.size / 4 / g->sequences;
     if (strcmp(logits.element, "float32"))
         status = weft_error(g->diag, "%s: output '%s' has type %s; the next token is the largest of float32 logits", file, logits.name, logits.element);
-    else
-        *out = argmax((const float *)logits.bytes + logits.size / 4 / batch - width, width);
+    else if (!width || !each || each % width || logits.size / 4 != each * g->sequences)
+        status = weft_error(g->diag, "%s: output '%s' does not give each of %llu sequences the same number of rows, as many as a step writes tokens", file, logits.name,
+                            (unsigned long long)g->sequences);
+    for (uint64_t s = 0; s < g->sequences && !status; s++)
+        out[s] = argmax((const float *)logits.bytes + (s + 1) * each - width, width);
     free(logits.name);
     free(logits.bytes);
     return status;
@@ -242,7 +263,7 @@ static enum weft_status run(struct generate *g, const struct weft_program *progr
         *phase = (struct weft_phase){*weft_sim_counters(sim), program->roofline_cycles, program->mapping_cycles};
         if (!g->options->timing) {
             keep_state(g, sim);
-            status = next_token(g, file, program, sim, &g->tokens[at]);
+            status = next_tokens(g, file, program, sim, &g->tokens[at * g->sequences]);
         }
     }
     weft_sim_free(sim);
@@ -269,43 +290,9 @@ static enum weft_status prefill(struct generate *g, struct weft_network *network
         status = inputs_check(given, NULL, network, g->prefill_path, &g->options->common.compile, g->diag);
     if (!status)
         status = run(g, program, given->count ? given : &made, phase, 0);
+    g->given = given;
     weft_arrays_free(&made);
     weft_program_free(program);
-    return status;
-}
-
-static uint64_t element_bytes_of(const char *element)
-{
-    return !strcmp(element, "int64") || !strcmp(element, "uint64") ? 8 : !strcmp(element, "int32") || !strcmp(element, "float32") ? 4 : 1;
-}
-
-/* What a step is given beside its state: the token, where it stands, and a mask that hides nothing. */
-static enum weft_status fill(struct generate *g, struct weft_array *out, const struct weft_tensor *input, uint64_t past, int64_t token)
-{
-    uint64_t count = weft_tensor_count(input), wide = element_bytes_of(input->element);
-    int64_t value = strstr(input->name, "position") ? (int64_t)past : strstr(input->name, "mask") ? 1 : token;
-    *out = (struct weft_array){.name = strdup(input->name), .rank = input->rank, .size = count * wide, .bytes = calloc(count + 1, wide)};
-    memcpy(out->dims, input->dims, sizeof out->dims);
-    snprintf(out->element, sizeof out->element, "%s", input->element);
-    if (!out->name || !out->bytes)
-        return WEFT_NO_MEMORY;
-    float one = 1;
-    bool real = !strcmp(input->element, "float32");
-    if (real && !strstr(input->name, "mask"))
-        return weft_error(g->diag, "%s: input '%s' is float32; a step knows its token, its position and its mask", g->decode_path, input->name);
-    for (uint64_t i = 0; i < count; i++)
-        memcpy((uint8_t *)out->bytes + i * wide, real ? (const void *)&one : (const void *)&value, wide);
-    return WEFT_OK;
-}
-
-static enum weft_status step_inputs(struct generate *g, struct weft_arrays *out, const struct weft_program *program, uint64_t past, int64_t token)
-{
-    enum weft_status status = WEFT_OK;
-    *out = (struct weft_arrays){calloc(program->input_count + 1, sizeof *out->items), 0};
-    if (!out->items)
-        return WEFT_NO_MEMORY;
-    for (size_t i = 0; i < program->input_count && !status; i++)
-        status = fill(g, &out->items[out->count++], &program->inputs[i], past, token);
     return status;
 }
 
@@ -319,7 +306,7 @@ static enum weft_status step(struct generate *g, size_t number, struct weft_phas
     if (!status)
         status = compile(&program, g, network, g->options->timing, true);
     if (!status && !g->options->timing)
-        status = step_inputs(g, &inputs, program, past, g->tokens[number]);
+        status = step_inputs(&inputs, &(struct step){g->diag, g->decode_path, g->given, g->prompt, g->sequences, g->tokens + number * g->sequences, number}, program);
     if (!status)
         status = run(g, program, &inputs, phase, number + 1);
     weft_arrays_free(&inputs);
@@ -393,6 +380,8 @@ static enum weft_status prepare(struct generate *g, struct weft_network **first,
     if (!status)
         status = find_state(g, *first, decode);
     if (!status)
+        status = find_sequences(g, decode);
+    if (!status)
         status = reserve(g, *first);
     if (!status)
         status = reserve(g, decode);
@@ -406,7 +395,7 @@ enum weft_status generate_all(struct run_options *options, struct weft_diag *dia
     struct weft_phase *phases = calloc(options->steps + 1, sizeof *phases);
     struct weft_network *first = NULL;
     struct weft_arrays given = {0};
-    enum weft_status status = g && phases && (g->tokens = calloc(options->steps + 1, sizeof *g->tokens)) ? WEFT_OK : WEFT_NO_MEMORY;
+    enum weft_status status = g && phases ? WEFT_OK : WEFT_NO_MEMORY;
     if (!status) {
         g->options = options;
         g->diag = diag;
@@ -424,11 +413,9 @@ enum weft_status generate_all(struct run_options *options, struct weft_diag *dia
     if (!status)
         status = all_steps(g, phases + 1);
     if (!status) {
-        struct weft_array port = {.rank = 0};
-        weft_network_port(first, false, 0, &port);
         const char *format = options->common.compile.format;
         status = print(g, &(struct weft_generation){&g->machine, cli_base_name(options->subject), format ? format : "int8", options->timing ? NULL : g->said,
-                                                    port.rank ? port.dims[0] : 1, g->prompt, g->prompt + options->steps, g->bytes, phases[0], phases + 1,
+                                                    g->sequences, g->prompt, g->prompt + options->steps, g->bytes, phases[0], phases + 1,
                                                     options->steps, options->timing ? NULL : g->tokens});
     }
     weft_network_free(first);

@@ -202,10 +202,10 @@ static void the_debugger_takes_what_has_no_name_and_what_is_empty(void **state)
     write_text("empty.s", ".machine tiny\n");
     write_text("session", "info\ninfo x\nbreak layer x\nlist\n");
     succeeds("asm -q bare.s");
-    refuses("debug bare.tpu < session", 1, "could not be done: 1, the first in line 3");
+    refuses("debug bare.tpu < session", 1, "could not be done: 2, the first in line 2");
     says(out, "there is no layer 'x'");
     succeeds("asm -q empty.s");
-    refuses("debug empty.tpu < session", 1, "could not be done: 2, the first in line 3");
+    refuses("debug empty.tpu < session", 1, "could not be done: 3, the first in line 2");
     says(out, "the program has no instructions");
 }
 

@@ -62,10 +62,15 @@ void weft_report_generation_text(FILE *out, const struct weft_generation *g)
         print_phase(out, g, "first step", &g->steps[0]);
     if (g->step_count > 1)
         print_phase(out, g, "last step", &g->steps[g->step_count - 1]);
-    if (g->tokens) {
-        fprintf(out, "\n  tokens written:");
+    if (g->tokens)
+        fputc('\n', out);
+    for (uint64_t s = 0; g->tokens && s < g->batch; s++) {
+        if (g->batch == 1)
+            fprintf(out, "  tokens written:");
+        else
+            fprintf(out, "  tokens written, sequence %" PRIu64 ":", s);
         for (size_t i = 0; i <= g->step_count; i++)
-            fprintf(out, " %" PRId64, g->tokens[i]);
+            fprintf(out, " %" PRId64, g->tokens[i * g->batch + s]);
         fputc('\n', out);
     }
 }
@@ -81,18 +86,37 @@ static json_t *phase_object(const struct weft_generation *g, const struct weft_p
                      (json_int_t)phase->roofline_cycles, "mapping_cycles", (json_int_t)phase->mapping_cycles, "classes", classes, "bounded_by", bound);
 }
 
+static json_t *tokens_of(const struct weft_generation *g, uint64_t sequence)
+{
+    json_t *tokens = json_array();
+    for (size_t i = 0; i <= g->step_count; i++)
+        json_array_append_new(tokens, json_integer(g->tokens[i * g->batch + sequence]));
+    return tokens;
+}
+
+/* A list; of several sequences a list of lists. */
+static json_t *all_tokens(const struct weft_generation *g)
+{
+    if (!g->tokens)
+        return json_null();
+    if (g->batch == 1)
+        return tokens_of(g, 0);
+    json_t *all = json_array();
+    for (uint64_t s = 0; s < g->batch; s++)
+        json_array_append_new(all, tokens_of(g, s));
+    return all;
+}
+
 enum weft_status weft_report_generation_json(char **out, const struct weft_generation *g)
 {
     double each = g->step_count ? seconds_of(g, steps_cycles(g)) / (double)g->step_count : 0;
-    json_t *steps = json_array(), *tokens = g->tokens ? json_array() : json_null();
+    json_t *steps = json_array();
     for (size_t i = 0; i < g->step_count; i++)
         json_array_append_new(steps, phase_object(g, &g->steps[i]));
-    for (size_t i = 0; g->tokens && i <= g->step_count; i++)
-        json_array_append_new(tokens, json_integer(g->tokens[i]));
     json_t *object = json_pack("{ss ss ss sI sI sI sf sf sf so so so}", "name", g->name, "machine", g->machine->name, "format", g->format, "batch",
                                (json_int_t)g->batch, "prompt", (json_int_t)g->prompt, "state_bytes", (json_int_t)g->state_bytes, "time_to_first_token",
                                seconds_of(g, g->prefill.run.cycles), "time_per_output_token", each, "tokens_per_second", each > 0 ? (double)g->batch / each : 0,
-                               "prefill", phase_object(g, &g->prefill), "steps", steps, "tokens", tokens);
+                               "prefill", phase_object(g, &g->prefill), "steps", steps, "tokens", all_tokens(g));
     *out = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
     json_decref(object);
     return *out ? WEFT_OK : WEFT_NO_MEMORY;

@@ -162,7 +162,7 @@ struct weft_generation {
     uint64_t batch, prompt, capacity, state_bytes; /* sequences side by side; tokens; tokens; bytes of keys and values */
     struct weft_phase prefill, *steps;
     size_t step_count;
-    const int64_t *tokens; /* of the first sequence, step_count + 1 of them; NULL: timing only */
+    const int64_t *tokens; /* `batch` of the prompt, then `batch` of each step; NULL: timing only */
 };
 void weft_report_generation_text(FILE *out, const struct weft_generation *generation);
 /* Caller frees *out with free. */

@@ -116,6 +116,34 @@ static void written_as_onnx_it_is_the_same(void **state)
     weft_network_free(from_file);
 }
 
+/* Field 1 of the file is the version of the format; other runtimes refuse 0. */
+static void the_file_names_its_version(void **state)
+{
+    static const struct { const char *head; unsigned char version; } heads[] = {{"ir_version: 8, ", 8}, {"ir_version: 10, ", 10}, {"", 8}};
+    char from[] = "/tmp/weft-models-XXXXXX.onnxtxt", to[] = "/tmp/weft-models-XXXXXX.onnx";
+    struct weft_diag diag = {weft_diag_stderr, NULL, 0};
+    int in = mkstemps(from, 8), out = mkstemps(to, 5);
+    assert_true(in >= 0 && out >= 0);
+    close(in);
+    close(out);
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        unsigned char first[2] = {0};
+        FILE *text = fopen(from, "w");
+        assert_non_null(text);
+        fprintf(text, "<%sopset_import: [\"\" : 17]>\nm (float[1,3] x) => (float[1,3] y) { y = Relu (x) }\n", heads[i].head);
+        fclose(text);
+        assert_int_equal(weft_network_export(from, to, &diag), WEFT_OK);
+        FILE *file = fopen(to, "rb");
+        assert_non_null(file);
+        assert_int_equal(fread(first, 1, 2, file), 2);
+        fclose(file);
+        assert_int_equal(first[0], 8); /* a varint, field 1 */
+        assert_int_equal(first[1], heads[i].version);
+    }
+    unlink(from);
+    unlink(to);
+}
+
 static void functions_call_functions_in_the_file(void **state)
 {
     static const char *const names[] = {"mobilenet-v2", "transformer-encoder"};
@@ -140,11 +168,12 @@ static void functions_call_functions_in_the_file(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[MODELS + 3];
+    struct CMUnitTest tests[MODELS + 4];
     for (size_t i = 0; i < MODELS; i++)
         tests[i] = (struct CMUnitTest){table[i].name, check_size, NULL, NULL, (void *)(uintptr_t)&table[i]};
     tests[MODELS] = (struct CMUnitTest)cmocka_unit_test(every_model_has_a_row);
     tests[MODELS + 1] = (struct CMUnitTest)cmocka_unit_test(written_as_onnx_it_is_the_same);
     tests[MODELS + 2] = (struct CMUnitTest)cmocka_unit_test(functions_call_functions_in_the_file);
+    tests[MODELS + 3] = (struct CMUnitTest)cmocka_unit_test(the_file_names_its_version);
     return cmocka_run_group_tests_name("models", tests, NULL, NULL);
 }

@@ -286,6 +286,21 @@ static char *find_entry(const struct list *header, const char *key)
     return NULL;
 }
 
+static void set_version(struct text_parser *p, const struct list *header)
+{
+    for (size_t i = 0; i < header->count; i++) {
+        const struct header_entry *entry = header->items[i];
+        char *end;
+        if (strcmp(entry->key, "ir_version"))
+            continue;
+        const char *text = entry->text ? entry->text : "";
+        p->model->ir_version = strtoll(text, &end, 10);
+        p->model->has_ir_version = true;
+        if (*end || !*text)
+            onnx_text_error(p, entry->place, "ir_version is '%s'; a number is right", text);
+    }
+}
+
 static struct list info_names(struct text_parser *p, struct list infos)
 {
     struct list names = {0};
@@ -328,6 +343,7 @@ void onnx_build_model(struct text_parser *p, struct list header, Onnx__GraphProt
     if (!p->model || p->failed)
         return;
     check_keys(p, &header, known);
+    set_version(p, &header);
     struct list opsets = opsets_of(p, &header);
     p->model->graph = graph;
     p->model->opset_import = (Onnx__OperatorSetIdProto **)opsets.items;

@@ -13,7 +13,7 @@
 #include "onnx_text.h"
 #include "random.h"
 
-enum { BYTES_MAX = 2147483647 /* of a protobuf message */ };
+enum { BYTES_MAX = 2147483647 /* of a protobuf message */, VERSION = 8 /* of the format, where the network names none */ };
 
 struct export
 {
@@ -311,6 +311,8 @@ static enum weft_status store(struct export *e, const char *out)
     e->tensors.count = made; /* those whose bytes are ours */
     model.graph = &graph;
     model.n_functions = 0;
+    if (!model.has_ir_version || model.ir_version <= 0)
+        model.ir_version = VERSION;
     model.has_ir_version = true;
     size_t size = status ? 0 : onnx__model_proto__get_packed_size(&model);
     if (status)
