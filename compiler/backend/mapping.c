@@ -119,7 +119,7 @@ static int64_t weight_terms(const struct backend *b, const struct matrix *m)
 {
     if (m->w_format == WEFT_FORMAT_bf16)
         return b->planes;
-    return !m->w[0] ? m->absent_terms : m->w[2] ? 3 : m->w[1] ? 2 : 1;
+    return m->w[2] ? 3 : m->w[1] ? 2 : m->absent_terms ? m->absent_terms : 1;
 }
 
 static bool make_mapping(const struct backend *b, const struct layer *l, bool flat, int64_t pixels, int64_t pack, struct mapping *map)
