@@ -59,9 +59,10 @@ static bool own_scales(struct backend *b, const struct matrix *m, float *scales)
 /* The greatest sum of products that calibration saw, and as much again: s16 operands could carry it beyond s32. (Partial sums may: they wrap.) */
 static double greatest_sum(const struct backend *b, const struct layer *l)
 {
-    int y = l->preact != GRAPH_NONE ? l->preact : l->y;
+    bool added = l->residual != GRAPH_NONE, masked = added && !weft_format_is_integer(backend_format(b, l->residual));
+    int y = masked ? b->graph->nodes[l->node].outputs[0] : l->preact != GRAPH_NONE ? l->preact : l->y;
     double most = fmax(fabs((double)b->low[y]), fabs((double)b->high[y]));
-    if (l->residual != GRAPH_NONE)
+    if (added && !masked)
         most += fmax(fabs((double)b->low[l->residual]), fabs((double)b->high[l->residual]));
     return b->format == COMPILE_INT16 && b->low[y] <= b->high[y] ? 2 * most : 0;
 }
