@@ -29,10 +29,14 @@ static void minmax(const float *x, int64_t count, float *low, float *high)
         h = x[i] > h && x[i] < INFINITY ? x[i] : h;
     }
     float most = l <= h ? fmaxf(fabsf(l), fabsf(h)) : 0, distance = most > 0 ? most : MASKED;
-    if (below)
-        h = fmaxf(h, l = -distance);
-    if (above)
-        l = fminf(l, h = distance);
+    if (below) {
+        l = -distance;
+        h = fmaxf(h, l);
+    }
+    if (above) {
+        h = distance;
+        l = fminf(l, h);
+    }
     *low = l;
     *high = h;
 }
