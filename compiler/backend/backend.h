@@ -99,7 +99,8 @@ struct matrix {
     bool integer, raw;                 /* the network's own integers; raw: s32 result */
     int weight_zero;                   /* integer networks: value id or GRAPH_NONE */
     struct mapping map;
-    uint8_t *w[WEIGHT_TERMS];          /* in w_format, [k = ky kx cg][co], one per term (integers) or plane (bf16); NULL for timing only */
+    uint8_t *w[WEIGHT_TERMS];          /* in w_format, [k = ky kx cg][co], one per term (integers) or plane (bf16); NULL where they are not looked at */
+    int absent_terms;                  /* that such integers may need; 0: not known yet, or they are looked at */
     enum weft_format w_format;
     struct matrix *lender; bool lends; /* share.c: whose w these are; others have this one's */
     float *w_scales, *raw_scales;      /* co; raw: before widen_for_bias (tiles.c), or NULL */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLES = 8192, ROUNDS_MAX = 1024 };
+enum { SAMPLES = 8192, ROUNDS_MAX = 1024, MASKED = 10000 };
 
 static int by_magnitude(const void *a, const void *b)
 {
@@ -16,12 +16,26 @@ static int by_magnitude(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Of the finite numbers. An infinity counts as far as the furthest of them, so that its code keeps its sign and theirs their digits; where they are all
+ * zero, as in a mask of 0 and minus infinity, as far as masks usually go. */
 static void minmax(const float *x, int64_t count, float *low, float *high)
 {
     float l = INFINITY, h = -INFINITY;
+    bool below = false, above = false;
     for (int64_t i = 0; i < count; i++) {
-        l = x[i] < l ? x[i] : l;
-        h = x[i] > h ? x[i] : h;
+        below |= x[i] == -INFINITY;
+        above |= x[i] == INFINITY;
+        l = x[i] < l && x[i] > -INFINITY ? x[i] : l;
+        h = x[i] > h && x[i] < INFINITY ? x[i] : h;
+    }
+    float most = l <= h ? fmaxf(fabsf(l), fabsf(h)) : 0, distance = most > 0 ? most : MASKED;
+    if (below) {
+        l = -distance;
+        h = fmaxf(h, l);
+    }
+    if (above) {
+        h = distance;
+        l = fminf(l, h);
     }
     *low = l;
     *high = h;

@@ -117,7 +117,9 @@ static bool cover(int64_t width, int64_t pixels, int64_t *count, int64_t *step)
 
 static int64_t weight_terms(const struct backend *b, const struct matrix *m)
 {
-    return m->w_format == WEFT_FORMAT_bf16 ? b->planes : m->w[2] ? 3 : m->w[1] ? 2 : 1;
+    if (m->w_format == WEFT_FORMAT_bf16)
+        return b->planes;
+    return m->w[2] ? 3 : m->w[1] ? 2 : m->absent_terms ? m->absent_terms : 1;
 }
 
 static bool make_mapping(const struct backend *b, const struct layer *l, bool flat, int64_t pixels, int64_t pack, struct mapping *map)

@@ -267,7 +267,24 @@ static bool stays_fine(const struct backend *b, const struct layer *maker)
     return read && is_fine(maker) && (maker->function == GRAPH_NONE || b->graph->nodes[maker->function].op != CORE_CLIP);
 }
 
-/* Is it a softmax alone that looks at the value, or at the sum of a product and it? Such a value may hold what masks, far below everything
+/* Does the layer give a sum of the value and others, or the same numbers in another order? */
+static bool hands_on_scores(const struct layer *l, int value)
+{
+    switch (l->kind) {
+    case LAYER_PRODUCT:
+    case LAYER_MATRIX:
+        return l->residual == value && l->x != value && l->other != value && l->chain_count == 0;
+    case LAYER_BINARY:
+        return (l->op == CORE_ADD || l->op == CORE_SUB) && l->chain_count == 0 && l->function == GRAPH_NONE;
+    case LAYER_MOVE:
+    case LAYER_ALIAS:
+        return !l->input_count;
+    default:
+        return false;
+    }
+}
+
+/* Is it a softmax alone that looks at the value, at a sum of others and it, or at a copy? Such a value may hold what masks, far below everything
  * else or infinitely far; eight bits over that range would leave nothing of the rest. */
 static bool feeds_softmax(const struct backend *b, int value)
 {
@@ -278,8 +295,7 @@ static bool feeds_softmax(const struct backend *b, int value)
         const struct layer *l = &b->layers[i];
         if (!layer_reads(l, value))
             continue;
-        bool added = l->kind == LAYER_PRODUCT && l->residual == value && l->x != value && l->other != value && l->chain_count == 0;
-        if (l->kind != LAYER_SOFTMAX && !(added && feeds_softmax(b, l->y)))
+        if (l->kind != LAYER_SOFTMAX && !(hands_on_scores(l, value) && feeds_softmax(b, l->y)))
             return false;
         read = true;
     }

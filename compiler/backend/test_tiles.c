@@ -98,12 +98,31 @@ static void steps_share_their_tiles(void **state)
     }
 }
 
+/* 16 x 8 weights of all sizes about zero point 0 are two tiles a term: 255 takes three. Weights about 128 are s8 as they are. Those of the first half alone
+ * are large: of the other half all terms but one are tiles of zeros. For timing only it is the same. */
+static void integers_take_their_terms_for_timing_too(void **state)
+{
+    (void)state;
+    static const char about[] = "<ir_version: 8, opset_import: [\"\" : 13]> about (uint8[8, 16] x) => (int32[8, 8] y)\n"
+                                "{ h = Constant <value = int64[2] {8, 8}> () b = ConstantOfShape <value = uint8[1] {%s}> (h) s = ConstantOfShape <value = uint8[1] {1}> (h)\n"
+                                "  w = Concat <axis = 0> (b, s) zx = Constant <value = uint8 {0}> () zw = Constant <value = uint8 {%s}> () y = MatMulInteger (x, w, zx, zw) }\n";
+    static const struct { const char *large, *zero; size_t want; } cases[] = {{"255", "0", 3 + 1}, {"254", "0", 2 + 1}, {"255", "128", 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int timing = 0; timing < 2; timing++) {
+            char text[1024];
+            snprintf(text, sizeof text, about, cases[i].large, cases[i].zero);
+            struct weft_program *p = compile_text(text, &(struct weft_compile_options){.timing_only = timing});
+            assert_int_equal(fetches(p), cases[i].want);
+            weft_program_free(p);
+        }
+}
+
 int main(void)
 {
     setenv("WEFT_DATA", SOURCE_DIR, 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_share_their_tiles), cmocka_unit_test(tiles_of_zeros_are_skipped),
-        cmocka_unit_test(a_column_of_zeros_keeps_one_tile),
+        cmocka_unit_test(a_column_of_zeros_keeps_one_tile), cmocka_unit_test(integers_take_their_terms_for_timing_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

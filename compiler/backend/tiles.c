@@ -59,9 +59,10 @@ static bool own_scales(struct backend *b, const struct matrix *m, float *scales)
 /* The greatest sum of products that calibration saw, and as much again: s16 operands could carry it beyond s32. (Partial sums may: they wrap.) */
 static double greatest_sum(const struct backend *b, const struct layer *l)
 {
-    int y = l->preact != GRAPH_NONE ? l->preact : l->y;
+    bool added = l->residual != GRAPH_NONE, masked = added && !weft_format_is_integer(backend_format(b, l->residual));
+    int y = masked ? b->graph->nodes[l->node].outputs[0] : l->preact != GRAPH_NONE ? l->preact : l->y;
     double most = fmax(fabs((double)b->low[y]), fabs((double)b->high[y]));
-    if (l->residual != GRAPH_NONE)
+    if (added && !masked)
         most += fmax(fabs((double)b->low[l->residual]), fabs((double)b->high[l->residual]));
     return b->format == COMPILE_INT16 && b->low[y] <= b->high[y] ? 2 * most : 0;
 }
@@ -176,6 +177,27 @@ static enum weft_status take_integers(struct backend *b, struct matrix *m, int64
     return status;
 }
 
+/* As many terms as d takes. */
+static int terms_of(int32_t d)
+{
+    return d > 0 ? (d + 126) / 127 : d < 0 ? (127 - d) / 128 : 1;
+}
+
+/* The most that weights can need whose type is known and whose values are not. */
+static int most_terms(struct backend *b, const struct matrix *m)
+{
+    enum element e = b->graph->values[m->weights].element;
+    int most = 1;
+    if (!m->integer || e == ELEMENT_S16)
+        return m->integer ? WEIGHT_TERMS : 1;
+    for (int64_t o = 0; o < m->co; o++) {
+        int32_t low = (e == ELEMENT_U8 ? 0 : -128) - zero_of(b, m, o), terms = terms_of(low), others = terms_of(low + 255);
+        most = terms > most ? terms : most;
+        most = others > most ? others : most;
+    }
+    return most < WEIGHT_TERMS ? most : WEIGHT_TERMS;
+}
+
 /* One weight as the sum of its planes, each the bf16 number next to what the ones before leave. */
 static void split_float(const struct backend *b, struct matrix *m, int64_t at, float w)
 {
@@ -262,8 +284,10 @@ enum weft_status backend_weights(struct backend *b, struct layer *l)
     for (int64_t o = 0; o < m->co; o++)
         m->w_scales[o] = 1;
     struct matrix *lender = share_lender(b, m, false);
-    if (b->options->timing_only || v->contents == CONTENTS_ABSENT) {
+    bool looked_at = m->integer || !b->options->timing_only; /* how many terms integers need is theirs to say */
+    if (!looked_at || v->contents == CONTENTS_ABSENT) {
         m->lender = lender;
+        m->absent_terms = most_terms(b, m);
         return WEFT_OK;
     }
     if (lender && (m->integer || m->w_format == WEFT_FORMAT_bf16)) {
@@ -343,7 +367,7 @@ static int make_tile(struct backend *b, struct matrix *m, int64_t slice, int64_t
     if (!must && mapping_tile_is_empty(m, kt, nt, machine))
         return -1;
     m->map.cells += (uint64_t)(k * n);
-    if (!m->w[0]) /* timing only */
+    if (!m->w[0]) /* not looked at */
         return add_tile(b, (uint64_t)k, (uint64_t)n, stored, m->w_format);
     if (tiles_grow(b, stored)) {
         b->out_of_memory = true;
