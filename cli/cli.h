@@ -73,6 +73,7 @@ enum weft_status cli_want_network(const char *path, struct weft_diag *diag);
 /* weft_network_load of what may be such a file. */
 enum weft_status cli_network_load(struct weft_network **out, const char *path, const struct weft_compile_options *options, struct weft_diag *diag);
 const char *cli_base_name(const char *path);
+bool cli_ends_with(const char *path, const char *ending);
 
 /* Files of one command (apart.c): first what it writes, each with its option, then what it reads; NULL is none. `status` is an error, which was said,
  * where two of them are one file. */

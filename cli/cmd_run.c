@@ -210,17 +210,11 @@ static enum weft_status keep_apart(const struct run_options *o, struct weft_diag
     return outputs.status;
 }
 
-static bool ends_in(const char *path, const char *ending)
-{
-    size_t length = strlen(path), end = strlen(ending);
-    return length >= end && !strcmp(path + length - end, ending);
-}
-
 /* A file has the name that viewers know it by; a device or a pipe has its own. */
 static enum weft_status check_name(const char *path, const char *what, const char *plain, const char *zipped, struct weft_diag *diag)
 {
     struct stat about;
-    if (!path || ends_in(path, plain) || ends_in(path, zipped) || (!stat(path, &about) && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)))
+    if (!path || cli_ends_with(path, plain) || cli_ends_with(path, zipped) || (!stat(path, &about) && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)))
         return WEFT_OK;
     return weft_error(diag, "%s: %s is written as %s, or %s, gzipped", path, what, plain, zipped);
 }

@@ -6,17 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool ends_with(const char *path, const char *ending)
-{
-    size_t length = strlen(path), tail = strlen(ending);
-    return length >= tail && !strcmp(path + length - tail, ending);
-}
-
 static enum weft_status load_one(struct weft_arrays *out, const char *path, struct weft_diag *diag)
 {
-    if (ends_with(path, ".pb"))
+    if (cli_ends_with(path, ".pb"))
         return weft_tensor_proto_load(out, path, diag);
-    if (ends_with(path, ".npy") || ends_with(path, ".npz"))
+    if (cli_ends_with(path, ".npy") || cli_ends_with(path, ".npz"))
         return weft_arrays_load(out, path, diag);
     return weft_error(diag, "%s: an input is a .npy, .npz or .pb file", path);
 }

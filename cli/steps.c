@@ -63,11 +63,16 @@ enum weft_status cli_network_path(char **out, const char *name, struct weft_diag
     return say_unknown(name, diag);
 }
 
+bool cli_ends_with(const char *path, const char *ending)
+{
+    size_t length = strlen(path), tail = strlen(ending);
+    return length >= tail && !strcmp(path + length - tail, ending);
+}
+
 static bool is_called_program(const char *path)
 {
     struct stat about;
-    size_t length = strlen(path);
-    return length > 4 && !strcmp(path + length - 4, ".tpu") && !stat(path, &about) && S_ISREG(about.st_mode);
+    return cli_ends_with(path, ".tpu") && !stat(path, &about) && S_ISREG(about.st_mode);
 }
 
 enum weft_status cli_want_network(const char *path, struct weft_diag *diag)

@@ -339,6 +339,7 @@ void layout_extents(struct geometry *g, const struct shape *shape, bool spatial)
 /* buffers.c */
 enum weft_status backend_buffers(struct backend *b);
 const struct layer *backend_maker(const struct backend *b, int value); /* the layer whose result it is, or NULL */
+const struct layer *backend_only_reader(const struct backend *b, int value); /* NULL: several layers read it, or none, or it is an output */
 int64_t backend_piece_bytes(const struct backend *b); /* of what stands between a layer's own steps, about */
 void layer_temps(struct backend *b, struct layer *layer, int index);
 bool backend_grow(struct backend *b, void *array, size_t count, int *room, size_t size); /* graph_grow; b->out_of_memory where it fails */

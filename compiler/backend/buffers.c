@@ -164,6 +164,18 @@ const struct layer *backend_maker(const struct backend *b, int value)
     return NULL;
 }
 
+const struct layer *backend_only_reader(const struct backend *b, int value)
+{
+    const struct layer *reader = NULL;
+    for (int i = 0; i < b->layer_count; i++)
+        if (layer_reads(&b->layers[i], value)) {
+            if (reader)
+                return NULL;
+            reader = &b->layers[i];
+        }
+    return graph_is_output(b->graph, value) ? NULL : reader;
+}
+
 /* Only layers that take any distance between pixels may read or write a view. */
 static bool takes_views(const struct layer *l)
 {

@@ -18,12 +18,6 @@ static uint64_t largest(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-/* From the last row that enters an array to its sums. */
-static int64_t depth_of(const struct weft_machine *machine)
-{
-    return (int64_t)(machine->rows + machine->columns);
-}
-
 int64_t chunks_block(const struct weft_machine *machine, int64_t chunk_rows)
 {
     int64_t block = (int64_t)machine->rows;
@@ -44,7 +38,7 @@ struct abreast { int64_t count, cycles /* of a tile's rows */, shift; };
 /* A tile of each. Products start in order: a tile's first piece behind the last piece of the tile before, and behind the sums of its own column's first piece. */
 static int64_t staggered(const struct weft_machine *machine, const struct abreast *a, int64_t piece)
 {
-    int64_t before_last = (ceil_div(a->cycles, piece) - 1) * piece, sums = least(piece, a->cycles) + depth_of(machine);
+    int64_t before_last = (ceil_div(a->cycles, piece) - 1) * piece, sums = least(piece, a->cycles) + (int64_t)weft_matrix_skew(machine);
     return most(most(a->count * before_last, sums), ceil_div(a->count * a->shift, (int64_t)machine->arrays));
 }
 
@@ -119,7 +113,7 @@ static void price_drains(const struct backend *b, const struct layer *l, struct 
     int64_t beats = chunks_beats(b, l, map), together = least(map->abreast, map->n_tiles * map->chunks), rows = together * map->chunk_rows;
     if (map->abreast == 1)
         rows = least(rows, chunks_block(b->machine, map->chunk_rows));
-    map->end_cycles = (uint64_t)(depth_of(b->machine) + ceil_div(rows * beats, (int64_t)b->machine->vector_rows));
+    map->end_cycles = (uint64_t)((int64_t)weft_matrix_skew(b->machine) + ceil_div(rows * beats, (int64_t)b->machine->vector_rows));
     bool full = map->abreast > 1 && 2 * rows > (int64_t)b->machine->acc_rows;
     map->wait_cycles = full ? (uint64_t)(r->full + r->short_ - 1) * map->end_cycles : 0;
 }

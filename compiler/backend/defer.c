@@ -13,14 +13,6 @@ enum { CHAIN = 8, TIMES = 2 /* the fetch of a tile longer than the product: what
 /* Layers from a product of weights to the value that another product reads, the last first. */
 struct chain { int layers[CHAIN], count; };
 
-static bool read_once(const struct backend *b, int value)
-{
-    int readers = graph_is_output(b->graph, value);
-    for (int i = 0; i < b->layer_count; i++)
-        readers += layer_reads(&b->layers[i], value);
-    return readers == 1;
-}
-
 static bool is_name(const struct layer *l) /* the same bytes in another shape, where they lie in C order; else cheap */
 {
     return l->kind == LAYER_ALIAS || (l->kind == LAYER_MOVE && l->op == CORE_RESHAPE);
@@ -30,7 +22,7 @@ static bool find_chain(const struct backend *b, int value, struct chain *c)
 {
     for (c->count = 0; c->count < CHAIN;) {
         const struct layer *l = backend_maker(b, value);
-        if (!l || !read_once(b, value) || !(l->kind == LAYER_MATRIX || is_name(l)))
+        if (!l || !backend_only_reader(b, value) || !(l->kind == LAYER_MATRIX || is_name(l)))
             return false;
         c->layers[c->count++] = (int)(l - b->layers);
         if (l->kind == LAYER_MATRIX)

@@ -8,18 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct layer *only_reader(const struct backend *b, int value)
-{
-    const struct layer *reader = NULL;
-    for (int i = 0; i < b->layer_count; i++)
-        if (layer_reads(&b->layers[i], value)) {
-            if (reader)
-                return NULL;
-            reader = &b->layers[i];
-        }
-    return graph_is_output(b->graph, value) ? NULL : reader;
-}
-
 /* The product streams the softmax's rows as they are. */
 static bool streams(const struct backend *b, const struct layer *product, int value)
 {
@@ -105,7 +93,7 @@ static void let_wait(struct backend *b, struct layer *softmax, struct layer *pro
 enum weft_status backend_shares(struct backend *b)
 {
     for (int i = 0; i < b->layer_count && b->may_wait && b->format == COMPILE_INT8; i++) {
-        const struct layer *reader = only_reader(b, b->layers[i].y);
+        const struct layer *reader = backend_only_reader(b, b->layers[i].y);
         if (!may_wait(b, &b->layers[i], reader))
             continue;
         let_wait(b, &b->layers[i], &b->layers[reader - b->layers]);
